@@ -147,7 +147,8 @@ fn page_times(database: Option<&str>) -> Vec<(String, Duration)> {
         "/settings".to_owned(),
         "/help".to_owned(),
     ];
-    let named = |page: &str| page.replace(&board, "BOARD").replace(&run, "RUN").replace(&at_work.board.id, "BOARD");
+    let named =
+        |page: &str| page.replace(&board, "BOARD").replace(&run, "RUN").replace(&at_work.board.id, "BOARD");
     pages.iter().map(|page| (named(page), least(&station, &cookie, page))).collect()
 }
 

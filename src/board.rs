@@ -1,6 +1,7 @@
 //! What a board is called. Names are parsed once, at the edge, and are right from then on.
 
 pub mod identity;
+mod jumper;
 mod known;
 mod model;
 mod port_path;
@@ -11,6 +12,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use identity::{Chip, Identity};
+pub use jumper::{BadJumper, Jumper};
 pub use known::Known;
 pub use model::{Family, HostBoot, Model};
 pub use port_path::{BadPortPath, PortPath};

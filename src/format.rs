@@ -2,6 +2,7 @@
 //! Every subcommand uses these, so that the same thing looks the same everywhere. Also how texts from outside are
 //! written, so that none of them writes the terminal.
 
+pub mod braces;
 pub mod json;
 mod outside;
 

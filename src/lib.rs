@@ -21,18 +21,21 @@
 //! | [`firstboot`] | a system's first settings, put into its image |
 //! | [`device_api`] | the words between the station and a board |
 //! | [`station_api`] | the words between the station and people's programs |
+//! | [`label`] | a label's template and a board's values become what a printer gets; what a code in a picture says |
 //! | [`arming`] | which boards the network answers when they want to boot from it |
 //! | [`targets`] | the CSV database of boards |
 //! | [`tftp::packet`], [`tftp::session`] | TFTP without sockets |
 //! | [`usb::message`], [`usb::bootfiles`] | the boot ROM's protocol without devices |
 //! | [`usb`] | boards in USB boot: what to serve, to whom, over which transport |
 //! | [`http`] | the HTTP client, over TCP, TLS and Unix sockets |
+//! | [`bridge`], [`bridge::walk`], [`bridge::table`] | switches that are asked which address is at which port |
 //! | [`wire`] | frames on the network, neighbours, interfaces that come and go |
 //! | [`tftp`] | the TFTP server and where its content comes from |
 //! | [`dhcp::packet`], [`dhcp::policy`] | DHCP without sockets |
 //! | [`dhcp`] | the DHCP server for boards that boot over the network |
 //! | [`control`], [`control::message`] | one port 69 for several programs: boards are handed over to who has it |
 //! | [`power`] | reset back-ends |
+//! | [`print`] | labels on their way to printers |
 //! | [`debian`] | kernels and firmware out of Debian's packages |
 //! | [`live`] | the live tree of USB boot, and what the udev helper does with it |
 //! | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
@@ -53,6 +56,8 @@ pub mod beneath;
 pub mod board;
 #[cfg(feature = "net")]
 pub mod bootd;
+#[cfg(feature = "station")]
+pub mod bridge;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -76,6 +81,8 @@ pub mod http;
 pub mod image;
 #[cfg(feature = "net")]
 pub mod initramfs;
+#[cfg(feature = "station")]
+pub mod label;
 pub mod live;
 pub mod near;
 #[cfg(feature = "net")]
@@ -84,6 +91,8 @@ pub mod netboot;
 pub mod per_second;
 #[cfg(feature = "net")]
 pub mod power;
+#[cfg(feature = "station")]
+pub mod print;
 pub mod process;
 pub mod progress;
 pub mod run;
@@ -113,4 +122,7 @@ mod samples {
     #[cfg(feature = "station")]
     #[allow(dead_code, unreachable_pub, reason = "tests outside need more of it")]
     pub(crate) mod postgres;
+    #[cfg(feature = "station")]
+    #[allow(dead_code, unreachable_pub, reason = "tests outside need more of it")]
+    pub(crate) mod seaweed;
 }

@@ -248,6 +248,10 @@
         source.close();
         if (rests) return;
         say(true);
+        // It is there, and doesn't know this session any more: the page leads to where one signs in.
+        fetch(location.href, { method: "HEAD", credentials: "same-origin", cache: "no-store", redirect: "manual" })
+          .then((answer) => { if (answer.type === "opaqueredirect" || answer.status === 401) location.reload(); })
+          .catch(() => {});
         setTimeout(() => { if (!rests) open(); }, wait);
         wait = Math.min(wait * 2, 10000);
       };
@@ -298,6 +302,23 @@
   });
   for (const of of document.querySelectorAll("[data-follow]")) of.scrollTop = of.scrollHeight;
 
+  // What a form would do is said again when something else is chosen in it.
+  const preview = document.querySelector("form[data-preview]");
+  if (preview) {
+    let wanted = 0;
+    preview.addEventListener("change", async (event) => {
+      if (!event.target.matches("select")) return;
+      const mine = ++wanted, fields = new FormData(preview);
+      for (const name of ["proof", "shown", "anyway", "board"]) fields.delete(name);
+      // Also those that are left out: why stands there.
+      for (const board of new URLSearchParams(location.search).getAll("board")) fields.append("board", board);
+      const answer = await fetch(`${preview.getAttribute("action")}?${new URLSearchParams(fields)}`, { credentials: "same-origin", cache: "no-store" }).catch(() => null);
+      if (!answer?.ok || mine !== wanted) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = page.getElementById("erased");
+      if (mine === wanted && fresh) $("erased").replaceWith(document.adoptNode(fresh));
+    });
+  }
+
   // One click copies.
   document.addEventListener("click", (event) => {
     const code = event.target.closest("code[data-copy]");
@@ -313,16 +334,33 @@
     const asked = async (path, options) => {
       const answer = await fetch(path, { method: "POST", credentials: "same-origin", ...options });
       const json = (answer.headers.get("content-type") || "").includes("json") ? await answer.json() : {};
-      if (!answer.ok) throw Object.assign(new Error(json.detail || `the station answers ${answer.status}`), { status: answer.status });
+      if (!answer.ok) throw Object.assign(new Error(answer.status === 401 ? "you are signed out: sign in in another tab, then press Upload again, and it goes on" : json.detail || `the station answers ${answer.status}`), { status: answer.status });
       return json;
+    };
+    // As gzip and zip have it: crypto.subtle isn't there on a page without HTTPS.
+    const table = Uint32Array.from({ length: 256 }, (_, n) => { for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1; return n; });
+    const crc32 = async (file, size) => {
+      let crc = ~0;
+      for (let at = 0; at < size; at += 1 << 20) {
+        words.textContent = `Looking whether it is the same file: ${Math.floor(at * 100 / size)} %`;
+        const bytes = new Uint8Array(await file.slice(at, Math.min(at + (1 << 20), size)).arrayBuffer());
+        for (const byte of bytes) crc = table[(crc ^ byte) & 255] ^ (crc >>> 8);
+      }
+      return ~crc >>> 0;
     };
     const waits = (file) => [...document.querySelectorAll("[data-waits]")].find((one) => one.dataset.file === file.name && Number(one.dataset.size) === file.size);
     const pause = (time) => new Promise((done) => setTimeout(done, time));
     const send = async (file) => {
       const known = waits(file);
       let it;
-      if (known) it = await asked(`/uploads/${known.dataset.waits}/state`, { body: new URLSearchParams({ proof }) });
-      else {
+      if (known) {
+        const name = upload.elements.name.value.trim(), sha256 = upload.elements.sha256.value.trim().toLowerCase(), of = known.dataset;
+        const way = "Cancel the one that waits, on the page Images, to begin anew.";
+        if (name && name !== of.name) throw new Error(`This file was begun under the name ${of.name}. ${way}`);
+        if (sha256 && sha256 !== of.sha256) throw new Error(`This file was begun ${of.sha256 ? "with another sha256" : "without a sha256"}. ${way}`);
+        it = await asked(`/uploads/${of.waits}/state`, { body: new URLSearchParams({ proof, check: 1 }) });
+        if (it.came > 0 && it.crc32 !== await crc32(file, it.came)) throw new Error(`What has come already isn't the beginning of this file: ${file.name} was changed since. ${way}`);
+      } else {
         const fields = { proof, name: upload.elements.name.value, sha256: upload.elements.sha256.value, file: file.name, size: file.size };
         it = await asked("/uploads", { body: new URLSearchParams(fields) });
       }
@@ -365,6 +403,33 @@
     upload.addEventListener("drop", (event) => { event.preventDefault(); start(event.dataTransfer.files[0]); });
   }
 
+  // A slot is dragged into another cell of the bench's map. Its arrows do the same.
+  let dragged = null;
+  document.addEventListener("dragstart", (event) => {
+    const tile = event.target.closest?.("[data-slot]");
+    dragged = tile ? tile.dataset.slot : null;
+    if (tile) event.dataTransfer.setData("text/plain", dragged);
+  });
+  document.addEventListener("dragend", () => { dragged = null; });
+  document.addEventListener("dragover", (event) => { if (dragged !== null && event.target.closest?.("[data-bench] td")) event.preventDefault(); });
+  document.addEventListener("drop", (event) => {
+    const cell = dragged === null ? null : event.target.closest?.("[data-bench] td");
+    if (!cell) return;
+    event.preventDefault();
+    const bench = cell.closest("[data-bench]").dataset, form = document.createElement("form");
+    form.method = "post";
+    form.action = `${bench.bench}/${encodeURIComponent(dragged)}/map`;
+    for (const [name, value] of Object.entries({ proof: bench.proof, row: cell.dataset.row, column: cell.dataset.column })) {
+      const field = document.createElement("input");
+      field.type = "hidden";
+      field.name = name;
+      field.value = value;
+      form.append(field);
+    }
+    document.body.append(form);
+    form.submit();
+  });
+
   // Passkeys: the browser asks for one, and what it says goes into the form. Bytes are hexadecimal digits there.
   const unhex = (text) => Uint8Array.from((text || "").match(/../g) || [], (two) => parseInt(two, 16));
   const hex = (bytes) => (bytes ? [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("") : "");
@@ -404,6 +469,64 @@
         wrong.hidden = false;
       }
     });
+  }
+
+  // A camera's pictures go to the station as grey dots, one after the other, until a code in one names a board.
+  const scan = document.querySelector("[data-scan]");
+  if (scan && navigator.mediaDevices?.getUserMedia) {
+    const video = scan.querySelector("video"), button = scan.querySelector("button"), said = scan.querySelector("[data-said]");
+    const canvas = document.createElement("canvas"), began = button.textContent;
+    let stream = null;
+    const stop = () => {
+      for (const track of stream?.getTracks() ?? []) track.stop();
+      stream = null;
+      video.srcObject = null;
+      video.hidden = true;
+      button.textContent = began;
+    };
+    const look = async () => {
+      if (!stream) return;
+      let wait = 200;
+      if (video.videoWidth > 0 && !document.hidden) {
+        const by = Math.min(1, 1024 / Math.max(video.videoWidth, video.videoHeight));
+        const width = Math.max(32, Math.round(video.videoWidth * by)), height = Math.max(32, Math.round(video.videoHeight * by));
+        canvas.width = width;
+        canvas.height = height;
+        const context = canvas.getContext("2d", { willReadFrequently: true });
+        context.drawImage(video, 0, 0, width, height);
+        const all = context.getImageData(0, 0, width, height).data, dots = new Uint8Array(width * height);
+        for (let at = 0; at < dots.length; at += 1) dots[at] = (all[4 * at] * 77 + all[4 * at + 1] * 150 + all[4 * at + 2] * 29) >> 8;
+        try {
+          const headers = { "x-piprov-proof": scan.dataset.proof, "content-type": "application/octet-stream" };
+          const answer = await fetch(`${scan.dataset.scan}?width=${width}&height=${height}`, { method: "POST", body: dots, headers, credentials: "same-origin", redirect: "error" });
+          if (!answer.ok) throw new Error(`the station answers ${answer.status}`);
+          const seen = await answer.json();
+          if (seen.board) { stop(); location.href = `/boards/${encodeURIComponent(seen.board)}`; return; }
+          if (seen.text) said.textContent = `No board is known by “${seen.text}”.`;
+        } catch (error) {
+          said.textContent = `✕ Not looked at: ${error.message}.`;
+          wait = 2000;
+        }
+      }
+      setTimeout(look, wait);
+    };
+    scan.hidden = false;
+    button.addEventListener("click", async () => {
+      if (stream) { stop(); return; }
+      said.textContent = "";
+      try {
+        stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { facingMode: "environment", width: { ideal: 1024 } } });
+        video.srcObject = stream;
+        video.hidden = false;
+        await video.play();
+        button.textContent = "Stop the camera";
+        look();
+      } catch (error) {
+        stop();
+        said.textContent = `✕ No camera: ${error.message}.`;
+      }
+    });
+    addEventListener("pagehide", stop);
   }
 
   failures();

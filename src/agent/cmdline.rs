@@ -1,4 +1,4 @@
-//! What the agent is told before it begins: `piprov.station=`, `piprov.key=`, `piprov.pin=`.
+//! What the agent is told before it begins: `piprov.station=`, `piprov.key=`, `piprov.pin=`, `piprov.jumper=`.
 //!
 //! The kernel's command line says it, else the file `/etc/piprov/agent` of the system that the board runs, with the same
 //! words. Where the station is, DHCP may say too (option 224); whom to believe it may not.
@@ -23,6 +23,8 @@ pub struct Told {
     pub key: Option<String>,
     /// `piprov.pin=`: sha256 of its certificate.
     pub pin: Option<String>,
+    /// `piprov.jumper=on`: the jumpers of the carrier are read.
+    pub jumper: Option<String>,
 }
 
 impl Told {
@@ -42,7 +44,14 @@ impl Told {
             station: self.station.or(other.station),
             key: self.key.or(other.key),
             pin: self.pin.or(other.pin),
+            jumper: self.jumper.or(other.jumper),
         }
+    }
+
+    /// Whether the jumpers of the carrier are to be read.
+    #[must_use]
+    pub fn reads_jumper(&self) -> bool {
+        self.jumper.as_deref() == Some("on")
     }
 
     /// Reads a command line. Quotes around a value are left out.
@@ -55,6 +64,7 @@ impl Told {
                 "piprov.station" => &mut told.station,
                 "piprov.key" => &mut told.key,
                 "piprov.pin" => &mut told.pin,
+                "piprov.jumper" => &mut told.jumper,
                 _ => continue,
             };
             *place = Some(value.trim_matches('"').to_owned()).filter(|value| !value.is_empty());
@@ -123,5 +133,10 @@ mod tests {
         assert_eq!(told.station.as_deref(), Some("http://[fe80::1%25eth0]:80"));
         assert_eq!((told.key, told.pin.as_deref()), (None, Some("00")));
         assert_eq!(Told::of(""), Told::default());
+        for (line, reads) in
+            [("", false), ("piprov.jumper", false), ("piprov.jumper=0", false), ("piprov.jumper=on", true)]
+        {
+            assert_eq!(Told::of(line).reads_jumper(), reads, "{line}");
+        }
     }
 }

@@ -58,6 +58,7 @@ pub fn facts(root: &Path) -> Register {
             .map(u32::from_be_bytes)
             .map(|mode| boot_word(mode).to_owned()),
         eeprom: super::eeprom::told(root),
+        jumper: super::jumper::told(root),
         simulated: false,
     }
 }

@@ -13,6 +13,7 @@ pub mod eeprom;
 pub mod error;
 pub mod facts;
 pub mod identity;
+mod jumper;
 pub mod kept;
 pub mod leds;
 pub mod local;

@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use super::Does;
 use crate::arming::Arms;
+use crate::board::Mac;
 use crate::config::netboot::Mode;
 use crate::control::message::{MOST_BOARDS, ToClient};
-use crate::control::{self, Reply, TooMuch, Want};
+use crate::control::{self, Handed, Reply, TooMuch, Want};
+use crate::eeprom::Image;
 use crate::error::chain;
+use crate::netboot::content::offers::Offers;
 use crate::power::{self, ResetOptions};
 use crate::run::Runs;
 use crate::stop::Stop;
@@ -37,6 +40,8 @@ pub struct DeskOptions {
     pub reset: ResetOptions,
     /// What else is served.
     pub does: Arc<Does>,
+    /// What single boards are offered.
+    pub offers: Arc<Offers>,
 }
 
 /// The desk.
@@ -109,7 +114,7 @@ impl control::Desk for Desk {
 
     fn want(&self, want: Want, reply: Reply) -> Result<(), TooMuch> {
         let queue = match want {
-            Want::Arm(_) | Want::Rules { .. } => &self.words,
+            Want::Arm(_) | Want::Rules { .. } | Want::Offer { .. } => &self.words,
             Want::Reset { .. } => &self.resets,
         };
         match queue.try_send((want, reply)) {
@@ -120,6 +125,10 @@ impl control::Desk for Desk {
                 Ok(())
             }
         }
+    }
+
+    fn left(&self, station: u64) {
+        self.options.offers.left(station);
     }
 }
 
@@ -163,11 +172,21 @@ impl Clerk {
                 return reply.rules(boards, more);
             }
             Want::Reset { target } => self.reset(&target),
+            Want::Offer { by, boards, image } => self.offer(by, &boards, image),
         };
         match done {
             Ok(()) => reply.done(),
             Err(Failed { why, missing }) => reply.failed(&why, missing),
         }
+    }
+
+    fn offer(&self, by: u64, boards: &[Mac], image: Option<(Handed, String)>) -> Result<(), Failed> {
+        let Some((image, signature)) = image else {
+            self.options.offers.withdraw(by, boards);
+            return Ok(());
+        };
+        let bytes = image.whole(Image::SIZES[1]).map_err(|error| Failed::of(error.to_string()))?;
+        self.options.offers.put(by, boards, bytes, &signature).map_err(|error| Failed::of(error.to_string()))
     }
 
     fn reset(&self, target: &str) -> Result<(), Failed> {

@@ -84,6 +84,7 @@ impl Bootd {
                 command_timeout: settings.reset.command_timeout.value,
             },
             does: Arc::clone(&does),
+            offers: Arc::clone(&options.offers),
         };
         let ending = stop.child().map_err(bootd::Error::System)?;
         let (desk, clerks) = Desk::open(desk, &runs, &ending).map_err(bootd::Error::System)?;

@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use crate::beneath::open_regular;
 use crate::cli::client::{At, Station, path};
-use crate::cli::output::{Output, Readers};
 use crate::cli::remedy::quoted;
 use crate::cli::ui::Ui;
 use crate::cli::{Global, firmware, image};
-use crate::error::{Explain, Kind};
 use crate::format::json::json;
 use crate::station::takeover::{self, Found, FoundFirmware, FoundImage};
 use crate::station_api::{Firmware, Image, ImageState, Imported, LeftOut, Taken};
@@ -37,7 +35,7 @@ pub struct Import {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Take over projects, scripts, images, people and history of cmprovision
+    /// Take over projects, scripts, labels, images, people and history of cmprovision
     ///
     /// People become accounts that are disabled, since their passwords can't come over: give each a role and a link. No rule is
     /// made: rules erase disks. Each cmprovision board is known afterwards, and waits to be let in.
@@ -56,9 +54,6 @@ struct Cmprovision {
     /// Images lie in public/uploads of it, EEPROM images in storage/app/firmware. Without it none of them comes over.
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     files: Option<PathBuf>,
-    /// Write its templates of labels into this directory, as they are
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    labels: Option<PathBuf>,
     /// Say what would come over, and change nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -84,21 +79,6 @@ struct Taking<'a> {
     left: Vec<LeftOut>,
 }
 
-/// The directory for labels can't be made.
-#[derive(Debug, thiserror::Error)]
-#[error("making the directory {}", dir.display())]
-struct Unmade {
-    dir: PathBuf,
-    #[source]
-    error: std::io::Error,
-}
-
-impl Explain for Unmade {
-    fn kind(&self) -> Kind {
-        Kind::of_output(&self.error)
-    }
-}
-
 impl Import {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let station = self.at.open(global, ui, stop)?;
@@ -109,7 +89,6 @@ impl Import {
                 let mut taking = taking(args.dry_run);
                 taking.images(&mut found, args.files.as_deref())?;
                 taking.firmware(&mut found, args.files.as_deref())?;
-                taking.labels(&found, args.labels.as_deref())?;
                 taking.rest(found)
             }
             Command::RpiSbProvisioner(args) => {
@@ -248,34 +227,6 @@ impl Taking<'_> {
             }
             Err(error) => Err(error)?,
         }
-    }
-
-    /// Labels are taken out as they are.
-    fn labels(&mut self, found: &Found, dir: Option<&Path>) -> crate::cli::Result<()> {
-        let (mut new, mut already) = (0, 0);
-        for label in &found.labels {
-            let Some(dir) = dir else {
-                self.left("label", &label.file, "--labels writes its template into a directory");
-                continue;
-            };
-            let file = dir.join(&label.file);
-            if file.symlink_metadata().is_ok() {
-                already += 1;
-                continue;
-            }
-            new += 1;
-            if self.dry {
-                continue;
-            }
-            // The directory is this command's own to make, as the files in it are.
-            std::fs::create_dir_all(dir).map_err(|error| Unmade { dir: dir.to_owned(), error })?;
-            let output = Output::at(&file, false, self.ui)?;
-            let writing = output.begin(Readers::Usual)?;
-            writing.write(label.text.as_bytes())?;
-            writing.end()?;
-        }
-        self.count("label", new, already);
-        Ok(())
     }
 
     /// What is one transaction in the station.

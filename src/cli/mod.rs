@@ -31,6 +31,7 @@ mod image;
 mod import;
 mod initramfs;
 mod input;
+mod label;
 mod list;
 mod live;
 pub mod log;
@@ -38,8 +39,10 @@ mod mklive;
 pub mod name;
 mod netboot;
 mod nukelive;
+mod objects;
 mod output;
 pub mod parse;
+mod printer;
 mod project;
 pub mod remedy;
 mod reset;
@@ -54,6 +57,7 @@ mod slot;
 mod split_image;
 mod stage1;
 mod station;
+mod switch;
 mod table;
 mod targets;
 mod tftp;
@@ -159,17 +163,25 @@ pub enum Command {
     Rule(rule::Rule),
     /// Show and change the sources of values of which each board has its own
     Values(values::Values),
+    /// Show, change and print labels
+    Label(label::Label),
+    /// Show and change printers of labels
+    Printer(printer::Printer),
     /// Show and change the accounts of people
     User(user::User),
     /// Show, make and take back the tokens of programs
     Token(token::Token),
-    /// Show slots, and say that one is mended
+    /// Show and name slots, and say that one is mended
     Slot(slot::Slot),
+    /// Show and change the switches that are asked where boards are
+    Switch(switch::Switch),
     #[cfg(feature = "station")]
     #[expect(missing_docs, reason = "as above")]
     Import(import::Import),
     /// Show and change who is told by HTTP what happens
     Hook(hook::Hook),
+    /// Show where the bytes of images are kept, and move them
+    Objects(objects::Objects),
     /// Show the station, and say whether its rules start something
     Station(station::Station),
     /// Show, check and change the targets database
@@ -285,12 +297,16 @@ impl Cli {
             Command::Firmware(args) => args.run(global, ui, stop),
             Command::Rule(args) => args.run(global, ui, stop),
             Command::Values(args) => args.run(global, ui, stop),
+            Command::Label(args) => args.run(global, ui, stop),
+            Command::Printer(args) => args.run(global, ui, stop),
             Command::User(args) => args.run(global, ui, stop),
             Command::Slot(args) => args.run(global, ui, stop),
+            Command::Switch(args) => args.run(global, ui, stop),
             Command::Token(args) => args.run(global, ui, stop),
             #[cfg(feature = "station")]
             Command::Import(args) => args.run(global, ui, stop),
             Command::Hook(args) => args.run(global, ui, stop),
+            Command::Objects(args) => args.run(global, ui, stop),
             Command::Station(args) => args.run(global, ui, stop),
             Command::Targets(args) => args.run(global, ui, stop),
             Command::Card(args) => args.run(global, ui, stop),

@@ -1,6 +1,7 @@
 //! `piprov project`: what is to be done with boards.
 
 mod eeprom;
+mod label;
 
 use std::path::PathBuf;
 
@@ -121,6 +122,8 @@ struct Facts {
     first_boot_file: Option<PathBuf>,
     #[command(flatten)]
     eeprom: eeprom::Eeprom,
+    #[command(flatten)]
+    printed: label::Label,
 }
 
 #[derive(Debug, clap::Args)]
@@ -361,6 +364,7 @@ impl Facts {
             }),
             first_boot: first_boot(before.first_boot, &self.first_boot, self.first_boot_file.as_deref())?,
             eeprom: self.eeprom.put(before.eeprom, ui)?,
+            label: self.printed.put(before.label)?,
             ..before
         };
         show(&station.put(&path(["projects", &project.name]), &project)?, ui)
@@ -448,6 +452,7 @@ fn show(project: &Known, ui: &Ui) -> crate::cli::Result<()> {
             ("scripts", project.scripts.join(", ")),
             ("first boot", settings(&project.first_boot)),
             ("EEPROM", eeprom::told(project.eeprom.as_ref())),
+            ("label", label::told(project.label.as_ref())),
             ("made", if project.made > 0 { moment(project.made) } else { String::new() }),
         ],
     );

@@ -86,7 +86,7 @@ struct Remove {
 /// The file's name makes no name.
 #[derive(Debug, thiserror::Error)]
 #[error("a name is needed: `{}` gives none", .0.display())]
-struct NoName(PathBuf);
+pub(super) struct NoName(pub(super) PathBuf);
 
 impl Explain for NoName {
     fn kind(&self) -> Kind {

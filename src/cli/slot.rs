@@ -1,13 +1,13 @@
-//! `piprov slot`: where boards are plugged in, and which of those places are suspected.
+//! `piprov slot`: where boards are plugged in, what these places are called, and which of them are suspected.
 
 use crate::cli::Global;
-use crate::cli::client::{At, Station, moment, path, tell, word};
+use crate::cli::client::{self, At, Station, moment, parse, path, tell, tell_one, word};
 use crate::cli::ui::Ui;
 use crate::format::json::json;
-use crate::station_api::{Slot as Known, Suspicion};
+use crate::station_api::{Cell, FreePlace, Slot as Known, SlotKind, Suspicion};
 use crate::stop::Stop;
 
-/// Show slots, and say that one is mended
+/// Show and name slots, and say that one is mended
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Slot {
@@ -24,8 +24,46 @@ enum Command {
     /// A slot is suspected where three or more of its last five runs failed, on two boards or more, and other slots
     /// failed half as often at most meanwhile. Two good runs in a row end that, and so does a person who has mended it.
     List,
+    /// List places at which boards were seen and that are no slots, the newest first
+    ///
+    /// Plug in a board, and its place stands at the head.
+    Places,
+    /// Make or change a slot
+    Put(Put),
+    /// Remove a slot; the boards in it are in none then
+    Remove(One),
     /// Say that a slot is mended: its runs count from now
     Mended(One),
+}
+
+#[derive(Debug, clap::Args)]
+struct Put {
+    #[command(flatten)]
+    one: One,
+    /// What it is: usb, switch, jumper or reset
+    #[arg(value_name = "KIND", value_parser = parse::<SlotKind>)]
+    kind: SlotKind,
+    /// Which one: 1-1.2, sw1/ge-0/0/3, 5, or the name of a target
+    #[arg(value_name = "PLACE")]
+    place: String,
+    /// Its position in the order of the bench, from 0 [default: behind the last one]
+    #[arg(long, value_name = "NUMBER")]
+    position: Option<u32>,
+    /// Its cell on the map of the bench, each number 1 to 24
+    #[arg(long, value_name = "ROW,COLUMN", value_parser = cell)]
+    cell: Option<Cell>,
+    /// Take it off the map of the bench
+    #[arg(long, conflicts_with = "cell")]
+    no_cell: bool,
+}
+
+fn cell(text: &str) -> Result<Cell, String> {
+    let number = |text: &str| text.trim().parse().ok();
+    let cell = text
+        .split_once(',')
+        .and_then(|(row, column)| Some(Cell { row: number(row)?, column: number(column)? }));
+    let wanted = || format!("a row and a column, each 1 to {}, such as 2,5", Cell::MOST);
+    cell.filter(|cell| cell.is_on_map()).ok_or_else(wanted)
 }
 
 #[derive(Debug, clap::Args)]
@@ -40,6 +78,48 @@ impl Slot {
         let station = self.at.open(global, ui, stop)?;
         match self.command {
             Command::List => list(&station, ui),
+            Command::Places => {
+                let all: Vec<FreePlace> = station.all("/api/v1/places", &[])?;
+                let row = |one: &FreePlace| {
+                    [word(one.kind), one.place.clone(), one.called.clone(), moment(one.since)]
+                };
+                let nothing = "each place at which a board was seen is a slot";
+                tell(ui, "place", ["AS", "PLACE", "BOARD", "SINCE"], &all, row, nothing);
+                Ok(())
+            }
+            Command::Put(args) => {
+                let all: Vec<Known> = station.all("/api/v1/slots", &[])?;
+                let known = all.iter().find(|slot| slot.name == args.one.name);
+                let last = all.iter().map(|slot| slot.position.saturating_add(1)).max();
+                let position = args.position.or(known.map(|slot| slot.position)).or(last).unwrap_or_default();
+                let kept = known.and_then(|slot| slot.cell).filter(|_| !args.no_cell);
+                let slot = Known {
+                    name: args.one.name,
+                    kind: args.kind,
+                    place: args.place,
+                    position,
+                    cell: args.cell.or(kept),
+                    suspected: None,
+                    mended: None,
+                };
+                let made: Known = station.put(&path(["slots", &slot.name]), &slot)?;
+                let on_map =
+                    made.cell.map(|cell| format!("{},{}", cell.row, cell.column)).unwrap_or_default();
+                let facts = [
+                    ("slot", made.name.clone()),
+                    ("as", word(made.kind)),
+                    ("place", made.place.clone()),
+                    ("position", made.position.to_string()),
+                    ("cell", on_map),
+                ];
+                tell_one(ui, "slot", &made, &facts);
+                Ok(())
+            }
+            Command::Remove(args) => {
+                station.delete(&path(["slots", &args.name]))?;
+                client::done(ui, "removed", "slot", &args.name);
+                Ok(())
+            }
             Command::Mended(args) => {
                 let slot: Known = station.act(&path(["slots", &args.name, "mended"]))?;
                 match ui.json {
@@ -73,18 +153,27 @@ fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {
             one.name.clone(),
             word(one.kind),
             place(one, &all),
+            one.cell.map(|cell| format!("{},{}", cell.row, cell.column)).unwrap_or_default(),
             one.suspected.map(suspected).unwrap_or_default(),
             one.mended.map(moment).unwrap_or_default(),
         ]
     };
-    tell(ui, "slot", ["SLOT", "AS", "PLACE", "SUSPECTED", "MENDED"], &all, row, "there are no slots");
+    tell(ui, "slot", ["SLOT", "AS", "PLACE", "CELL", "SUSPECTED", "MENDED"], &all, row, "there are no slots");
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::station_api::SlotKind;
+
+    #[test]
+    fn a_cell_is_a_row_and_a_column_of_the_map() {
+        assert_eq!(cell("2,5"), Ok(Cell { row: 2, column: 5 }));
+        assert_eq!(cell("24, 1"), Ok(Cell { row: 24, column: 1 }));
+        for bad in ["", "2", "0,1", "1,25", "1,2,3", "a,b", "-1,1"] {
+            assert!(cell(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn two_slots_at_one_place_are_told() {
@@ -93,6 +182,7 @@ mod tests {
             kind,
             place: place.to_owned(),
             position: 0,
+            cell: None,
             suspected: None,
             mended: None,
         };

@@ -7,6 +7,8 @@
 //! `./piprov.toml`. A file named by `--config` or `PIPROV_CONFIG` stands in for all of them.
 
 pub mod netboot;
+pub mod objects;
+pub mod print;
 pub mod station;
 pub mod usb;
 
@@ -150,6 +152,8 @@ impl Explain for Error {
             return Some(format!("`{last}` stands below [{table}]").into());
         }
         let members = usb::BOARD_KEYS.iter().map(|member| format!("usb.board.{member}"));
+        let programs = print::PRINT_KEYS.iter().map(|member| format!("station.print-command.{member}"));
+        let members = members.chain(programs);
         let all: Vec<String> = KEYS.iter().map(|key| (*key).to_owned()).chain(members).collect();
         let near = crate::near::near(key, all.iter().map(String::as_str));
         Some(match near.first() {

@@ -10,6 +10,8 @@ use super::form::{
     UsbIds, Whole, Wrong,
 };
 use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
+use super::objects::{ObjectPlace, ObjectPlaceForm};
+use super::print::PrintCommand;
 use super::station::{
     Database, Enrol, EnrolForm, HeaderName, Network, NetworkForm, ServerName, Sha256, StationUrl,
 };
@@ -151,6 +153,17 @@ settings! {
         /// A PostgreSQL database instead of SQLite in the station's state, such as
         /// `postgres:///piprov?host=/run/postgresql`. Its password comes from ~/.pgpass or PGPASSWORD.
         store: Option<String> = None, "station.store" as Optional(Database);
+        /// Where a new station keeps the bytes of its images: `directory`, in its state, or in a bucket, such as
+        /// `s3://piprov` or `s3://piprov/lab`. Where they are kept already they stay until `piprov objects move`. The
+        /// server, the region and the keys come from AWS_ENDPOINT_URL, AWS_REGION, AWS_ACCESS_KEY_ID and
+        /// AWS_SECRET_ACCESS_KEY, or from `station.objects-credentials`. Without an endpoint it is Amazon's.
+        objects: Option<ObjectPlace> = None, "station.objects" as Optional(ObjectPlaceForm);
+        /// A file with the keys for that bucket, as ~/.aws/credentials is written: its part `[default]` counts, and may
+        /// have `region` and `endpoint_url` too. Others than its owner and group may not read it. It counts instead of
+        /// the environment.
+        objects_credentials: Option<PathBuf> = None, "station.objects-credentials" as Optional(HostPath);
+        /// So long the station asks a bucket again that doesn't answer, before it says so.
+        objects_patience: Duration = Duration::from_secs(90), "station.objects-patience" as Seconds(0.0..=600.0);
         /// What becomes of a board that nobody knows. With `ask` a person has to say that it may take work; with
         /// `open` it may.
         enrol: Enrol = Enrol::Ask, "station.enrol" as EnrolForm;
@@ -173,6 +186,18 @@ settings! {
         /// started, boot-mounted, root-mounted, done and failed. Root or the station's user owns it and all in it, and
         /// nobody else may write there.
         hooks_dir: Option<PathBuf> = None, "station.hooks-dir" as Optional(HostPath);
+        /// A directory of the station's host with EEPROM images, which the page Firmware offers: as Raspberry Pi's package
+        /// rpi-eeprom has them.
+        firmware_dir: Option<PathBuf> = Some("/usr/lib/firmware/raspberrypi".into()),
+            "station.firmware-dir" as HostPathOrOff;
+        /// Programs of the station's host that print labels, such as those of CUPS. Nobody can name another one to the station.
+        print_command: Vec<PrintCommand> = Vec::new(),
+            "station.print-command" as Tables::<PrintCommand>::new();
+        /// The directory for printers that make files of labels, each in a directory of its own there.
+        print_dir: Option<PathBuf> = None, "station.print-dir" as Optional(HostPath);
+        /// Whether printers may be at addresses of the station's own host. Without it who has a printer to make can't
+        /// reach what serves this host alone.
+        printers_local: bool = false, "station.printers-local" as Truth;
         /// Whether images may be fetched from addresses of the station's own host. Without it who adds one by its URL can't
         /// reach what serves this host alone.
         images_local: bool = false, "station.images-local" as Truth;

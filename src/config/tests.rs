@@ -88,13 +88,13 @@ fn every_key_is_read_and_shown() {
         delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = ['7=ipxe.efi']\nstation = 'http://10.0.0.1:8080'\n\
         tftp-root = '/srv/tftp'\nclients = '/srv/roots'\nshared = '/srv/shared'\nstate = '/srv/netboot'\n\
         [station]\nlisten = ['10.0.0.1:8443', '[::1]:8080']\nsocket = '/srv/run/station.sock'\nstate = '/srv/station'\n\
-        store = 'postgres://db/piprov'\nenrol = 'open'\nkeep-runs = 400\nkeep-logs = 'off'\nkeep-sightings = 1\nkeep-audit = '36500'\nshell-clients = false\nhooks-local = true\nhooks-dir = '/srv/hooks'\nimages-local = true\n\
+        store = 'postgres://db/piprov'\nobjects = 's3://piprov/lab'\nobjects-credentials = '/srv/keys'\nobjects-patience = 5\nenrol = 'open'\nkeep-runs = 400\nkeep-logs = 'off'\nkeep-sightings = 1\nkeep-audit = '36500'\nshell-clients = false\nhooks-local = true\nhooks-dir = '/srv/hooks'\nfirmware-dir = '/srv/firmware'\nprint-dir = '/srv/labels'\nprinters-local = true\nimages-local = true\n\
         proxy-header = 'X-Remote-User'\nproxy-from = ['10.0.0.5', 'fd00::/64']\nnames = ['station.example', '192.0.2.1']\n\
         tls-cert = '/srv/cert.pem'\ntls-key = '/srv/key.pem'\n\
         url = 'https://station:8443'\ntoken-file = '/srv/token'\npin = '"
         .to_owned()
         + &"0a".repeat(32)
-        + "'\n";
+        + "'\n[[station.print-command]]\nname = 'zebra'\nrun = ['/usr/bin/lp', '-d', 'zebra']\n";
     machine.explicit = Some(machine.write("piprov.toml", &text));
     let settings = machine.load().unwrap();
     let pin = "0a".repeat(32);
@@ -141,6 +141,9 @@ fn every_key_is_read_and_shown() {
         "/srv/run/station.sock",
         "/srv/station",
         "postgres://db/piprov",
+        "s3://piprov/lab",
+        "/srv/keys",
+        "5",
         "open",
         "400",
         "off",
@@ -149,6 +152,10 @@ fn every_key_is_read_and_shown() {
         "false",
         "true",
         "/srv/hooks",
+        "/srv/firmware",
+        "name=zebra run=/usr/bin/lp, -d, zebra",
+        "/srv/labels",
+        "true",
         "true",
         "x-remote-user",
         "10.0.0.5/32, fd00::/64",

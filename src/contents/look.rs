@@ -217,6 +217,12 @@ impl Contents {
         Ok(part)
     }
 
+    /// Whether nothing in it is known: no partition table, and nothing that is like a partition.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.table.is_empty() && self.parts.iter().all(|part| part.sort == Sort::Extended)
+    }
+
     /// What it is in a few words: `MBR: FAT 512 MiB, ext4 4.9 GiB`.
     #[must_use]
     pub fn inside(&self) -> String {

@@ -50,6 +50,21 @@ impl Image {
     }
 }
 
+/// Something that a station says, with the file that goes along with it.
+#[derive(Debug)]
+pub struct Say {
+    /// The message.
+    pub message: ToServer,
+    /// The file of an [`ToServer::Offer`].
+    pub file: Option<OwnedFd>,
+}
+
+impl From<ToServer> for Say {
+    fn from(message: ToServer) -> Self {
+        Self { message, file: None }
+    }
+}
+
 /// A connection to a server that has the port.
 #[derive(Debug)]
 pub struct Client {
@@ -213,11 +228,13 @@ impl Client {
     /// [`Error::Lost`] where the server ends first, or puts the station out.
     pub fn follow(
         &self,
-        ask: &mut dyn FnMut() -> Option<ToServer>,
+        ask: &mut dyn FnMut() -> Option<Say>,
         hear: &mut dyn FnMut(ToClient),
         stop: &Stop,
     ) -> Result<(), Error> {
         let mut buf = vec![0; LARGEST + 1];
+        // A packet with a file is sent at once or waits here: what comes later stays behind it.
+        let mut held: Option<(Vec<u8>, OwnedFd)> = None;
         while !stop.is_set() {
             self.waker.clear();
             while let Some((message, _)) = self.take(&mut buf)? {
@@ -228,12 +245,29 @@ impl Client {
                     message => hear(message),
                 }
             }
-            while let Some(message) = ask() {
+            loop {
+                self.link.flush(Instant::now()).map_err(|broken| self.lost(broken.to_string()))?;
+                if let Some((packet, file)) = &held {
+                    if self.link.is_behind() {
+                        break;
+                    }
+                    match self.link.send_with(packet, file.as_fd()) {
+                        Ok(()) => held = None,
+                        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                        Err(error) => return Err(self.lost(error.to_string())),
+                    }
+                }
+                let Some(Say { message, file }) = ask() else { break };
                 let packet = message::encode(&message, b"").map_err(|bad| self.odd(bad.to_string()))?;
-                self.link.push(packet, Instant::now());
+                match file {
+                    Some(file) => held = Some((packet, file)),
+                    None => {
+                        self.link.push(packet, Instant::now());
+                    }
+                }
             }
-            self.link.flush(Instant::now()).map_err(|broken| self.lost(broken.to_string()))?;
-            let out = if self.link.is_behind() { PollFlags::OUT } else { PollFlags::empty() };
+            let waits = self.link.is_behind() || held.is_some();
+            let out = if waits { PollFlags::OUT } else { PollFlags::empty() };
             let mut fds = [
                 PollFd::new(&self.link, PollFlags::IN | out),
                 PollFd::new(&self.waker, PollFlags::IN),

@@ -43,7 +43,7 @@ fn comes_to_an_end(kind: i64, of_root: bool) -> bool {
 
 /// A descriptor that was handed over, and how far it may be read.
 #[derive(Debug)]
-pub(super) struct Handed {
+pub struct Handed {
     file: File,
     len: u64,
     /// How much is there of an image that grows.
@@ -80,6 +80,22 @@ impl Handed {
         let file = File::from(fd);
         let len = file.size().map_err(|error| error.to_string())?;
         Ok(Self { file, len, grown: available.map(AtomicU64::new) })
+    }
+
+    /// All of it, which is at most so many bytes.
+    ///
+    /// # Errors
+    /// What the system says; where it is longer.
+    pub fn whole(&self, most: u64) -> io::Result<Vec<u8>> {
+        if self.len > most {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("it is longer than {most} bytes"),
+            ));
+        }
+        let mut bytes = vec![0; usize::try_from(self.len).map_err(io::Error::other)?];
+        ReadAt::read_exact_at(&self.file, &mut bytes, 0)?;
+        Ok(bytes)
     }
 
     /// So much is there now. Less than before is left out.
@@ -159,6 +175,11 @@ mod tests {
         assert_eq!((whole.read_at(&mut buf, 4).unwrap(), whole.available()), (6, 10));
         kept.as_file().set_len(3).unwrap();
         assert_eq!(whole.available(), 3, "that it shrinks is seen");
+        assert!(whole.whole(10).is_err(), "it isn't there any more");
+        let (_kept, fd) = file(b"0123456789");
+        let whole = Handed::new(fd, None, true).unwrap();
+        assert_eq!(whole.whole(10).unwrap(), b"0123456789");
+        assert!(whole.whole(9).is_err());
 
         let (_kept, fd) = file(b"0123456789");
         let grows = Handed::new(fd, Some(4), true).unwrap();

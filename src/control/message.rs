@@ -30,6 +30,10 @@ pub const LARGEST: usize = 64 << 10;
 pub const LARGEST_UPLOAD: u64 = 4096;
 /// The most boards of one client.
 pub const MOST_BOARDS: usize = 512;
+/// The most addresses of an [`ToServer::Offer`]: those of one board.
+pub const MOST_OFFERED: usize = 16;
+/// The longest signature of one.
+pub const LONGEST_SIGNATURE: usize = 4096;
 /// Requests of one client's boards at once, at most.
 pub const MOST_REQUESTS: usize = 1024;
 
@@ -91,6 +95,17 @@ pub enum ToServer {
         id: u64,
         /// The target's name.
         target: String,
+    },
+    /// These boards are offered the EEPROM image whose descriptor comes along, until they are offered another one or the
+    /// connection ends; without one nothing any more. Wants a [`ToClient::Done`].
+    Offer {
+        /// The number under which the answer comes.
+        id: u64,
+        /// The boards' addresses, at most [`MOST_OFFERED`].
+        boards: Vec<Mac>,
+        /// The image's signature, as a bootloader looks for it: at most [`LONGEST_SIGNATURE`] bytes.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        signature: String,
     },
 }
 
@@ -520,6 +535,16 @@ mod tests {
         both(
             ToServer::Reset { id: 2, target: "lab-01".to_owned() },
             r#"{"type":"reset","id":2,"target":"lab-01"}"#,
+            b"",
+        );
+        both(
+            ToServer::Offer { id: 5, boards: vec![mac], signature: "ab\nts: 1\n".to_owned() },
+            r#"{"type":"offer","id":5,"boards":["dc:a6:32:01:02:03"],"signature":"ab\nts: 1\n"}"#,
+            b"",
+        );
+        both(
+            ToServer::Offer { id: 6, boards: vec![mac], signature: String::new() },
+            r#"{"type":"offer","id":6,"boards":["dc:a6:32:01:02:03"]}"#,
             b"",
         );
         both(

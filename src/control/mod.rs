@@ -8,7 +8,8 @@
 //! The client stays the brain: it decides each answer, and keeps deadlines, resets and records. The server is its arm:
 //! it reads the image by the descriptor that the client gave it, and can't be made to open anything.
 //!
-//! A station is a client of another kind: it hears what is seen, and says which boards are answered. [`Desk`] is what a
+//! A station is a client of another kind: it hears what is seen, and says which boards are answered and what is offered to
+//! single ones. [`Desk`] is what a
 //! server has for it.
 
 pub mod message;
@@ -23,8 +24,9 @@ mod remote;
 mod server;
 mod stations;
 
-pub use client::{Client, Image};
+pub use client::{Client, Image, Say};
 pub use error::Error;
+pub use image::Handed;
 pub use link::Peer;
 pub use notices::Notices;
 pub use server::{Server, Told};

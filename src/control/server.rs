@@ -12,7 +12,9 @@ use rustix::event::{PollFd, PollFlags};
 use super::error::Error;
 use super::image::Handed;
 use super::link::{Broken, Link, PATIENCE, Peer, Received};
-use super::message::{self, LARGEST, MOST_BOARDS, SCHEMA, ToClient, ToServer, Why};
+use super::message::{
+    self, LARGEST, LONGEST_SIGNATURE, MOST_BOARDS, MOST_OFFERED, SCHEMA, ToClient, ToServer, Why,
+};
 use super::place::{Listener, Place};
 use super::remote::{ANSWER, Remote, Way};
 use super::stations::{Desk, Reply, Stations, Want};
@@ -103,8 +105,8 @@ impl Server {
     /// # Errors
     /// Those of poll(2). Nothing that a client does is one.
     pub fn run(&self, switch: &Arc<Switch>, tell: &mut dyn FnMut(Told), stop: &Stop) -> std::io::Result<()> {
-        let mut hall =
-            Hall { server: self, switch, tell, clients: Vec::new(), buf: vec![0; LARGEST + 1], paused: None };
+        let (clients, buf) = (Vec::new(), vec![0; LARGEST + 1]);
+        let mut hall = Hall { server: self, switch, tell, clients, buf, paused: None, next: 0 };
         while !stop.is_set() && !switch.ended().is_set() {
             hall.round(stop)?;
         }
@@ -124,6 +126,8 @@ struct Hall<'a> {
     buf: Vec<u8>,
     /// Until then nobody is taken in.
     paused: Option<Instant>,
+    /// The number of the client that came last.
+    next: u64,
 }
 
 struct Client {
@@ -133,6 +137,8 @@ struct Client {
     admitted: Option<Admitted>,
     /// It is a station.
     is_station: bool,
+    /// No two clients of a server have the same.
+    number: u64,
     /// Messages that nobody asked for.
     unasked: PerSecond,
 }
@@ -218,7 +224,17 @@ impl Hall<'_> {
         };
         way.tell(&hello, b"");
         let unasked = PerSecond::new(UNASKED);
-        self.clients.push(Client { peer, way, since: now, admitted: None, is_station: false, unasked });
+        self.next += 1;
+        let number = self.next;
+        self.clients.push(Client {
+            peer,
+            way,
+            since: now,
+            admitted: None,
+            is_station: false,
+            number,
+            unasked,
+        });
     }
 
     /// Takes what a client says. Says whether a board's question was answered.
@@ -234,7 +250,7 @@ impl Hall<'_> {
             let (message, behind) =
                 message::decode::<ToServer>(&self.buf[..len]).map_err(|bad| rules(bad.to_string()))?;
             let client = &mut self.clients[at];
-            if fd.is_some() && !matches!(message, ToServer::Admit { .. }) {
+            if fd.is_some() && !matches!(message, ToServer::Admit { .. } | ToServer::Offer { .. }) {
                 return Err(rules("a descriptor came with a message that has none"));
             }
             match message {
@@ -274,6 +290,18 @@ impl Hall<'_> {
                 }
                 ToServer::Rules { id, after } => self.want(at, id, Want::Rules { after }, now)?,
                 ToServer::Reset { id, target } => self.want(at, id, Want::Reset { target }, now)?,
+                ToServer::Offer { id, boards, signature } => {
+                    let (by, of_root) = (client.number, client.peer.uid == 0);
+                    if boards.is_empty() || boards.len() > MOST_OFFERED || signature.len() > LONGEST_SIGNATURE
+                    {
+                        return Err(rules(
+                            "an offer has 1 to 16 addresses, and a signature of 4096 bytes at most",
+                        ));
+                    }
+                    let handed = |fd| Handed::new(fd, None, of_root).map_err(|why| (Why::Image, why));
+                    let image = fd.map(handed).transpose()?.map(|image| (image, signature));
+                    self.want(at, id, Want::Offer { by, boards, image }, now)?;
+                }
             }
         }
         Ok(answered)
@@ -359,8 +387,9 @@ impl Hall<'_> {
     /// Ends with a client: its boards are its own affair again.
     fn put_out(&mut self, at: usize, why: Why, text: String) {
         let client = self.clients.swap_remove(at);
-        if let Some((stations, _)) = self.server.stations.as_ref().filter(|_| client.is_station) {
+        if let Some((stations, desk)) = self.server.stations.as_ref().filter(|_| client.is_station) {
             stations.leave(&client.way);
+            desk.left(client.number);
         }
         client.way.tell(&refused(why, &text), b"");
         (self.tell)(match client.admitted {

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::image::Handed;
 use super::message::{self, Notice, ToClient};
 use super::notices::Notices;
 use super::remote::Way;
 use crate::arming::{Change, Name, Rule};
+use crate::board::Mac;
 
 /// Stations at once.
 pub(super) const MOST: usize = 4;
@@ -20,10 +22,13 @@ pub trait Desk: Send + Sync {
     /// # Errors
     /// Where more is wanted than is kept for later: the station is put out.
     fn want(&self, want: Want, reply: Reply) -> Result<(), TooMuch>;
+
+    /// The station of this number has gone, and what it offered with it. Must not wait.
+    fn left(&self, station: u64);
 }
 
 /// Something that a station wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Want {
     /// That other boards are answered.
     Arm(Change),
@@ -36,6 +41,15 @@ pub enum Want {
     Reset {
         /// The target's name.
         target: String,
+    },
+    /// That boards are offered an image of their EEPROM, or nothing any more.
+    Offer {
+        /// The number of the station.
+        by: u64,
+        /// The boards.
+        boards: Vec<Mac>,
+        /// The image with its signature; `None`: nothing any more.
+        image: Option<(Handed, String)>,
     },
 }
 

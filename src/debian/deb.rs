@@ -13,6 +13,27 @@ const LONGEST: u64 = 64 << 20;
 /// What is kept of one archive, in bytes: much more than a kernel's package has.
 const MOST: u64 = 1 << 30;
 
+/// A decompressor of xz has so much memory at most. What is packed at the highest level takes 65 MiB.
+const XZ_MEMORY: u64 = 128 << 20;
+
+/// Bounds of what a package may bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// The longest file that is kept, in bytes.
+    pub file: u64,
+    /// Bytes of all files that are kept.
+    pub kept: u64,
+    /// Bytes of an archive when it is unpacked, those of files that nobody wants among them.
+    pub unpacked: u64,
+}
+
+impl Default for Bounds {
+    /// For packages that the host's own user names.
+    fn default() -> Self {
+        Self { file: LONGEST, kept: MOST, unpacked: u64::MAX }
+    }
+}
+
 /// A package with the files that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deb {
@@ -72,10 +93,24 @@ impl Deb {
     /// # Errors
     /// When the file can't be read, or is no package of format 2.
     pub fn read(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Self, Error> {
+        let fail = |error| Error { path: path.to_owned(), what: "opening".to_owned(), source: Some(error) };
+        let file = File::open(path).map_err(fail)?;
+        Self::read_from(io::BufReader::new(file), path, Bounds::default(), |path, _| wanted(path))
+    }
+
+    /// The same of what comes, within bounds. `path` is what messages call it; `wanted` is asked with a path and a length in
+    /// bytes.
+    ///
+    /// # Errors
+    /// As [`Deb::read`]; and where it has more than the bounds allow.
+    pub fn read_from(
+        mut file: impl Read,
+        path: &Path,
+        bounds: Bounds,
+        wanted: impl Fn(&str, u64) -> bool,
+    ) -> Result<Self, Error> {
         let fail = |what: String, source| Error { path: path.to_owned(), what, source };
         let damaged = |error: io::Error| fail(format!("the package is damaged: {error}"), None);
-        let file = File::open(path).map_err(|error| fail("opening".to_owned(), Some(error)))?;
-        let mut file = io::BufReader::new(file);
         let mut magic = [0; MAGIC.len()];
         if file.read_exact(&mut magic).is_err() || magic != *MAGIC {
             return Err(fail("this is no Debian package".to_owned(), None));
@@ -94,13 +129,15 @@ impl Deb {
                         return Err(fail(what, None));
                     }
                 }
-                _ if name.starts_with("control.tar") && !format.is_empty() => {
-                    let found = unpack(member, &name, |path| path == "control").map_err(damaged)?;
+                // What comes twice is taken once: a package with thousands of archives isn't unpacked without end.
+                _ if name.starts_with("control.tar") && !format.is_empty() && control.is_none() => {
+                    let found =
+                        unpack(member, &name, bounds, |path, _| path == "control").map_err(damaged)?;
                     control =
                         found.files.get("control").map(|text| String::from_utf8_lossy(text).into_owned());
                 }
-                _ if name.starts_with("data.tar") && !format.is_empty() => {
-                    files = Some(unpack(member, &name, &wanted).map_err(damaged)?);
+                _ if name.starts_with("data.tar") && !format.is_empty() && files.is_none() => {
+                    files = Some(unpack(member, &name, bounds, &wanted).map_err(damaged)?);
                 }
                 _ => {}
             }
@@ -150,11 +187,11 @@ pub fn archive(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<St
         [0x28, 0xb5, 0x2f, 0xfd, ..] => "x.tar.zst",
         _ => "x.tar",
     };
-    Ok(unpack(file, name, wanted).map_err(damaged)?.files)
+    Ok(unpack(file, name, Bounds::default(), |path, _| wanted(path)).map_err(damaged)?.files)
 }
 
 /// What an ar archive begins with (deb(5)).
-const MAGIC: &[u8; 8] = b"!<arch>\n";
+pub(super) const MAGIC: &[u8; 8] = b"!<arch>\n";
 
 /// Name and length of the next member of an ar archive: 60 bytes, the name in the first 16, the length in
 /// decimal digits at 48, and at the end a mark. Long names, which other archives have, stand in no package.
@@ -171,34 +208,54 @@ fn next_member(file: &mut impl Read) -> io::Result<Option<(String, u64)>> {
     Ok(Some((text(0..16).trim_end_matches('/').to_owned(), len)))
 }
 
-/// What is wanted of a compressed tar archive.
-fn unpack(member: impl Read, name: &str, wanted: impl Fn(&str) -> bool) -> io::Result<Contents> {
-    unpack_within(member, name, MOST, wanted)
+/// Reads so many bytes, and fails where there are more.
+struct Within<R> {
+    inner: R,
+    left: u64,
 }
 
-fn unpack_within(
+impl<R: Read> Read for Within<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        // One more than there may be, so that it is seen.
+        let most = usize::try_from(self.left.saturating_add(1)).unwrap_or(usize::MAX).min(to.len());
+        let got = self.inner.read(&mut to[..most])?;
+        self.left = self.left.checked_sub(got as u64).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "it becomes longer than may be when it is unpacked")
+        })?;
+        Ok(got)
+    }
+}
+
+/// What is wanted of a compressed tar archive.
+fn unpack(
     member: impl Read,
     name: &str,
-    most: u64,
-    wanted: impl Fn(&str) -> bool,
+    bounds: Bounds,
+    wanted: impl Fn(&str, u64) -> bool,
 ) -> io::Result<Contents> {
     let mut kept = 0;
     let mut keep = |bytes: u64| {
         kept += bytes;
+        let most = bounds.kept;
         let error =
             || io::Error::new(io::ErrorKind::InvalidData, format!("more than {most} bytes are wanted of it"));
         if kept > most { Err(error()) } else { Ok(()) }
     };
-    let mut plain: Box<dyn Read + '_> = match name.rsplit_once(".tar").map_or("", |(_, ending)| ending) {
+    let plain: Box<dyn Read + '_> = match name.rsplit_once(".tar").map_or("", |(_, ending)| ending) {
         "" => Box::new(member),
         ".gz" => Box::new(flate2::read::MultiGzDecoder::new(member)),
-        ".xz" => Box::new(liblzma::read::XzDecoder::new_multi_decoder(member)),
+        ".xz" => {
+            let several = liblzma::stream::CONCATENATED;
+            let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, several);
+            Box::new(liblzma::read::XzDecoder::new_stream(member, stream.map_err(io::Error::other)?))
+        }
         ".zst" => Box::new(zstd::Decoder::new(member)?),
         other => {
             let what = format!("{name} is compressed in a way that is not known here ({other})");
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         }
     };
+    let mut plain = Within { inner: plain, left: bounds.unpacked };
     let mut found = Contents::default();
     let plain_path = |bytes: &[u8]| {
         let path = String::from_utf8_lossy(bytes).into_owned();
@@ -208,19 +265,19 @@ fn unpack_within(
         let entry = entry?;
         let path = plain_path(&entry.path_bytes());
         // Nothing of a package stands above its root.
-        if path.is_empty() || path.split('/').any(|part| part == "..") || !wanted(&path) {
+        if path.is_empty() || path.split('/').any(|part| part == "..") || !wanted(&path, entry.size()) {
             continue;
         }
         let kind = entry.header().entry_type();
         let target = entry.link_name_bytes().map(std::borrow::Cow::into_owned).unwrap_or_default();
         if kind.is_file() {
-            if entry.size() > LONGEST {
+            if entry.size() > bounds.file {
                 let what = format!("{path} has {} bytes", entry.size());
                 return Err(io::Error::new(io::ErrorKind::InvalidData, what));
             }
             keep(entry.size())?;
             let mut bytes = Vec::new();
-            entry.take(LONGEST).read_to_end(&mut bytes)?;
+            entry.take(bounds.file).read_to_end(&mut bytes)?;
             found.files.insert(path, bytes);
         } else if kind.is_symlink() {
             found.links.insert(path, String::from_utf8_lossy(&target).into_owned());
@@ -295,10 +352,23 @@ pub(crate) mod tests {
             tar.append_data(&mut header, name, &[7; 1000][..]).unwrap();
         }
         let bytes = tar.into_inner().unwrap();
-        let unpack = |most| unpack_within(&bytes[..], "data.tar", most, |_| true);
-        assert_eq!(unpack(2000).unwrap().files.len(), 2);
-        let Err(error) = unpack(1999) else { panic!("it was unpacked") };
+        let within = |bounds| unpack(&bytes[..], "data.tar", bounds, |_, _| true);
+        let of = |kept| Bounds { kept, ..Bounds::default() };
+        assert_eq!(within(of(2000)).unwrap().files.len(), 2);
+        let Err(error) = within(of(1999)) else { panic!("it was unpacked") };
         assert_eq!(error.to_string(), "more than 1999 bytes are wanted of it");
+        let Err(error) = within(Bounds { file: 999, ..Bounds::default() }) else { panic!("it was unpacked") };
+        assert!(error.to_string().contains("has 1000 bytes"), "{error}");
+        // What nobody wants counts too when it is unpacked.
+        let none =
+            |unpacked| unpack(&bytes[..], "data.tar", Bounds { unpacked, ..Bounds::default() }, |_, _| false);
+        assert!(none(bytes.len() as u64).is_ok());
+        let Err(error) = none(bytes.len() as u64 - 1) else { panic!("it was unpacked") };
+        assert!(error.to_string().contains("longer than may be"), "{error}");
+        assert_eq!(
+            unpack(&bytes[..], "data.tar", Bounds::default(), |_, len| len > 1000).unwrap().files.len(),
+            0
+        );
     }
 
     #[test]
@@ -324,7 +394,7 @@ pub(crate) mod tests {
         add("./lib64/ld.so", tar::EntryType::Symlink, Some("/usr/a"), b"");
         add("./../up", tar::EntryType::Regular, None, b"no");
         let bytes = tar.into_inner().unwrap();
-        let found = unpack(&bytes[..], "data.tar", |path| path != "usr").unwrap();
+        let found = unpack(&bytes[..], "data.tar", Bounds::default(), |path, _| path != "usr").unwrap();
         assert_eq!(found.files.keys().collect::<Vec<_>>(), ["usr/a", "usr/b"]);
         assert_eq!(found.files["usr/b"], b"bytes");
         assert_eq!(found.links["lib64/ld.so"], "/usr/a");

@@ -2,6 +2,7 @@
 //! without dpkg, and put together to directories that boards boot from.
 
 pub mod apt;
+pub mod bootloaders;
 pub mod deb;
 pub mod files;
 pub mod initramfs;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::BoardEeprom;
-use crate::board::{Mac, Serial};
+use crate::board::{Jumper, Mac, Serial};
 
 /// What the station says of itself to anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +90,9 @@ pub struct Register {
     /// What it starts from; `None` where it has no EEPROM, or its client doesn't tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eeprom: Option<BoardEeprom>,
+    /// The number that the jumpers of its carrier say; `None` where it wasn't told to read them, or can't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jumper: Option<Jumper>,
     /// No board, but a program on a host that behaves as one. Its runs are marked so.
     #[serde(default)]
     pub simulated: bool,
@@ -216,7 +219,7 @@ pub struct Disk {
     /// How many of the spare blocks of an eMMC are gone (EXT_CSD 267): 1 few, 2 80 %, 3 90 %.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pre_eol: Option<u8>,
-    /// Used life of an NVMe disk in percent of that for which it was made; 255 is that and more.
+    /// Used life of an NVMe or SATA disk in percent of that for which it was made; 255 is that and more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<u8>,
     /// Spare blocks that an NVMe disk has left, in percent.
@@ -226,13 +229,13 @@ pub struct Disk {
     /// memory's battery, 32 its persistent memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<u8>,
-    /// Bytes that were ever written to an NVMe disk, in steps of 512,000.
+    /// Bytes that were ever written to an NVMe disk, in steps of 512,000, or to a SATA disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_written: Option<u64>,
-    /// Hours that an NVMe disk was switched on.
+    /// Hours that an NVMe or SATA disk was switched on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<u64>,
-    /// How often an NVMe disk lost data that it couldn't restore.
+    /// How often an NVMe or SATA disk lost data that it couldn't restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_errors: Option<u64>,
     /// Its maker's serial number.

@@ -81,7 +81,7 @@ pub struct Manifest {
     /// The image; `None` where none is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageRef>,
-    /// Which disk: the first role of which the board has exactly one disk.
+    /// Which disk: see [`aim`](super::aim).
     #[serde(default)]
     pub target: Vec<Role>,
     /// What comes after.

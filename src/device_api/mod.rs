@@ -19,6 +19,7 @@
 //!
 //! No I/O, no clock.
 
+mod aim;
 mod eeprom;
 mod facts;
 mod job;
@@ -28,6 +29,7 @@ mod signature;
 #[cfg(any(feature = "agent", feature = "station"))]
 mod surroundings;
 
+pub use aim::{Aim, aim};
 pub use eeprom::{BoardEeprom, EepromRef, EepromTold};
 pub use facts::{Disk, Firmware, Health, Hello, MOST_ZONES, Register, Registered, Role, Standing, Zone};
 pub use job::{Action, End, ImageRef, MOST_DIGESTS, Manifest, Orders, Outcome, Progress, Work};

@@ -6,6 +6,7 @@
 mod chosen;
 mod error;
 mod list;
+mod newest;
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
@@ -18,6 +19,7 @@ use crate::beneath::{Access, Dir, open_regular, place_of, read_bounded};
 pub use chosen::Bootloader;
 pub use error::Error;
 pub use list::{Channel, Place, each, may_be_image, place};
+pub use newest::{Newest, NotOne, OneOf};
 
 /// The largest file that is read whole.
 const MOST: u64 = 16 << 20;

@@ -4,14 +4,17 @@
 //! bootloader configuration" (`ENABLE_SELF_UPDATE`) and "Bootloader update"; the first bootloader that updates itself from a
 //! disk: `update-pieeprom.sh` of the repository usbboot.
 
+use sha2::{Digest as _, Sha256};
+
 use super::boot_order::Mode;
 use super::edit::{Wanted, edit};
 use super::image::Image;
-use super::update::Edited;
+use super::update::{Edited, SELF_UPDATE};
 use super::{BootConf, Error, Needs, day};
 use crate::board::Model;
 use crate::device_api::{BoardEeprom, Role};
 use crate::error::{Explain, Kind, Remedy};
+use crate::format::hex;
 use crate::station_api::{EepromOtherwise, EepromWhen, ProjectEeprom};
 
 /// The first bootloaders that take an update from the disk that they boot, in seconds since 1970: 2022-04-26.
@@ -26,6 +29,11 @@ pub struct Board<'a> {
     pub told: Option<&'a BoardEeprom>,
     /// The disk that the job writes, where it is known.
     pub target: Option<Role>,
+    /// sha256 of an image that an earlier attempt was to write into its flash chip, and of which nobody told how that ended:
+    /// what the board tells of its bootloader doesn't say whether all of the chip is that image, so it is read.
+    pub begun: Option<&'a str>,
+    /// It was started over the network by what this station speaks to, which can offer it an image the next time.
+    pub network: bool,
 }
 
 /// How an image gets into an EEPROM.
@@ -35,6 +43,8 @@ pub enum By {
     Flash,
     /// It lies on the boot partition; the bootloader takes it from there at the next start.
     BootPartition,
+    /// The board starts again before anything is written, and is offered it over the network.
+    Network,
 }
 
 /// What is to be done with a board's EEPROM.
@@ -90,6 +100,9 @@ pub enum Refused {
     /// The disk that the job writes is none that a bootloader boots from.
     #[error("its boot order can't begin with the disk that is written: {0}")]
     Order(&'static str),
+    /// It was offered an image over the network, and came back without it.
+    #[error("its bootloader hasn't taken the image that it was offered over the network")]
+    NotTaken,
     /// There is no way into its EEPROM.
     #[error("there is no way into its EEPROM: {0}")]
     NoWay(String),
@@ -111,6 +124,9 @@ impl Explain for Refused {
             Self::Signed { .. } => Some("take the image as Raspberry Pi publishes it".into()),
             Self::NoWay(_) => Some(
                 "write it over USB boot; or let the project go on where a board can't have it, and the record says so".into(),
+            ),
+            Self::NotTaken => Some(
+                "look whether its boot order has the network before its disks; or write it over USB boot".into(),
             ),
             Self::Flash { .. } | Self::Order(_) => None,
         }
@@ -159,14 +175,17 @@ pub fn decide(asked: &ProjectEeprom, image: &Image, board: Board<'_>) -> Result<
     let wanted = Wanted { unset: asked.unset.clone(), set, first, needs, ..Wanted::default() };
     let edited = edit(image, &BootConf::parse(image.bootconf()?), &wanted)?;
     let (new, conf) = (edited.image, edited.conf);
+    let is_begun = told.flash == Some(new.bytes().len() as u64)
+        && board.begun.is_some_and(|sum| sum.eq_ignore_ascii_case(&hex(&Sha256::digest(new.bytes()))));
     if let (EepromWhen::IfOlder, Some(has), Some(brings)) = (asked.when, told.built, new.built())
         && has >= brings
+        && !is_begun
     {
         let has = day(has).unwrap_or_default();
         return nothing(format!("the board's bootloader, of {has}, is not older than the image's"));
     }
     let is_same = told.built.is_some() && told.built == new.built();
-    if is_same && told.config.as_deref() == Some(conf.text().as_str()) {
+    if is_same && told.config.as_deref() == Some(conf.text().as_str()) && !is_begun {
         return nothing("the board has this bootloader with this configuration".to_owned());
     }
     let by = match way(told, &new, board) {
@@ -189,29 +208,68 @@ fn way(told: &BoardEeprom, image: &Image, board: Board<'_>) -> Result<By, Refuse
         Some(has) => return Err(Refused::Flash { has, needs }),
         None => {}
     }
-    let no =
-        |why: &str| Err(Refused::NoWay(format!("the board's client can't write the flash chip, and {why}")));
+    let why = match by_partition(told, board) {
+        Ok(()) => return Ok(By::BootPartition),
+        Err(why) => why,
+    };
+    match by_network(told, image, board) {
+        Ok(()) => Ok(By::Network),
+        Err(network) => Err(Refused::NoWay(format!(
+            "the board's client can't write the flash chip, {why}, and over the network there is none: {network}"
+        ))),
+    }
+}
+
+/// Whether its bootloader takes an update at all: `since` is when bootloaders learned that, in words too.
+fn updates_itself(
+    told: &BoardEeprom,
+    board: Board<'_>,
+    since: (u64, &'static str),
+) -> Result<(), &'static str> {
     // The length of a flash chip tells which board it is; nothing else does.
     if board.model.is_none() {
-        return no("it isn't known which model the board is");
-    }
-    if !matches!(board.target, Some(Role::Nvme | Role::Usb)) {
-        return no("bootloaders take an update only from NVMe and USB disks");
+        return Err("it isn't known which model the board is");
     }
     match told.built {
-        None => return no("the board doesn't tell which bootloader it has"),
-        Some(built) if built < FROM_DISK => return no("its bootloader is of before 2022-04-26"),
+        None => return Err("the board doesn't tell which bootloader it has"),
+        Some(built) if built < since.0 => return Err(since.1),
         Some(_) => {}
     }
     let conf = told.config.as_deref().map(BootConf::parse);
     let says = |key: &str, value: &str| conf.as_ref().is_some_and(|conf| conf.may_be(key, value));
     if says("ENABLE_SELF_UPDATE", "0") {
-        return no("its configuration has ENABLE_SELF_UPDATE=0");
+        return Err("its configuration has ENABLE_SELF_UPDATE=0");
     }
     if says("FREEZE_VERSION", "1") {
-        return no("its configuration has FREEZE_VERSION=1");
+        return Err("its configuration has FREEZE_VERSION=1");
     }
-    Ok(By::BootPartition)
+    Ok(())
+}
+
+/// Whether it takes one from the disk that the job writes.
+fn by_partition(told: &BoardEeprom, board: Board<'_>) -> Result<(), &'static str> {
+    if board.model.is_some() && !matches!(board.target, Some(Role::Nvme | Role::Usb)) {
+        return Err("bootloaders take an update only from NVMe and USB disks");
+    }
+    updates_itself(told, board, (FROM_DISK, "its bootloader is of before 2022-04-26"))
+}
+
+/// Whether it takes one over the network, and whether anybody could see that.
+fn by_network(told: &BoardEeprom, image: &Image, board: Board<'_>) -> Result<(), &'static str> {
+    if !board.network {
+        return Err("nothing that this station speaks to has started the board over the network");
+    }
+    updates_itself(told, board, (SELF_UPDATE, "its bootloader is of before 2021"))?;
+    // Such a board wants the update signed by its owner, and that key isn't here.
+    if told.is_signed() != Some(false) {
+        return Err("the board starts signed systems only, or doesn't tell whether it does");
+    }
+    if told.config.is_none() && told.built == image.built() {
+        return Err(
+            "the board doesn't tell its settings, and has this bootloader: nobody could see whether it took others",
+        );
+    }
+    Ok(())
 }
 
 /// Whether settings of a project can be those of any image: names and values, each by itself.
@@ -277,7 +335,11 @@ mod tests {
         told: &BoardEeprom,
         target: Role,
     ) -> Result<Decided, Refused> {
-        decide(asked, image, Board { model: Some(model), told: Some(told), target: Some(target) })
+        decide(
+            asked,
+            image,
+            Board { model: Some(model), told: Some(told), target: Some(target), begun: None, network: false },
+        )
     }
 
     fn written(decided: Result<Decided, Refused>) -> Box<Own> {
@@ -340,16 +402,28 @@ mod tests {
         let asked = ProjectEeprom { set: [("BOOT_UART".to_owned(), "1".to_owned())].into(), ..plain.clone() };
         let error = of(&asked, &signed(), Model::Cm4, &fused, Role::Emmc).unwrap_err();
         assert_eq!(error, Refused::Image(Error::Signed));
-        let silent = decide(&plain, &four(), Board { model: Some(Model::Cm4), told: None, target: None });
+        let silent = decide(
+            &plain,
+            &four(),
+            Board { model: Some(Model::Cm4), told: None, target: None, begun: None, network: false },
+        );
         assert_eq!(silent.unwrap_err(), Refused::Untold);
     }
 
     #[test]
     fn a_board_that_has_it_or_has_no_eeprom_is_left_alone() {
         let plain = ProjectEeprom::default();
-        let three = decide(&plain, &four(), Board { model: Some(Model::Pi3B), told: None, target: None });
+        let three = decide(
+            &plain,
+            &four(),
+            Board { model: Some(Model::Pi3B), told: None, target: None, begun: None, network: false },
+        );
         assert_eq!(why(three), "a Pi 3B has no EEPROM");
-        let nobody = decide(&plain, &four(), Board { model: None, told: None, target: None });
+        let nobody = decide(
+            &plain,
+            &four(),
+            Board { model: None, told: None, target: None, begun: None, network: false },
+        );
         assert!(why(nobody).contains("none that is known"));
         let older = ProjectEeprom { when: EepromWhen::IfOlder, ..plain.clone() };
         let same = BoardEeprom { built: Some(BUILT), ..told() };
@@ -359,6 +433,22 @@ mod tests {
         written(of(&plain, &four(), Model::Cm4, &same, Role::Emmc));
         let equal = BoardEeprom { config: Some(CONF.into()), ..same };
         assert!(why(of(&plain, &four(), Model::Cm4, &equal, Role::Emmc)).contains("has this bootloader"));
+        // Where an attempt that nobody told the end of was to write just that, the chip is read, whatever is told.
+        let sum = hex(&Sha256::digest(four().bytes()));
+        let begun = |asked: &ProjectEeprom, told: &BoardEeprom, sum: &str| {
+            let (model, target) = (Some(Model::Cm4), Some(Role::Emmc));
+            decide(
+                asked,
+                &four(),
+                Board { model, told: Some(told), target, begun: Some(sum), network: false },
+            )
+        };
+        assert_eq!(written(begun(&plain, &equal, &sum)).by, By::Flash);
+        assert_eq!(written(begun(&older, &equal, &sum)).by, By::Flash);
+        assert!(why(begun(&plain, &equal, &"0".repeat(64))).contains("has this bootloader"));
+        // Who can't read the chip can't find out.
+        let blind = BoardEeprom { flash: None, ..equal };
+        assert!(why(begun(&plain, &blind, &sum)).contains("has this bootloader"));
     }
 
     #[test]
@@ -383,10 +473,58 @@ mod tests {
         }
         written(of(&plain, &four(), Model::Cm4, &of_conf("[none]\nFREEZE_VERSION=1\n"), Role::Usb));
         // A board of no known model may be of the other chip.
-        let unknown = Board { model: None, told: Some(&none), target: Some(Role::Usb) };
+        let unknown =
+            Board { model: None, told: Some(&none), target: Some(Role::Usb), begun: None, network: false };
         assert!(matches!(decide(&plain, &four(), unknown), Err(Refused::NoWay(_))));
         let told = told();
         written(decide(&plain, &four(), Board { told: Some(&told), ..unknown }));
+    }
+
+    #[test]
+    fn a_board_that_was_started_over_the_network_is_offered_it_there_where_it_takes_it_and_that_can_be_seen()
+    {
+        let plain = ProjectEeprom::default();
+        let none = BoardEeprom { flash: None, config: Some("BOOT_ORDER=0xf2\n".into()), ..told() };
+        let of = |told: &BoardEeprom, target, network| {
+            let model = Some(Model::Cm4);
+            decide(
+                &plain,
+                &four(),
+                Board { model, told: Some(told), target: Some(target), begun: None, network },
+            )
+        };
+        assert_eq!(written(of(&none, Role::Emmc, true)).by, By::Network);
+        // From a disk that it boots it comes without another start.
+        assert_eq!(written(of(&none, Role::Nvme, true)).by, By::BootPartition);
+        // One of before it could do that from a disk may do it over the network.
+        let early = BoardEeprom { built: Some(SELF_UPDATE), ..none.clone() };
+        assert_eq!(written(of(&early, Role::Nvme, true)).by, By::Network);
+        for (told, network, want) in [
+            (none.clone(), false, "nothing that this station speaks to has started the board"),
+            (BoardEeprom { built: Some(SELF_UPDATE - 1), ..none.clone() }, true, "of before 2021"),
+            (BoardEeprom { built: None, ..none.clone() }, true, "doesn't tell which bootloader"),
+            (BoardEeprom { signed: None, ..none.clone() }, true, "doesn't tell whether it does"),
+            (
+                BoardEeprom { config: Some("FREEZE_VERSION=1".into()), ..none.clone() },
+                true,
+                "FREEZE_VERSION=1",
+            ),
+            (
+                BoardEeprom { config: Some("ENABLE_SELF_UPDATE=0".into()), ..none.clone() },
+                true,
+                "ENABLE_SELF_UPDATE=0",
+            ),
+            (BoardEeprom { built: Some(BUILT), config: None, ..none.clone() }, true, "nobody could see"),
+        ] {
+            let error = of(&told, Role::Emmc, network).unwrap_err();
+            assert!(
+                matches!(error, Refused::NoWay(_)) && error.to_string().contains(want),
+                "{want}: {error}"
+            );
+        }
+        // Other settings of the same bootloader are seen where the board tells them.
+        let same = BoardEeprom { built: Some(BUILT), ..none.clone() };
+        assert_eq!(written(of(&same, Role::Emmc, true)).by, By::Network);
     }
 
     #[test]

@@ -129,6 +129,7 @@ pub fn run(run: &EepromRun) -> Vec<(&'static str, String)> {
     put("before", text(vec![built(before.built), version, sum]));
     put("new", text(vec![built(run.built), run.sha256.as_ref().map(|sum| format!("sha256 {sum}"))]));
     put("settings", run.changes.join(", "));
+    put("earlier", run.earlier.as_ref().map(|earlier| format!("attempt {earlier}")).unwrap_or_default());
     put("read back", run.read_back.clone().map(|sum| format!("sha256 {sum}")).unwrap_or_default());
     let seen = run.seen.and_then(|seen| jiff::Timestamp::from_millisecond(seen).ok());
     put("seen", seen.map(|seen| seen.strftime("%Y-%m-%d %H:%M:%SZ").to_string()).unwrap_or_default());
@@ -164,6 +165,8 @@ mod tests {
             notes: Vec::new(),
             read_back: None,
             seen: None,
+            earlier: None,
+            network: false,
         };
         let text = |run: &EepromRun| {
             super::run(run)
@@ -186,6 +189,15 @@ mod tests {
             "image: lab; state: handed over, and seen after a boot; before: built 2022-04-26, version v1, sha256 ab; \
              new: built 2025-08-04, sha256 cd; settings: + BOOT_UART=1; read back: sha256 cd; \
              seen: 1970-01-01 00:00:00Z; note: look"
+        );
+        let of = EepromRun {
+            earlier: Some("r1".into()),
+            state: EepromState::Earlier,
+            ..EepromRun::skipped("lab")
+        };
+        assert_eq!(
+            text(&of),
+            "image: lab; state: begun by an earlier attempt, read back now and equal; earlier: attempt r1"
         );
     }
 }

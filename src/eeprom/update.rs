@@ -10,7 +10,7 @@ pub const UPDATE: &str = "pieeprom.upd";
 pub const SIGNATURE: &str = "pieeprom.sig";
 
 /// The first bootloaders that update themselves over the network, in seconds since 1970: 2021-01-01.
-const SELF_UPDATE: u64 = 1_609_459_200;
+pub(super) const SELF_UPDATE: u64 = 1_609_459_200;
 
 /// An image whose configuration was changed, and what is to be said about it.
 #[derive(Debug, Clone)]

@@ -152,6 +152,45 @@ impl Client {
         &self.shared.stop
     }
 
+    /// Sends a request as somebody else has put it together, and perhaps signed it: method, path with query and headers go
+    /// out as they are, and any status is an answer. It goes to this client's server, whatever its URI says. With `most`
+    /// bytes the answer's body is bounded.
+    ///
+    /// # Errors
+    /// When no whole answer comes, or a longer one.
+    pub fn exchange(
+        &self,
+        request: &Request<impl AsRef<[u8]>>,
+        most: u64,
+    ) -> Result<Response<Vec<u8>>, Error> {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let mut call = self.call(request.method().clone(), path);
+        // What was signed is the path as it was; escaping it once more would make another one of it.
+        path.clone_into(&mut call.url.path);
+        let (to, body) = (call.to(), request.body().as_ref());
+        if self.shared.stop.is_set() {
+            return Err(Error::Stopped);
+        }
+        let mut sent = Request::builder().method(request.method()).uri(request.uri());
+        if !request.headers().contains_key(HOST) {
+            sent = sent.header(HOST, self.shared.origin.host_header());
+        }
+        for (name, value) in request.headers() {
+            sent = sent.header(name, value);
+        }
+        let odd = |error: &dyn std::fmt::Display| Error::Odd { to: to.clone(), why: error.to_string() };
+        let response = match body {
+            [] if [Method::GET, Method::HEAD, Method::DELETE].contains(request.method()) => {
+                call.go(sent.body(SendBody::none()).map_err(|error| odd(&error))?)
+            }
+            body => call.go(sent.body(body).map_err(|error| odd(&error))?),
+        };
+        let (parts, body) = response.map_err(|error| call.told(error, Step::Answer))?.into_parts();
+        let reader = Incoming { inner: body.into_reader(), to: to.clone(), limits: call.limits };
+        let reply = Reply { status: parts.status.as_u16(), headers: parts.headers.clone(), to, reader };
+        Ok(Response::from_parts(parts, reply.bytes(most)?))
+    }
+
     /// Asks for something. `path` may have a query; what can't stand in a request is escaped.
     pub fn get(&self, path: &str) -> Call<'_> {
         self.call(Method::GET, path)

@@ -13,7 +13,7 @@ mod error;
 mod link;
 mod pauses;
 mod resume;
-mod sockets;
+pub(crate) mod sockets;
 mod trust;
 mod url;
 

@@ -19,7 +19,7 @@ use crate::stop::{Stop, Waker, until};
 
 /// What went wrong below HTTP.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     #[error("interrupted")]
     Stopped,
     #[error("it took too long")]
@@ -43,7 +43,7 @@ pub(super) enum Fault {
 
 /// Which limit was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Limit {
+pub(crate) enum Limit {
     Connect,
     /// Nothing went out for so long.
     Write,
@@ -58,7 +58,7 @@ pub(super) enum Limit {
 const ADDRESSES: usize = 8;
 
 /// Waits for a socket. Says whether it is ready.
-pub(super) fn ready(
+pub(crate) fn ready(
     fd: &impl AsFd,
     what: PollFlags,
     deadline: Option<Instant>,
@@ -73,7 +73,7 @@ pub(super) fn ready(
 }
 
 /// Reads what is there, and waits for the first of it. 0 is the end.
-pub(super) fn read(
+pub(crate) fn read(
     fd: &OwnedFd,
     buf: &mut [u8],
     deadline: Option<Instant>,
@@ -95,7 +95,7 @@ pub(super) fn read(
 }
 
 /// Writes some of it, and waits until there is place for that.
-pub(super) fn write(
+pub(crate) fn write(
     fd: &OwnedFd,
     bytes: &[u8],
     deadline: Option<Instant>,
@@ -117,7 +117,7 @@ pub(super) fn write(
 }
 
 /// A connection to a server: to the first of its addresses that answers.
-pub(super) fn open(
+pub(crate) fn open(
     origin: &Origin,
     may: fn(IpAddr) -> bool,
     deadline: Option<Instant>,
@@ -174,7 +174,7 @@ pub(super) fn open(
 }
 
 /// A connection to an address.
-fn to(address: SocketAddr, deadline: Option<Instant>, stop: &Stop) -> Result<OwnedFd, Fault> {
+pub(crate) fn to(address: SocketAddr, deadline: Option<Instant>, stop: &Stop) -> Result<OwnedFd, Fault> {
     let failed = |error: Errno| Fault::Connect(error.into());
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -243,7 +243,7 @@ fn scope(zone: &str) -> Result<u32, Fault> {
 }
 
 /// Whether a connection that nothing is waited for on can be used again: nothing came, not even its end.
-pub(super) fn quiet(fd: &OwnedFd) -> bool {
+pub(crate) fn quiet(fd: &OwnedFd) -> bool {
     let mut byte = [0; 1];
     recv(fd, &mut byte[..], RecvFlags::DONTWAIT | RecvFlags::PEEK).is_err_and(|error| error == Errno::AGAIN)
 }

@@ -248,7 +248,7 @@ pub(super) fn cmdline(options: &Options, consoles: &[&str]) -> String {
 fn words(options: &Options) -> String {
     let line = cmdline(options, &[]);
     let ours = line.split_whitespace().filter(|word| {
-        ["piprov.station=", "piprov.key=", "piprov.pin=", "piprov.disk="]
+        ["piprov.station=", "piprov.key=", "piprov.pin=", "piprov.disk=", "piprov.jumper="]
             .iter()
             .any(|name| word.starts_with(name))
     });

@@ -43,6 +43,12 @@ impl Station {
             let text = "a second factor is set up by its user, on the page of the account";
             return Err(Refusal::meaningless(text));
         }
+        not_by_own_token(who, name)?;
+        if who.user == name && (change.password.is_some() || change.second_factor.is_some()) {
+            let text =
+                "who changes the own password shows the one that it was, and the own second factor likewise";
+            return Err(Refusal::forbidden(text).with_hint("the page of the account does both"));
+        }
         let password = match change.password {
             Some(password) => Some(self.hash_password(name, password).await?),
             None => None,
@@ -75,6 +81,12 @@ impl Station {
         user: Option<&str>,
         role: Option<Role>,
     ) -> Result<Invited, Refusal> {
+        if user.is_some_and(|name| who.user == name) {
+            let text = "a link for another password is for others: it would do without the one that is known";
+            return Err(
+                Refusal::forbidden(text).with_hint("the page of the account changes the own password")
+            );
+        }
         let at = now();
         let role = match (user, role) {
             (Some(name), None) => self.store().account(name).await?.user.role,
@@ -257,6 +269,9 @@ impl Station {
 
     /// Ends a session: an own one, or, as an administrator, anybody's.
     pub(super) async fn end_session(&self, who: &Who, session: &str) -> Result<(), Refusal> {
+        if let Some(own) = self.store().session_user(session).await? {
+            not_by_own_token(who, &own)?;
+        }
         let of = (who.role < Role::Admin).then_some(who.user.as_str());
         if !self.store().end_session(session, of).await? {
             return Err(Refusal::missing("there is no such session any more"));
@@ -267,10 +282,19 @@ impl Station {
 
     /// Ends all sessions of a user but one.
     pub(super) async fn end_other_sessions(&self, who: &Who, name: &str, but: &str) -> Result<u64, Refusal> {
+        not_by_own_token(who, name)?;
         let ended = self.store().end_other_sessions(name, but).await?;
         self.did(who, "session.end-all", name).await;
         Ok(ended)
     }
+}
+
+/// A token never changes its own user: password, role and sessions are for who has logged in, and for other people.
+fn not_by_own_token(who: &Who, user: &str) -> Result<(), Refusal> {
+    if who.is_token_of(user) {
+        return Err(Refusal::forbidden("a token doesn't change the user that it belongs to"));
+    }
+    Ok(())
 }
 
 pub(super) fn no_random() -> Refusal {

@@ -107,6 +107,14 @@ pub enum Error {
     /// The signature isn't the key's.
     #[error("the signature at the end of the file is wrong")]
     Signature,
+    /// It is signed by another key than the one that was asked for.
+    #[error("the file is signed by {is}, not by {wanted}")]
+    Key {
+        /// Its key, 64 hexadecimal digits.
+        is: String,
+        /// The one that was asked for.
+        wanted: String,
+    },
     /// The store can't be opened or read.
     #[error(transparent)]
     Open(#[from] super::OpenError),
@@ -116,14 +124,16 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Read(error) => Kind::of_io(error),
-            Self::NoAudit { .. } | Self::Cut | Self::Broken(_) | Self::Signature => Kind::BadData,
+            Self::NoAudit { .. } | Self::Cut | Self::Broken(_) | Self::Signature | Self::Key { .. } => {
+                Kind::BadData
+            }
             Self::Open(error) => error.kind(),
         }
     }
 
     fn hint(&self) -> Option<Remedy> {
         match self {
-            Self::Broken(_) | Self::Signature => Some(
+            Self::Broken(_) | Self::Signature | Self::Key { .. } => Some(
                 "somebody has changed it outside of the station: compare it with a copy or an export from before".into(),
             ),
             Self::Open(error) => error.hint(),
@@ -143,6 +153,19 @@ pub struct Proved {
     pub time: Option<Time>,
     /// Whose signature stands at its end, 64 hexadecimal digits.
     pub key: Option<String>,
+}
+
+impl Proved {
+    /// Whether it is signed by this key, as the station tells it: 64 hexadecimal digits. Anybody can make a file that is whole
+    /// and signed; only the station has its key.
+    ///
+    /// # Errors
+    /// [`Error::Key`].
+    pub fn is_of(&self, wanted: &str) -> Result<(), Error> {
+        let is = self.key.clone().unwrap_or_default();
+        let wanted = wanted.to_ascii_lowercase();
+        if is.eq_ignore_ascii_case(&wanted) { Ok(()) } else { Err(Error::Key { is, wanted }) }
+    }
 }
 
 /// Proves an exported file: its chain, its end and its signature. Whether the key is that of the station in question, who
@@ -184,7 +207,13 @@ pub fn prove(from: impl Read) -> Result<Proved, Error> {
             let (time, key) = (Some(last.time), Some(last.key));
             return Ok(Proved { begin: begin.clone(), end: at, time, key });
         }
+        // What isn't in the digest isn't in the line: a member that nobody knows may say anything.
+        let value: serde_json::Value = serde_json::from_slice(&text).map_err(wrong)?;
         let line: Audit = serde_json::from_slice(&text).map_err(wrong)?;
+        if serde_json::to_value(&line).ok().as_ref() != Some(&value) {
+            let why = "it has more in it than a line of an audit".to_owned();
+            return Err(Error::NoAudit { line: number, why });
+        }
         at.follow(&line)?;
     }
 }
@@ -246,7 +275,8 @@ mod tests {
     fn a_file_is_proved_whole_and_nothing_else_is() {
         let (_dir, lines, key) = file();
         let proved = prove(lines.concat().as_bytes()).unwrap();
-        assert_eq!((proved.begin.n, proved.end.n, proved.time, proved.key), (7, 11, Some(9), Some(key)));
+        let seen = (proved.begin.n, proved.end.n, proved.time, proved.key);
+        assert_eq!(seen, (7, 11, Some(9), Some(key.clone())));
         let with = |change: &dyn Fn(&mut Vec<String>)| {
             let mut lines = lines.clone();
             change(&mut lines);
@@ -264,6 +294,13 @@ mod tests {
         assert!(matches!(with(&|lines| lines.push("{}\n".into())), Error::NoAudit { line: 7, .. }));
         assert!(matches!(with(&|lines| lines[2] = "no\n".into()), Error::NoAudit { line: 3, .. }));
         assert!(matches!(with(&|lines| drop(lines.remove(0))), Error::NoAudit { line: 1, .. }));
+        let more = with(&|lines| lines[2] = lines[2].replacen('{', "{\"by2\":\"eve\",", 1));
+        assert!(matches!(more, Error::NoAudit { line: 3, .. }), "{more}");
+        // Anybody makes a file that is whole and signed; whose key it is, is another question.
+        let (_other, forged, other) = file();
+        let forged = prove(forged.concat().as_bytes()).unwrap();
+        forged.is_of(&other.to_uppercase()).unwrap();
+        assert!(matches!(forged.is_of(&key), Err(Error::Key { .. })));
         assert!(matches!(prove(&b""[..]), Err(Error::Cut)));
         assert!(prove(&[b'['; 1 << 20][..]).is_err());
     }

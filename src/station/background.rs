@@ -32,9 +32,12 @@ impl Station {
         tasks.spawn(Arc::clone(self).feed());
         tasks.spawn(Arc::clone(self).follow_runs());
         tasks.spawn(Arc::clone(self).tell_hooks());
+        tasks.spawn(Arc::clone(self).print_labels());
         tasks.spawn(Arc::clone(self).run_host_hooks());
         tasks.spawn(Arc::clone(self).ask_for_values());
+        tasks.spawn(Arc::clone(self).follow_objects());
         tasks.spawn(Arc::clone(self).care());
+        tasks.spawn(Arc::clone(self).ask_switches());
         tasks.spawn(Arc::clone(self).note_refused());
         if let Some(path) = self.options.bootd.clone() {
             tasks.spawn(Arc::clone(self).with_bootd(path));

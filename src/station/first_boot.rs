@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::firstboot::{self, Format, KEYS, Settings, hashed_password, wifi_key};
+use crate::format::braces::{Part, has_names, parts};
 use crate::station_api::{FIRST_BOOT_FORMAT, FirstBootSettings};
 
 /// The key that may have several lines.
@@ -46,51 +47,13 @@ fn is_secret(key: &str) -> bool {
     KEYS.iter().any(|known| known.name == key && known.is_secret)
 }
 
-/// Whether a text has values of the board in it, as `gate-{serial8}`.
-fn has_values(text: &str) -> bool {
-    parts(text).any(|part| matches!(part, Part::Value(_)))
-}
-
-/// A part of a text.
-#[derive(Debug, PartialEq, Eq)]
-enum Part<'a> {
-    Text(&'a str),
-    Value(&'a str),
-}
-
-/// The parts of a text. A brace that isn't around a name is a brace.
-fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
-    let is_name = |name: &str| {
-        name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name.len() <= 32
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-    };
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        if let Some((name, behind)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'))
-            && is_name(name)
-        {
-            rest = behind;
-            return Some(Part::Value(name));
-        }
-        let first = rest.chars().next().map_or(0, char::len_utf8);
-        let end = rest.get(first..).and_then(|rest| rest.find('{')).map_or(rest.len(), |at| at + first);
-        let (part, behind) = rest.split_at(end);
-        rest = behind;
-        Some(Part::Text(part))
-    })
-}
-
 /// A text with a board's values.
 fn fill(key: &str, text: &str, values: &BTreeMap<String, String>) -> Result<String, Wrong> {
     let mut filled = String::new();
     for part in parts(text) {
         filled.push_str(match part {
             Part::Text(text) => text,
-            Part::Value(name) => values
+            Part::Name(name) => values
                 .get(name)
                 .ok_or_else(|| Wrong::NoValue { key: key.to_owned(), name: name.to_owned() })?,
         });
@@ -120,7 +83,7 @@ pub(super) fn kept(
             true => before.get(key).ok_or_else(|| Wrong::NoSecret { key: key.clone() })?,
             false => text,
         };
-        if key == "password" && !has_values(text) {
+        if key == "password" && !has_names(text) {
             // What it may be is looked at before it is hashed.
             Settings::default().set(key, text).map_err(|problem| Wrong::Setting(problem.to_string()))?;
             let hash = hashed_password(text, salt).map_err(|error| Wrong::Setting(error.to_string()))?;
@@ -133,7 +96,7 @@ pub(super) fn kept(
             kept.insert(key.clone(), text.clone());
         }
     }
-    let ssid = kept.get("wifi-ssid").filter(|ssid| !has_values(ssid)).cloned();
+    let ssid = kept.get("wifi-ssid").filter(|ssid| !has_names(ssid)).cloned();
     let (given, had) = (new.get("wifi-password"), before.get("wifi-password"));
     match (&ssid, given) {
         // The key is made of the Wi-Fi's name too.
@@ -142,7 +105,7 @@ pub(super) fn kept(
         {
             return Err(Wrong::NewName);
         }
-        (Some(ssid), Some(given)) if !given.is_empty() && !has_values(given) => {
+        (Some(ssid), Some(given)) if !given.is_empty() && !has_names(given) => {
             Settings::default()
                 .set("wifi-password", given)
                 .map_err(|problem| Wrong::Setting(problem.to_string()))?;
@@ -160,7 +123,7 @@ pub(super) fn kept(
 pub(super) fn sample(settings: &FirstBootSettings) -> FirstBootSettings {
     let mut whole = FirstBootSettings::new();
     for (key, text) in settings {
-        if !has_values(text) {
+        if !has_names(text) {
             whole.insert(key.clone(), text.clone());
         } else if key != FIRST_BOOT_FORMAT {
             let sample = KEYS.iter().find(|known| known.name == key).map_or("", firstboot::Key::sample);
@@ -176,7 +139,7 @@ pub(super) fn needed(settings: &FirstBootSettings) -> BTreeMap<String, String> {
     let mut needed = BTreeMap::new();
     for (key, text) in settings {
         for part in parts(text) {
-            if let Part::Value(name) = part {
+            if let Part::Name(name) = part {
                 needed.entry(name.to_owned()).or_insert_with(|| key.clone());
             }
         }
@@ -290,11 +253,6 @@ mod tests {
         // A value that the setting can't have is told by the setting's name.
         let odd = super::filled(&map(&[("hostname", "{n}")]), &map(&[("n", "a b")])).unwrap_err();
         assert!(odd.to_string().starts_with("hostname: "), "{odd}");
-        let braces: Vec<_> = parts("{a}{B}{ {b_2}}").collect();
-        assert_eq!(
-            braces,
-            [Part::Value("a"), Part::Text("{B}"), Part::Text("{ "), Part::Value("b_2"), Part::Text("}")]
-        );
     }
 
     #[test]
@@ -344,17 +302,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn the_parts_of_a_text_are_the_text(text in "[a{}_0 ü]{0,40}") {
-            let whole: String = parts(&text)
-                .map(|part| match part {
-                    Part::Text(text) => text.to_owned(),
-                    Part::Value(name) => format!("{{{name}}}"),
-                })
-                .collect();
-            prop_assert_eq!(whole, text);
-        }
-
         #[test]
         fn a_value_is_never_read_as_a_text_with_values(value in "[a{}]{0,10}") {
             let values = map(&[("a", &value)]);

@@ -39,6 +39,10 @@ pub(super) struct Metrics {
     /// Jobs that ended as done, and as anything else.
     pub(super) done: Counter,
     pub(super) not_done: Counter,
+    /// Labels that printers have taken.
+    pub(super) printed: Counter,
+    pub(super) prints_waiting: Gauge,
+    pub(super) prints_unsure: Gauge,
     pub(super) boards: Gauge,
     pub(super) waiting: Gauge,
     pub(super) present: Gauge,
@@ -64,6 +68,9 @@ impl Default for Metrics {
         let taken: Counter = figure!("taken_bytes", "Bytes of images and backups that came");
         let done: Counter = figure!("jobs_done", "Jobs that ended as done and proved");
         let not_done: Counter = figure!("jobs_not_done", "Jobs that ended in any other way");
+        let printed: Counter = figure!("labels_printed", "Labels that printers have taken");
+        let prints_waiting: Gauge = figure!("labels_waiting", "Labels that wait for their printer");
+        let prints_unsure: Gauge = figure!("labels_unsure", "Labels that were perhaps printed");
         let boards: Gauge = figure!("boards", "Boards that are known");
         let waiting: Gauge = figure!("boards_waiting", "Boards that wait for a person");
         let present: Gauge = figure!("boards_present", "Boards that ask for work");
@@ -81,6 +88,9 @@ impl Default for Metrics {
             taken,
             done,
             not_done,
+            printed,
+            prints_waiting,
+            prints_unsure,
             boards,
             waiting,
             present,

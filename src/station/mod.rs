@@ -26,14 +26,18 @@
 //! | `shell` | calls of boards whose client is a shell script |
 //! | `hooks` | who is told by HTTP what happens |
 //! | `host_hooks` | programs on its host that are run when something happens |
+//! | `labels` | templates of labels, printers, and what waits for them |
+//! | `named` | what may name a board in a text; pure |
 //! | `password`, `password_rules` | passwords: how they are kept, and which are refused |
 //! | `refused` | sign-ins that were refused, for the audit |
 //! | `policy` | what people change of rules, projects and settings, by the API or on a page |
 //! | `settings` | settings that change while it serves |
-//! | `slots` | slots at which boards fail again and again |
+//! | `slots` | where boards are plugged in; slots at which boards fail again and again |
+//! | `switches` | switches that are asked where boards are |
 //! | `pages` | what people see in a browser |
 //! | `outside` | where it may go when somebody names an address |
 //! | `stream` | raw bytes of images, as answers |
+//! | `moves` | where the bytes of images are kept, and how they come elsewhere |
 //! | `uploads`, `fetch` | files that come in pieces, or that the station fetches, and become images |
 //! | `schema` | what OpenAPI says of words of lower rooms |
 
@@ -68,7 +72,10 @@ mod export;
 mod fetch;
 mod firmware;
 mod first_boot;
+mod labels;
 mod metrics;
+mod moves;
+mod named;
 mod outside;
 mod own;
 mod packed;
@@ -86,6 +93,7 @@ mod shell;
 mod slots;
 mod statistics;
 mod stream;
+mod switches;
 #[cfg(test)]
 mod testing;
 mod uploads;
@@ -101,6 +109,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Explain, Kind, Remedy, remedy};
 use crate::station_api::{Role, Room, Time, Token};
+use crate::stop::Stop;
 pub(crate) use pages::CommandPages;
 use web::{Guard, Origin, Refill, Refusal, Table, Who};
 
@@ -215,6 +224,8 @@ pub(crate) struct Station {
     arrivals: Mutex<std::collections::HashMap<String, Arc<images::Arriving>>>,
     /// Told when objects may have become such that nobody needs.
     unneeded: tokio::sync::Notify,
+    /// Rung when objects are to be moved or removed.
+    move_bell: tokio::sync::Notify,
     nonces: device::Nonces,
     serving: device::Serving,
     owns: images::Owns,
@@ -233,6 +244,7 @@ pub(crate) struct Station {
     metrics: metrics::Metrics,
     care: care::Care,
     suspects: slots::Suspects,
+    switches: switches::Switches,
     guard: Guard,
     waiting: waiting::Waiting,
     changes: numbered::Changes,
@@ -250,6 +262,10 @@ pub(crate) struct Station {
     commands: std::sync::OnceLock<Vec<(String, String)>>,
     /// Rung when hooks are to be told something.
     bell: tokio::sync::Notify,
+    /// Rung when something is to be printed.
+    print_bell: tokio::sync::Notify,
+    /// Pictures that are looked at, or drawn, at once.
+    scans: tokio::sync::Semaphore,
     host_hooks: host_hooks::Turns,
     /// What sessions of a proxy's users are made of; another one each time that the station starts.
     proxied: [u8; 32],
@@ -272,7 +288,14 @@ impl Station {
         let key = key::StationKey::open(&options.state)?;
         let url = store::StoreUrl::read(options.store.as_deref().unwrap_or_default(), &options.state)?;
         let store = store::Store::open(&url).await?.of(key.public());
-        let objects = objects::Objects::in_directory(&options.state.join("objects"))?;
+        let opener = objects::Opener {
+            directory: options.state.join("objects"),
+            credentials: options.settings.station.objects_credentials.value.clone(),
+            patience: options.settings.station.objects_patience.value,
+            stop: Stop::new().map_err(|source| OpenError::State { path: options.state.clone(), source })?,
+        };
+        let wanted = options.settings.station.objects.value.as_ref();
+        let objects = objects::Objects::follow(store.clone(), opener, wanted, now()).await?;
         let runtime = tokio::runtime::Handle::current();
         let images = images::Images::new(store.clone(), objects, options.state.clone(), runtime);
         images.tidy_up().await?;
@@ -292,6 +315,7 @@ impl Station {
             images,
             arrivals: Mutex::default(),
             unneeded: tokio::sync::Notify::new(),
+            move_bell: tokio::sync::Notify::new(),
             nonces: device::Nonces::default(),
             serving: device::Serving::default(),
             owns: images::Owns::default(),
@@ -304,6 +328,7 @@ impl Station {
             metrics: metrics::Metrics::default(),
             care: care::Care::default(),
             suspects: slots::Suspects::default(),
+            switches: switches::Switches::default(),
             guard,
             waiting: waiting::Waiting::default(),
             changes: numbered::Changes::since_now(),
@@ -317,6 +342,8 @@ impl Station {
             tried: tokio::sync::Mutex::default(),
             commands: std::sync::OnceLock::new(),
             bell: tokio::sync::Notify::new(),
+            print_bell: tokio::sync::Notify::new(),
+            scans: tokio::sync::Semaphore::new(2),
             host_hooks: host_hooks::Turns::default(),
             proxied: key::random::<32>().ok_or(key::Error::Random)?,
             notices: pages::Notices::default(),
@@ -392,6 +419,7 @@ impl Station {
 
     async fn close(&self) {
         self.write_refused(true).await;
+        self.images.objects().end();
         self.store.close().await;
     }
 
@@ -437,8 +465,8 @@ impl Station {
         let digest = api::digest(token);
         if let Some(token) = self.store.token(&digest, now()).await? {
             self.store.token_used(&token, now()).await?;
-            let Token { name: by, user, role, scopes, .. } = token;
-            return Ok(Who { by, user, from, role, scopes });
+            let Token { name, user, role, scopes, .. } = token;
+            return Ok(Who::token(&name, user, from, role, scopes));
         }
         if let Some(user) = self.store.session(&digest, false, now()).await? {
             return Ok(Who::user(&user, from));
@@ -514,5 +542,6 @@ fn table() -> Table {
 fn routes(station: Arc<Station>) -> Router {
     let (router, openapi) = table().finish();
     let named = axum::middleware::from_fn_with_state(Arc::clone(&station), web::known_host);
-    pages::beside(api::with_openapi(router, &openapi)).layer(named).with_state(station)
+    let router = pages::beside(api::with_openapi(router, &openapi)).layer(named);
+    router.layer(tower::util::MapRequestLayer::new(web::lingering)).with_state(station)
 }

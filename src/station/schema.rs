@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, T
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::board::{Mac, Serial};
+use crate::board::{Jumper, Mac, Serial};
 use crate::error::{Kind, Remedy};
 use crate::run::Stage;
 use crate::station_api::Page;
@@ -37,6 +37,19 @@ impl PartialSchema for Serial {
 impl ToSchema for Serial {
     fn name() -> Cow<'static, str> {
         "Serial".into()
+    }
+}
+
+impl PartialSchema for Jumper {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(7));
+        number.description(Some("What three jumpers of a carrier say, 0 to 7.")).into()
+    }
+}
+
+impl ToSchema for Jumper {
+    fn name() -> Cow<'static, str> {
+        "Jumper".into()
     }
 }
 

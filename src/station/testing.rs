@@ -11,9 +11,15 @@ use crate::station_api::{Job, Plan, Time};
 
 /// One with SQLite, which speaks to nobody.
 pub(super) async fn station() -> (tempfile::TempDir, Arc<Station>) {
+    station_with(|_| {}).await
+}
+
+/// The same with other settings.
+pub(super) async fn station_with(change: impl FnOnce(&mut Settings)) -> (tempfile::TempDir, Arc<Station>) {
     let dir = tempfile::tempdir().unwrap();
     let mut settings = Settings::without_files();
     settings.take_saved("station.enrol", "open").unwrap();
+    change(&mut settings);
     let options = Options {
         state: dir.path().join("station"),
         records: dir.path().to_owned(),

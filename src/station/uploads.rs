@@ -211,6 +211,32 @@ impl Station {
         Ok(upload)
     }
 
+    /// The CRC-32 (of gzip and zip) of what has come of an upload so far: who goes on with it sees whether it is the same
+    /// file. It reads all of that.
+    pub(super) async fn crc_of_upload(self: &Arc<Self>, upload: &Upload) -> Result<u32, Refusal> {
+        let mine = self.take(&upload.id, None)?;
+        let (path, came) = (self.upload_file(&upload.id), upload.came);
+        let read = move || {
+            let mut hasher = crc32fast::Hasher::new();
+            let mut file = io::Read::take(std::fs::File::open(path)?, came);
+            let mut buffer = vec![0; 1 << 20];
+            loop {
+                match io::Read::read(&mut file, &mut buffer)? {
+                    0 => return Ok(hasher.finalize()),
+                    len => hasher.update(&buffer[..len]),
+                }
+            }
+        };
+        let crc =
+            tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        drop(mine);
+        // Before the first piece there is no file.
+        match crc {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && came == 0 => Ok(0),
+            crc => crc.map_err(system("reading what has come")),
+        }
+    }
+
     /// Takes a whole file out of one body, as a form without a script sends it.
     pub(super) async fn take_whole(
         self: &Arc<Self>,

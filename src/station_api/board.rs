@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Time;
-use crate::board::{Mac, Serial};
+use super::{Cell, Time};
+use crate::board::{Jumper, Mac, Serial};
 use crate::device_api::{BoardEeprom, Disk, Firmware, Zone};
 
 /// A board that the station knows.
@@ -102,6 +102,9 @@ pub struct BoardFacts {
     /// What it starts from, where it tells that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eeprom: Option<BoardEeprom>,
+    /// The number that the jumpers of its carrier say, where it tells that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jumper: Option<Jumper>,
 }
 
 /// Whether a board may take work.
@@ -164,11 +167,14 @@ pub struct Slot {
     pub name: String,
     /// What it is.
     pub kind: SlotKind,
-    /// Which one: a USB port path, a switch with its port, a reset line as in the targets database.
+    /// Which one: a USB port path, a switch with its port, a reset line as in the targets database, a number of jumpers.
     pub place: String,
     /// Its position on the bench, from 0.
     #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub position: u32,
+    /// Its cell on the map of the bench; `None`: it stands below the map, by its position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<Cell>,
     /// Why it is suspected, where it is. Only told: nobody says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspected: Option<Suspicion>,
@@ -214,6 +220,8 @@ pub enum SlotKind {
     Switch,
     /// A reset line.
     Reset,
+    /// A number that jumpers of the carrier say.
+    Jumper,
 }
 
 impl SlotKind {
@@ -224,6 +232,7 @@ impl SlotKind {
             Self::Usb => "USB port",
             Self::Switch => "switch port",
             Self::Reset => "reset line",
+            Self::Jumper => "jumper number",
         }
     }
 }

@@ -35,12 +35,30 @@ pub enum TroubleOf {
     Slot,
     /// Values of which each board has its own run out.
     Values,
+    /// An Ethernet switch that is asked where boards are tells nothing that can be used.
+    Switch,
+    /// Boards that are there and have one Ethernet address.
+    Address,
+    /// The place where the bytes of images are.
+    Objects,
+    /// A printer takes no labels, or perhaps printed some.
+    Printer,
 }
 
 impl TroubleOf {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Disk, Self::Clock, Self::Database, Self::Certificate, Self::Slot, Self::Values];
+    pub const ALL: [Self; 10] = [
+        Self::Disk,
+        Self::Clock,
+        Self::Database,
+        Self::Certificate,
+        Self::Slot,
+        Self::Values,
+        Self::Switch,
+        Self::Address,
+        Self::Objects,
+        Self::Printer,
+    ];
 
     /// The word of it.
     #[must_use]
@@ -52,6 +70,10 @@ impl TroubleOf {
             Self::Certificate => "certificate",
             Self::Slot => "slot",
             Self::Values => "values",
+            Self::Switch => "switch",
+            Self::Address => "address",
+            Self::Objects => "objects",
+            Self::Printer => "printer",
         }
     }
 }

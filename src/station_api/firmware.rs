@@ -39,6 +39,10 @@ pub struct Firmware {
     /// Its configuration.
     #[serde(default)]
     pub bootconf: String,
+    /// Out of what it was taken, where that wasn't a file of its own: a package with its version, and the path in it; or a
+    /// directory of the station's host. At most [`Firmware::LONGEST_FROM`] characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// When it came.
     #[serde(default)]
     pub made: Time,
@@ -47,6 +51,44 @@ pub struct Firmware {
 impl Firmware {
     /// A station has so many at most.
     pub const MOST: u64 = 32;
+    /// See [`Firmware::from`].
+    pub const LONGEST_FROM: usize = 300;
+}
+
+/// An image that lies on the station's host, the newest of its chip and channel there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct HostFirmware {
+    /// Its path below the directory that the station looks into.
+    pub file: String,
+    /// What is read in it; `name` is that of the image of the station which is equal, or empty.
+    pub image: Firmware,
+}
+
+/// The EEPROM images on the station's host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct HostFirmwares {
+    /// The directory, from the setting `station.firmware-dir`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// Why it has none, where it can't be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// By chip and channel.
+    #[serde(default)]
+    pub images: Vec<HostFirmware>,
+}
+
+/// An image of the station's host is to become one of the station.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TakeFirmware {
+    /// What to call it.
+    pub name: String,
+    /// [`HostFirmware::file`].
+    pub file: String,
 }
 
 /// What a project does with the EEPROMs of its boards.
@@ -136,6 +178,13 @@ pub struct EepromRun {
     /// When a board that has started again told the new bootloader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Time>,
+    /// The run of an earlier attempt that was to write the same image, and of which nobody told how it ended. What the board
+    /// had before that one is [`EepromRun::before`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<String>,
+    /// It was offered over the network: the attempt that did so is this one, or that of `earlier`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub network: bool,
 }
 
 /// What a board had in its EEPROM.
@@ -164,10 +213,16 @@ pub enum EepromState {
     Waiting,
     /// The image's boot partition has it; the bootloader takes it at the next start.
     HandedOver,
+    /// It is offered over the network, and the board starts again before anything else is done.
+    Offered,
     /// It was in the flash chip already: that was read.
     There,
     /// Written, read back and equal.
     Verified,
+    /// An earlier attempt was to write it and never told; the flash chip had it when this one read it.
+    Earlier,
+    /// The agent was to write it, and was never heard again.
+    Untold,
     /// A board that has started again tells the new bootloader.
     Seen,
     /// It failed.
@@ -183,8 +238,11 @@ impl EepromState {
             Self::Refused => "refused, the board was not touched",
             Self::Waiting => "is to be written by the agent",
             Self::HandedOver => "handed over, not read back",
+            Self::Offered => "offered over the network, not seen yet",
             Self::There => "was there already, read and equal",
             Self::Verified => "written, read back and equal",
+            Self::Earlier => "begun by an earlier attempt, read back now and equal",
+            Self::Untold => "was to be written by the agent, which never told whether it was",
             Self::Seen => "handed over, and seen after a boot",
             Self::Failed => "failed",
         }
@@ -204,8 +262,19 @@ impl EepromRun {
             EepromState::HandedOver => {
                 format!("{name} would lie on the boot partition; the bootloader takes it at the next start")
             }
+            EepromState::Offered => {
+                format!(
+                    "{name} would be offered over the network, and the board would start again to take it"
+                )
+            }
             _ => format!("{name} would be written by the agent and read back"),
         }
+    }
+
+    /// Whether the agent began with it, as far as the record knows, and never told how that ended.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, EepromState::Waiting | EepromState::Untold)
     }
 
     /// That of a record, by its details.
@@ -229,6 +298,8 @@ impl EepromRun {
             notes: Vec::new(),
             read_back: None,
             seen: None,
+            earlier: None,
+            network: false,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Project, Time};
+use super::{Label, NewPrinter, Project, Time};
 use crate::board::{Mac, Serial};
 use crate::device_api::{Disk, Script};
 
@@ -18,7 +18,13 @@ pub struct Import {
     /// Scripts of boards.
     #[serde(default)]
     pub scripts: Vec<Script>,
-    /// Projects. One whose script isn't taken isn't either.
+    /// Templates of labels.
+    #[serde(default)]
+    pub labels: Vec<Label>,
+    /// Printers, without their passwords.
+    #[serde(default)]
+    pub printers: Vec<NewPrinter>,
+    /// Projects. One whose script isn't taken isn't either; one whose label or printer isn't is taken without its label.
     #[serde(default)]
     pub projects: Vec<Project>,
     /// People, by their names. Their accounts are disabled, and have no password.
@@ -38,7 +44,7 @@ pub struct Import {
 impl Import {
     /// So many records at most.
     pub const MOST_RECORDS: usize = 50_000;
-    /// So many scripts, projects and users each at most.
+    /// So many scripts, labels, printers, projects and users each at most.
     pub const MOST: usize = 500;
     /// It has so many bytes as JSON at most.
     pub const LONGEST: usize = 64 << 20;
@@ -136,7 +142,7 @@ pub struct Imported {
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "station", schema(as = ImportTaken))]
 pub struct Taken {
-    /// `script`, `project`, `user`, `record`.
+    /// `script`, `label`, `printer`, `project`, `user`, `record`.
     pub what: String,
     /// So many are new.
     pub new: u64,

@@ -24,8 +24,8 @@ pub struct Job {
     /// The image that is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// Which disk: the first role of which the board has exactly one disk. Empty: the only disk, else eMMC, NVMe, SD,
-    /// USB in this order.
+    /// Which disk: that of the first role that some disk of the board has; where several have it nothing is written.
+    /// Empty: the only disk, else eMMC, NVMe, SD, USB in this order.
     #[serde(default)]
     pub target: Vec<Role>,
     /// What comes after.

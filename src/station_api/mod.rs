@@ -14,9 +14,13 @@ mod host_hook;
 mod image;
 mod import;
 mod job;
+mod label;
 mod many;
 mod name;
+mod objects;
 mod people;
+mod place;
+mod printer;
 mod project;
 mod project_file;
 mod script;
@@ -33,7 +37,10 @@ pub use call::{
     NewUser, Page, Problem, Room, RuleTest, RuleWhy, RunsAsked, Status, Thing, UserChange, Verdict,
 };
 pub use care::{Support, SupportFigures, SupportRun, Trouble, TroubleIs, TroubleOf};
-pub use firmware::{EepromHad, EepromOtherwise, EepromRun, EepromState, EepromWhen, Firmware, ProjectEeprom};
+pub use firmware::{
+    EepromHad, EepromOtherwise, EepromRun, EepromState, EepromWhen, Firmware, HostFirmware, HostFirmwares,
+    ProjectEeprom, TakeFirmware,
+};
 pub use hook::{DeliveriesAsked, Delivery, DeliveryState, Happening, Hook, MadeHook, NewHook};
 pub use host_hook::{HostEvent, HostHook, HostHookRun, HostHooks};
 pub use image::{
@@ -41,9 +48,18 @@ pub use image::{
 };
 pub use import::{Import, ImportAsked, Imported, LeftOut, OldLine, OldOutcome, OldRecord, Taken};
 pub use job::{Job, JobState, Plan, RunLine};
+pub use label::{
+    FilledAsked, LONGEST_LABEL, Label, LabelLanguage, LabelWhen, MOST_COPIES, NewPrint, Print, PrintState,
+    PrintsAsked, ProjectLabel, Scanned,
+};
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::{check_name, image_name};
+pub use objects::{ObjectCopy, ObjectMove, ObjectOld, ObjectsAt, ObjectsStatus};
 pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};
+pub use place::{Cell, FreePlace, NewSwitch, Switch, SwitchAsked, SwitchPort};
+pub use printer::{
+    CommandPrinter, FilePrinter, FtpPrinter, NewPrinter, Printer, PrinterAt, PrinterTakes, TcpPrinter,
+};
 pub use project::{
     Again, FIRST_BOOT_FORMAT, FirstBootSettings, MOST_RETRIES, MOST_SERIALS, Matching, NoBoard, Project,
     Rule, What, shadow,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProjectEeprom, Time};
+use super::{ProjectEeprom, ProjectLabel, Time};
 use crate::board::Mac;
 use crate::device_api::{End, Role};
 
@@ -46,6 +46,9 @@ pub struct Project {
     /// What is done with its boards' EEPROMs; without it nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eeprom: Option<ProjectEeprom>,
+    /// What is printed for each of its boards; without it nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<ProjectLabel>,
     /// When it was made.
     #[serde(default)]
     pub made: Time,

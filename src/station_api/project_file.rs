@@ -157,6 +157,7 @@ mod tests {
             scripts: vec!["resize".into(), "grow root".into()],
             first_boot: [("hostname".to_owned(), "gate-{serial8}".to_owned())].into(),
             eeprom: None,
+            label: None,
             made: 17,
             warnings: vec!["only told".into()],
         };

@@ -256,10 +256,7 @@ const fn range(why: &'static str) -> BadValues {
 /// Whether a text can be a value's name: in scripts it is a variable, in texts it stands in braces.
 #[must_use]
 pub fn is_value_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_lowercase())
-        && name.len() <= 32
-        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    crate::format::braces::is_name(name)
 }
 
 /// Whether a value may have this name and this text.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use piprov::arming::{MOST_RULES, Name, Rule, Word};
 use piprov::board::Mac;
+use piprov::control::Say;
 use piprov::control::message::{LARGEST, MOST_BOARDS, Seen, ToClient, ToServer, decode, encode};
 use piprov::stop::Stop;
 
@@ -137,6 +138,96 @@ fn a_station_that_breaks_the_rules_is_put_out_and_told_why_and_the_others_stay()
     boot(&net, 1);
     station.saw(Board::new(Kind::Pi4, 1).mac, &Seen::Asks { answered: true });
     drop((kept, fifth));
+    let patience = Stop::new().unwrap();
+    for _ in 0..1000 {
+        if open(bootd.pid()) <= before {
+            break;
+        }
+        let _ = patience.wait(Duration::from_millis(20));
+    }
+    assert!(open(bootd.pid()) <= before, "{} descriptors, before {before}", open(bootd.pid()));
+    bootd.end();
+}
+
+/// An offer with a file, as it is.
+fn offer(boards: usize, signature: &str, file: &[u8], id: u64) -> Say {
+    let boards = (0..boards).map(|n| Mac::new([2, 0, 0, 1, 0, n as u8])).collect();
+    let mut of = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut of, file).unwrap();
+    Say { message: ToServer::Offer { id, boards, signature: signature.to_owned() }, file: Some(of.into()) }
+}
+
+#[test]
+fn what_a_station_offers_is_an_image_with_its_signature_within_bounds_or_nothing() {
+    let (net, bootd) = net();
+    let path = net.control.clone().unwrap();
+    let mut station = Station::new(&net);
+    let before = open(bootd.pid());
+    let image = crate::eeprom::pi4(b"[all]\nBOOT_UART=1\n");
+    let signature = piprov::eeprom::Image::parse(image.clone()).unwrap().sig(1_790_000_000).to_string();
+    // Refused, and the station goes on.
+    let mut id = 0;
+    let mut ask = |station: &mut Station, boards: usize, signature: &str, file: &[u8]| {
+        id += 1;
+        station.ask(offer(boards, signature, file, id), id)
+    };
+    for (what, signature, file, why) in [
+        ("nothing", signature.as_str(), &b""[..], "no image"),
+        ("no image", signature.as_str(), &vec![0xff; 512 << 10][..], "no image"),
+        ("more than any chip has", signature.as_str(), &vec![0; (2 << 20) + 1][..], "longer than"),
+        ("another one's signature", &"0".repeat(64)[..], &image[..], "signature"),
+        ("no signature", "", &image[..], "signature"),
+    ] {
+        let told = ask(&mut station, 1, signature, file);
+        assert!(told.as_ref().is_some_and(|told| told.contains(why)), "{what}: {told:?}");
+    }
+    assert_eq!(ask(&mut station, 16, &signature, &image), None);
+    // Another station takes no board of this one, and what it has ends with it.
+    let mut second = Station::new(&net);
+    let taken = second.ask(offer(1, &signature, &image, 1), 1).unwrap();
+    assert!(taken.contains("another station"), "{taken}");
+    // There is a bound for all of them together.
+    for n in 0..3_u64 {
+        let boards = (0..16).map(|m| Mac::new([2, 0, 0, 2, n as u8, m])).collect();
+        let Say { file, .. } = offer(1, "", &image, 0);
+        let message = ToServer::Offer { id: 2 + n, boards, signature: signature.clone() };
+        assert_eq!(second.ask(Say { message, file }, 2 + n), None);
+    }
+    let boards = vec![Mac::new([2, 0, 0, 3, 0, 0])];
+    let Say { file, .. } = offer(1, "", &image, 0);
+    let message = ToServer::Offer { id: 9, boards, signature: signature.clone() };
+    assert!(second.ask(Say { message, file }, 9).unwrap().contains("that is the most"));
+    drop(second);
+    // What breaks the rules is put out.
+    let hello = packet(&ToServer::Station { schema: 1 });
+    let plain = |boards: Vec<Mac>, signature: &str| {
+        packet(&ToServer::Offer { id: 1, boards, signature: signature.to_owned() })
+    };
+    let mac = Mac::new([2, 0, 0, 9, 0, 9]);
+    for (packets, why) in [
+        (vec![plain(vec![mac], "")], "it hasn't said that it is a station"),
+        (vec![hello.clone(), plain(vec![], "")], "1 to 16 addresses"),
+        (vec![hello.clone(), plain(vec![mac; 17], "")], "1 to 16 addresses"),
+        (vec![hello.clone(), plain(vec![mac], &"x".repeat(4097))], "4096 bytes"),
+        (vec![hello.clone(), br#"{"type":"offer","id":1,"boards":["../x"]}"#.to_vec()], ""),
+    ] {
+        let fd = connect(&path).unwrap();
+        for packet in &packets {
+            if rustix::net::send(&fd, packet, rustix::net::SendFlags::NOSIGNAL).is_err() {
+                break;
+            }
+        }
+        let Some(ToClient::Refused { text, .. }) = last(&fd) else { panic!("{why}: it isn't put out") };
+        assert!(text.contains(why), "{text}, not {why}");
+    }
+    // A file that keeps its reader waiting is none: that station is put out, and the others stay.
+    let (waits, _writer) = std::io::pipe().unwrap();
+    let mut third = Station::new(&net);
+    let message = ToServer::Offer { id: 1, boards: vec![mac], signature: signature.clone() };
+    third.put(Say { message, file: Some(waits.into()) });
+    third.ended();
+    boot(&net, 1);
+    station.saw(Board::new(Kind::Pi4, 1).mac, &Seen::Asks { answered: true });
     let patience = Stop::new().unwrap();
     for _ in 0..1000 {
         if open(bootd.pid()) <= before {

@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::deb::{ar, control, deb};
 use crate::eeprom::{Half, ab, pi4_of};
 use crate::station::{Answer, Board, Station, hex, request};
 
 const CONF: &[u8] = b"[all]\nBOOT_UART=0\nBOOT_ORDER=0xf41\n";
+/// The first member of a package.
+const FORMAT: (&str, &[u8]) = ("debian-binary", b"2.0\n");
 const OCTETS: (&str, &str) = ("content-type", "application/octet-stream");
 
 fn sum(bytes: &[u8]) -> String {
@@ -113,6 +116,76 @@ fn what_is_no_image_of_an_eeprom_is_not_kept() {
     }
     let many = put("one-more", &pi4_of("1760000000", CONF));
     assert!((400..500).contains(&many.status), "{many:?}");
+}
+
+#[test]
+fn a_package_that_is_none_or_would_fill_the_host_is_refused_and_the_station_goes_on() {
+    let (_dir, station) = station();
+    let good = pi4_of("1754265600", CONF);
+    let name = "./usr/lib/firmware/raspberrypi/bootloader-2711/default/pieeprom.bin";
+    let whole = deb("rpi-eeprom", "1", &[(name, &good[..])]);
+    let control = control("rpi-eeprom", "1");
+    let with = |data: &[u8]| ar(&[FORMAT, ("control.tar", &control[..]), ("data.tar.zst", data)]);
+    // 512 MiB of zeros that nobody wants, in a few kilobytes; and more images than are kept.
+    let vast = {
+        let mut packed = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        let mut header = tar::Header::new_gnu();
+        header.set_path("nothing").unwrap();
+        header.set_size(512 << 20);
+        header.set_cksum();
+        std::io::Write::write_all(&mut packed, header.as_bytes()).unwrap();
+        std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 512 << 20), &mut packed).unwrap();
+        packed.finish().unwrap()
+    };
+    let many = {
+        let five = vec![0; 2 << 20];
+        let names: Vec<String> = (0..120).map(|n| format!("./{n}/pieeprom.bin")).collect();
+        let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &five[..])).collect();
+        zstd::encode_all(&crate::deb::tar(&files)[..], 1).unwrap()
+    };
+    let long = {
+        let mut bytes = whole.clone();
+        let at = 8 + 48;
+        bytes[at..at + 10].copy_from_slice(b"9999999999");
+        bytes
+    };
+    let odd_format =
+        ar(&[("debian-binary", &b"3.0\n"[..]), ("control.tar", &control[..]), ("data.tar", &b""[..])]);
+    let cases: [(&str, Vec<u8>); 10] = [
+        ("only a head", b"!<arch>\n".to_vec()),
+        ("half of one", whole[..whole.len() / 2].to_vec()),
+        ("a member that is longer than all", long),
+        ("another format", odd_format),
+        ("no data", ar(&[FORMAT, ("control.tar", &control[..])])),
+        ("data that is none", with(b"no zstd at all")),
+        ("zeros without end", with(&vast)),
+        ("more than is kept", with(&many)),
+        ("no image", deb("x", "1", &[("./pieeprom.bin", &vec![0; 512 << 10][..])])),
+        (
+            "a way up",
+            deb("x", "1", &[("./../pieeprom.bin", &good[..]), ("/../../x/pieeprom.bin", &good[..])]),
+        ),
+    ];
+    for (what, bytes) in cases {
+        let answer = station.put("/api/v1/firmware/x", &bytes);
+        assert_eq!(answer.status, 422, "{what}: {}", String::from_utf8_lossy(&answer.body));
+        assert!(!answer.body.contains(&0x1b), "{what}");
+    }
+    // Thousands of archives in one are no more than one of them.
+    let mut members: Vec<(&str, &[u8])> = vec![FORMAT, ("control.tar", &control[..])];
+    let data = zstd::encode_all(&crate::deb::tar(&[(name, &good[..])])[..], 1).unwrap();
+    let bomb = &vast[..vast.len().min(4096)];
+    members.push(("data.tar.zst", &data[..]));
+    members.extend(std::iter::repeat_n(("data.tar.zst", bomb), 2000));
+    assert_eq!(station.put("/api/v1/firmware/many", &ar(&members)).ok()["sha256"], sum(&good));
+    // What a package says of itself obeys no terminal, and is bounded.
+    let told = deb("a\u{1b}]0;x\u{7}", &"9".repeat(5000), &[(name, &pi4_of("1754265601", CONF)[..])]);
+    let from = station.put("/api/v1/firmware/told", &told).ok()["from"].clone();
+    let from = from.as_str().unwrap();
+    assert!(from.chars().count() <= 300 && !from.contains('\u{1b}'), "{from:?}");
+    // No file is longer than a package may be.
+    assert_eq!(station.put("/api/v1/firmware/x", &vec![0; (32 << 20) + 1]).status, 413);
+    assert_eq!(station.put("/api/v1/firmware/fine", &good).status, 200);
 }
 
 #[test]

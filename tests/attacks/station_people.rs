@@ -179,3 +179,84 @@ fn the_proxy_s_word_counts_from_the_proxy_alone() {
     assert_eq!(ask(&station, "GET", "/users", &[("x-remote-user", "ada")], None).status, 403);
     station.end();
 }
+
+#[test]
+fn a_token_does_not_take_over_its_own_user_and_nobody_is_called_like_a_token_a_rule_or_the_host_s_root() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let new = json!({ "name": "ada", "role": "admin", "password": "correct horse" });
+    station.admin("POST", "/api/v1/users", Some(&new)).ok();
+    let vera = json!({ "name": "vera", "role": "viewer", "password": "correct horse 2" });
+    station.admin("POST", "/api/v1/users", Some(&vera)).ok();
+    let login = |password: &str| {
+        let login = json!({ "name": "ada", "password": password });
+        station.call("POST", "/api/v1/login", None, Some(&login))
+    };
+    let own = login("correct horse").ok()["secret"].as_str().unwrap().to_owned();
+    // Called like a user: what it does is on record as a token's, and as whose.
+    let made = json!({ "name": "vera", "role": "admin", "scopes": ["people:write", "station:write"] });
+    let made = station.call("POST", "/api/v1/tokens", Some(&own), Some(&made)).ok();
+    let token = made["secret"].as_str().unwrap().to_owned();
+    let sessions = station.call("GET", "/api/v1/account/sessions", Some(&own), None).ok();
+    let session = sessions["items"][0]["id"].as_str().unwrap_or_default().to_owned();
+    for (method, path, body) in [
+        ("PATCH", "/api/v1/users/ada".to_owned(), Some(json!({ "password": "taken over now" }))),
+        ("PATCH", "/api/v1/users/ada".to_owned(), Some(json!({ "second_factor": false }))),
+        ("PATCH", "/api/v1/users/ada".to_owned(), Some(json!({ "disabled": true }))),
+        ("PATCH", "/api/v1/users/ada".to_owned(), Some(json!({ "role": "viewer" }))),
+        ("POST", "/api/v1/invitations".to_owned(), Some(json!({ "user": "ada" }))),
+        ("DELETE", "/api/v1/users/ada/sessions".to_owned(), None),
+        ("DELETE", format!("/api/v1/sessions/{session}"), None),
+    ] {
+        let answer = station.call(method, &path, Some(&token), body.as_ref());
+        assert!([403, 404].contains(&answer.status), "{method} {path}: {}", answer.status);
+    }
+    // Nor does who has logged in do without the password that it was.
+    let change = json!({ "password": "taken over now" });
+    assert_eq!(station.call("PATCH", "/api/v1/users/ada", Some(&own), Some(&change)).status, 403);
+    let link = json!({ "user": "ada" });
+    assert_eq!(station.call("POST", "/api/v1/invitations", Some(&own), Some(&link)).status, 403);
+    assert_eq!(login("taken over now").status, 401);
+    login("correct horse").ok();
+    assert_eq!(station.call("GET", "/api/v1/account", Some(&own), None).ok()["by"], "ada");
+    // Of somebody else it may: an administrator's token with that scope.
+    let change = json!({ "password": "quite another horse" });
+    station.call("PATCH", "/api/v1/users/vera", Some(&token), Some(&change)).ok();
+    let done = station.admin("GET", "/api/v1/audit?limit=3", None).ok();
+    let by: Vec<_> = done["items"].as_array().unwrap().iter().map(|line| line["by"].clone()).collect();
+    assert!(by.contains(&json!("token vera of ada")), "{by:?}");
+    for name in ["uid 0", "rule lab", "Token vera of ada", "token"] {
+        let new = json!({ "name": name, "role": "viewer", "password": "correct horse 3" });
+        assert_eq!(station.admin("POST", "/api/v1/users", Some(&new)).status, 422, "{name}");
+    }
+}
+
+#[test]
+fn who_is_refused_in_the_middle_of_a_large_body_hears_why() {
+    use std::io::Write as _;
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let token = station.token("look", "viewer");
+    let body = vec![7; 3 << 20];
+    for _ in 0..20 {
+        let head = format!(
+            "PUT /api/v1/images/os HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            station.address,
+            body.len()
+        );
+        let mut stream = station.connect();
+        stream.write_all(head.as_bytes()).unwrap();
+        // It is refused with its head alone; what comes then isn't in vain.
+        stream.write_all(&body).unwrap();
+        assert_eq!(crate::station::answer(&mut stream).status, 403);
+    }
+    // Not for ever: who sends on without an end is cut off.
+    let mut stream = station.connect();
+    let head = format!(
+        "PUT /api/v1/images/os HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\ncontent-length: 1000000000000\r\n\r\n",
+        station.address
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let sent = (0..4096).take_while(|_| stream.write_all(&body[..1 << 20]).is_ok()).count();
+    assert!(sent < 4096, "{sent} MiB were taken");
+}

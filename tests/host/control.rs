@@ -72,6 +72,7 @@ fn clients() -> Vec<ToServer> {
         ToServer::Rules { id: 1, after: Some(name) },
         ToServer::Rules { id: 1, after: Some(serial) },
         ToServer::Reset { id: 1, target: "x".to_owned() },
+        ToServer::Offer { id: 1, boards: vec![], signature: "x".to_owned() },
     ];
     all.extend(give.into_iter().map(|give| ToServer::Answer { id: 1, give }));
     let known = |message: &ToServer| match message {
@@ -81,7 +82,8 @@ fn clients() -> Vec<ToServer> {
         | ToServer::Station { .. }
         | ToServer::Arm { .. }
         | ToServer::Rules { .. }
-        | ToServer::Reset { .. } => (),
+        | ToServer::Reset { .. }
+        | ToServer::Offer { .. } => (),
     };
     all.iter().for_each(known);
     all
@@ -186,6 +188,7 @@ fn the_page_has_each_message_with_its_members() {
             ToServer::Station { .. }
             | ToServer::Arm { .. }
             | ToServer::Rules { .. }
+            | ToServer::Offer { .. }
             | ToServer::Reset { .. } => "station",
             _ => "client",
         };

@@ -361,3 +361,42 @@ fn what_speaks_no_http_and_what_is_not_there_is_told_with_its_name() {
     let error = client(&tls, quick(), &stop).get("/").send().unwrap_err();
     assert!(matches!(error, Error::NotTls { .. }), "{error}");
 }
+
+#[test]
+fn a_request_of_somebody_else_goes_out_as_it_was_signed_and_any_status_is_an_answer() {
+    use ureq::http::Request;
+    let (address, asked) = server(|number, asked, stream| {
+        let body = vec![b'x'; if number == 3 { 100_000 } else { 10 }];
+        let _ = write!(stream, "HTTP/1.1 {} x\r\n", if number == 1 { 403 } else { 200 });
+        let _ = write!(stream, "ETag: \"a\"\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        if !asked[0].starts_with("HEAD") {
+            let _ = stream.write_all(&body);
+        }
+    });
+    let stop = Stop::new().unwrap();
+    let client = client(&address, quick(), &stop).with_token("not-for-them").unwrap();
+    // It goes to the client's own server, whatever stands there.
+    let uri = "http://elsewhere.example/b/a%2Bb//c?list-type=2&prefix=%2F";
+    let request = |method: &str| Request::builder().method(method).uri(uri).header("x-amz-date", "d");
+    let put =
+        request("PUT").header("authorization", "AWS4 x").header("content-length", 3).body(b"abc".to_vec());
+    let answer = client.exchange(&put.unwrap(), 1000).unwrap();
+    assert_eq!((answer.status().as_u16(), answer.body().len()), (200, 10));
+    assert_eq!(answer.headers()["etag"], "\"a\"");
+    let answer = client.exchange(&request("GET").body(Vec::new()).unwrap(), 1000).unwrap();
+    assert_eq!((answer.status().as_u16(), answer.body().len()), (403, 10));
+    let answer = client.exchange(&request("HEAD").body(Vec::new()).unwrap(), 1000).unwrap();
+    assert_eq!((answer.status().as_u16(), answer.body().len()), (200, 0));
+    let error = client.exchange(&request("GET").body(Vec::new()).unwrap(), 1000).unwrap_err();
+    assert!(matches!(error, Error::TooLong { limit: 1000, .. }), "{error}");
+    assert!(!error.to_string().contains("prefix"), "what stands behind the path isn't told: {error}");
+    let asked: Vec<_> = asked.try_iter().collect();
+    assert_eq!(asked[0][0], "PUT /b/a%2Bb//c?list-type=2&prefix=%2F HTTP/1.1");
+    assert_eq!(header(&asked[0], "authorization"), Some("AWS4 x"));
+    assert_eq!(header(&asked[0], "host"), address.strip_prefix("http://"));
+    for asked in &asked[1..] {
+        assert_eq!((header(asked, "authorization"), header(asked, "x-amz-date")), (None, Some("d")));
+    }
+    stop.set();
+    assert!(matches!(client.exchange(&request("GET").body(Vec::new()).unwrap(), 10), Err(Error::Stopped)));
+}

@@ -103,9 +103,9 @@ fn left<'a>(lines: &'a [Value], what: &str) -> Vec<&'a str> {
 fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
     let station = cmprovision();
     let path = |name: &str| station.path(name).display().to_string();
-    let (file, dir, labels) = (path("cmp/database.sqlite"), path("cmp"), path("labels"));
+    let (file, dir) = (path("cmp/database.sqlite"), path("cmp"));
     let before = fs::read(&file).unwrap();
-    let args = ["import", "cmprovision", &file, "--files", &dir, "--labels", &labels];
+    let args = ["import", "cmprovision", &file, "--files", &dir];
     let dry = station.json(&[&args[..], &["--dry-run"]].concat());
     assert_eq!(
         (count(&dry, "image"), count(&dry, "record"), count(&dry, "project")),
@@ -113,7 +113,7 @@ fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
         "{dry:#?}"
     );
     assert!(station.json(&["project", "list"]).is_empty() && station.json(&["image", "list"]).is_empty());
-    assert!(!Path::new(&labels).exists());
+    assert!(station.json(&["label", "list"]).is_empty());
 
     let lines = station.json(&args);
     for (what, new) in [
@@ -133,11 +133,11 @@ fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
     assert!(left(&lines, "image of a project")[0].contains("no image `gone`"), "{lines:#?}");
     assert_eq!(left(&lines, "setting").len(), 1);
     assert_eq!(fs::read(&file).unwrap(), before, "the database has changed");
-    assert_eq!(fs::read_to_string(Path::new(&labels).join("Datamatrix.jscript")).unwrap(), "J $serial");
-    let mode = std::os::unix::fs::PermissionsExt::mode(
-        &fs::metadata(Path::new(&labels).join("Datamatrix.jscript")).unwrap().permissions(),
-    );
-    assert_eq!(mode & 0o002, 0, "others may write it: {mode:o}");
+    let label = station.json(&["label", "show", "Datamatrix"]).remove(0)["value"].clone();
+    assert_eq!((&label["language"], &label["text"]), (&"jscript".into(), &"J {serial}".into()));
+    // A command of theirs becomes none of ours.
+    assert!(left(&lines, "printer of a label")[0].contains("the station's settings"), "{lines:#?}");
+    assert!(station.json(&["printer", "list"]).is_empty());
 
     let project = station.json(&["project", "show", "gateway"]).remove(0)["value"].clone();
     assert_eq!(
@@ -245,14 +245,10 @@ fn the_commands_of_the_page_run_in_their_order() {
     let commands: Vec<_> =
         page.lines().filter_map(|line| line.strip_prefix("piprov import cmprovision ")).collect();
     assert_eq!(commands.len(), 2, "{commands:#?}");
-    let (cmp, labels) =
-        (station.path("cmp").display().to_string(), station.path("labels").display().to_string());
+    let cmp = station.path("cmp").display().to_string();
     let mut taken = Vec::new();
     for command in commands {
-        let words = command.split(' ').map(|word| match word {
-            "labels" => labels.clone(),
-            word => word.replace("/var/lib/cmprovision", &cmp),
-        });
+        let words = command.split(' ').map(|word| word.replace("/var/lib/cmprovision", &cmp));
         let words: Vec<String> =
             ["import", "cmprovision"].map(str::to_owned).into_iter().chain(words).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();

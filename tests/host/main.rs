@@ -7,6 +7,8 @@ mod browser;
 mod common;
 #[path = "../support/cutting.rs"]
 mod cutting;
+#[path = "../support/deb.rs"]
+mod deb;
 mod deploy_first_boot;
 mod deploy_ground;
 #[path = "../disks/mod.rs"]
@@ -21,6 +23,8 @@ mod faulty;
 mod http_server;
 #[path = "../support/old_os.rs"]
 mod old_os;
+#[path = "../support/os_image.rs"]
+mod os_image;
 #[path = "../support/packages.rs"]
 mod packages;
 #[path = "../support/passkey.rs"]
@@ -30,6 +34,9 @@ mod passkey;
 mod postgres;
 #[path = "../sample/mod.rs"]
 mod sample;
+#[path = "../support/seaweed.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests of the object store use the rest")]
+mod seaweed;
 #[path = "../support/small_image.rs"]
 mod small_image;
 #[path = "../support/station.rs"]
@@ -58,8 +65,10 @@ mod http_client;
 mod import;
 mod initramfs;
 mod json;
+mod labels;
 mod live;
 mod lost_output;
+mod objects;
 mod pages_boards;
 mod pages_firmware;
 mod pages_images;
@@ -82,6 +91,7 @@ mod station_cuts;
 mod station_damage;
 mod station_deploy;
 mod station_eeprom;
+mod station_eeprom_network;
 mod station_fences;
 mod station_fetch;
 mod station_firmware;
@@ -99,6 +109,7 @@ mod station_records;
 mod station_schema;
 mod station_scripts;
 mod station_slots;
+mod station_switches;
 mod station_two;
 mod station_values;
 mod station_words;

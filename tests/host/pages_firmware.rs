@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, text};
+use crate::deb::deb;
 use crate::eeprom::{Half, ab, pi4_of};
 use crate::station::{Answer, Board, Station, request};
 
@@ -117,6 +118,120 @@ fn what_is_no_image_is_not_taken_and_what_was_typed_still_stands_there() {
     let other = add(&ada, "lab", "", &pi4_of("1754265601", CONF));
     assert_eq!(other.status, 409, "{}", text(&other));
     assert!(text(&other).contains("value=\"lab\""));
+}
+
+#[test]
+fn of_a_package_the_newest_image_of_a_channel_is_taken_and_says_where_it_came_from() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = start(dir.path());
+    let ada = Browser::first(&station);
+    let (old, new) = (pi4_of("1735689600", CONF), pi4_of(BUILT, CONF));
+    let (latest, five) = (pi4_of("1767225600", CONF), ab(&Half { firmware: 7, conf: b"" }, None));
+    let package = deb(
+        "rpi-eeprom",
+        "28.1-1<b>",
+        &[
+            ("./usr/lib/firmware/raspberrypi/bootloader-2711/default/pieeprom-2025-01-01.bin", &old[..]),
+            ("./usr/lib/firmware/raspberrypi/bootloader-2711/default/pieeprom-2025-08-04.bin", &new[..]),
+            ("./usr/lib/firmware/raspberrypi/bootloader-2711/latest/pieeprom-2026-01-01.bin", &latest[..]),
+            ("./usr/lib/firmware/raspberrypi/bootloader-2712/default/pieeprom.bin", &five[..]),
+            ("./usr/lib/firmware/raspberrypi/bootloader-2711/default/recovery.bin", &b"short"[..]),
+        ],
+    );
+    let send = |name: &str, channel: &str, board: &str| {
+        let fields = [("name", name), ("channel", channel), ("board", board)];
+        ada.post_file("/firmware", &ada.proof(), &fields, &package)
+    };
+    // For whom it is has to be said where it has images of two chips.
+    let which = send("lab", "", "");
+    let page = text(&which);
+    assert!(which.status == 422 && page.contains("several of its images may be meant"), "{page}");
+    assert!(page.contains("BCM2711 default 2025-08-04") && page.contains("BCM2712 default"), "{page}");
+    let none = send("lab", "beta", "4");
+    assert!(text(&none).contains("none of its images is that"), "{}", text(&none));
+    assert_eq!(send("lab", "", "<i>").status, 422);
+    assert_eq!(send("four", "", "4").status, 303);
+    assert_eq!(send("four-latest", "latest", "4").status, 303);
+    assert_eq!(send("five", "", "5").status, 303);
+    for (name, bytes) in [("four", &new), ("four-latest", &latest), ("five", &five)] {
+        let file = ada.get(&format!("/firmware/{name}/image"));
+        assert!(file.status == 200 && file.body == *bytes, "{name}");
+    }
+    let page = ada.page("/firmware/four");
+    assert!(page.contains("rpi-eeprom 28.1-1&#60;b&#62;: usr/lib/firmware"), "{page}");
+    let known = station.admin("GET", "/api/v1/firmware/four", None).ok();
+    assert_eq!(known["channel"], "default");
+    // By the call, the same; and one image that isn't for the board that was named isn't taken.
+    let put = |path: &str, bytes: &[u8]| station.put(path, bytes);
+    assert_eq!(put("/api/v1/firmware/again?board=cm5", &package).ok()["chip"], "BCM2712");
+    assert_eq!(put("/api/v1/firmware/wrong?board=cm5", &new).status, 422);
+    let empty = put("/api/v1/firmware/x", &deb("empty", "1", &[("./a.bin", &b"short"[..])]));
+    assert!(empty.status == 422 && text(&empty).contains("no image of an EEPROM is in the package"));
+}
+
+#[test]
+fn images_on_the_stations_host_are_offered_and_what_is_named_is_never_opened_by_that_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let there = dir.path().join("firmware");
+    let put = |name: &str, bytes: &[u8]| {
+        let path = there.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    let (old, new) = (pi4_of("1735689600", CONF), pi4_of(BUILT, CONF));
+    put("bootloader-2711/default/pieeprom-2025-01-01.bin", &old);
+    put("bootloader-2711/default/pieeprom-2025-08-04.bin", &new);
+    put("bootloader-2711/latest/<b>.bin", &pi4_of("1767225600", CONF));
+    std::fs::write(dir.path().join("secret.bin"), pi4_of("1700000000", CONF)).unwrap();
+    std::os::unix::fs::symlink("../secret.bin", there.join("link.bin")).unwrap();
+    let settings = format!("[station]\nfirmware-dir = {:?}\n", there.to_str().unwrap());
+    std::fs::write(dir.path().join("piprov.toml"), settings).unwrap();
+    let station = Station::start(dir.path(), &["--enrol", "open", "--config", "piprov.toml"]);
+    let ada = Browser::first(&station);
+    assert!(ada.page("/firmware").contains("href=\"/host-firmware\""));
+    let page = ada.page("/host-firmware");
+    for text in
+        ["bootloader-2711/default/pieeprom-2025-08-04.bin", "bcm2711-default-2025-08-04", "&#60;b&#62;.bin"]
+    {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(
+        !page.contains("2025-01-01") && !page.contains("link.bin") && !page.contains("<b>.bin"),
+        "{page}"
+    );
+    for file in
+        ["../secret.bin", "link.bin", "/etc/passwd", "", "bootloader-2711/default/pieeprom-2025-01-01.bin"]
+    {
+        let answer = ada.post("/host-firmware", &[("name", "x"), ("file", file)]);
+        assert_eq!(answer.status, 404, "{file}: {}", text(&answer));
+    }
+    let file = "bootloader-2711/default/pieeprom-2025-08-04.bin";
+    assert_eq!(ada.post("/host-firmware", &[("name", "a/b"), ("file", file)]).status, 422);
+    done(&ada, "/host-firmware", &[("name", "lab"), ("file", file)]);
+    assert!(ada.get("/firmware/lab/image").body == new);
+    let from = format!("{}/{file}", there.display());
+    assert!(ada.page("/firmware/lab").contains(&from));
+    assert!(ada.page("/host-firmware").contains("here as <a href=\"/firmware/lab\">lab</a>"));
+    // Programs see the same.
+    let known = station.admin("GET", "/api/v1/host-firmware", None).ok();
+    assert_eq!(known["directory"], there.to_str().unwrap());
+    assert_eq!(
+        (&known["images"][0]["file"], &known["images"][0]["image"]["name"]),
+        (&json!(file), &json!("lab"))
+    );
+    let take = json!({"name": "late", "file": "bootloader-2711/latest/<b>.bin"});
+    let taken = station.admin("POST", "/api/v1/host-firmware", Some(&take));
+    assert_eq!((taken.status, taken.json()["channel"].clone()), (201, json!("latest")));
+    // Who only looks looks elsewhere.
+    let vic = Browser::user(&station, "vic", "viewer");
+    assert_eq!(vic.get("/host-firmware").status, 403);
+    assert_eq!(vic.post("/host-firmware", &[("name", "x"), ("file", file)]).status, 403);
+    // Nothing there is no success.
+    std::fs::remove_dir_all(&there).unwrap();
+    let page = ada.page("/host-firmware");
+    assert!(page.contains("There is none: "), "{page}");
+    std::fs::create_dir(&there).unwrap();
+    assert!(ada.page("/host-firmware").contains("no EEPROM image is in"));
 }
 
 #[test]

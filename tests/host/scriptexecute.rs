@@ -105,8 +105,8 @@ fn left(board: &OldOs, name: &str) -> PathBuf {
 fn a_board_of_the_old_os_gets_scripts_image_and_eeprom_and_each_is_proved() {
     let rig = rig(&["--enrol", "open"]);
     let mut board = rig.board();
-    let slot = json!({"name": "jumper-3", "kind": "switch", "place": "jumper 3", "position": 0});
-    rig.station.admin("PUT", "/api/v1/slots/jumper-3", Some(&slot)).ok();
+    let slot = json!({"name": "left", "kind": "jumper", "place": "3", "position": 0});
+    rig.station.admin("PUT", "/api/v1/slots/left", Some(&slot)).ok();
     let seen = "echo \"$1 $SERIAL $STORAGE $PART1 $PART2 $SERVER $PIPROV_PROJECT\" >>\"$ROOM/scripts\"";
     rig.script(
         "early",
@@ -140,7 +140,7 @@ fn a_board_of_the_old_os_gets_scripts_image_and_eeprom_and_each_is_proved() {
     assert_eq!(told["model"], "Raspberry Pi Compute Module 4 Rev 1.0");
     assert_eq!(detail["after"]["temperature"], 51.5, "{detail:#}");
     assert_eq!(detail["firmware"]["built"], 1_673_458_852);
-    assert_eq!(rig.runs()[0]["slot"], "jumper-3");
+    assert_eq!(rig.runs()[0]["slot"], "left");
     let boards = rig.station.admin("GET", "/api/v1/boards", None).ok();
     assert_eq!(boards["items"][0]["serial"], SERIAL);
     // Each script in its place: before the disk was touched, and when all of it was there.

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::cutting::{Cutting, Fate};
 use crate::deploy_first_boot::{make_system, shell};
 use crate::eeprom::{Half, ab, pi4_of};
 use crate::station::{Answer, answer, hex, request};
@@ -18,13 +20,13 @@ use crate::station_deploy::{Agent, boards, bytes, disk, ended, runs, until};
 
 const MIB: usize = 1 << 20;
 const CONF: &[u8] = b"[all]\nBOOT_UART=0\nBOOT_ORDER=0xf41\n";
-const BUILT: u64 = 1_754_265_600;
-const FOUR: &str = "10000000aabbcc04";
+pub(crate) const BUILT: u64 = 1_754_265_600;
+pub(crate) const FOUR: &str = "10000000aabbcc04";
 const FIVE: &str = "10000000aabbcc05";
-const CM4: &str = "Raspberry Pi Compute Module 4 Rev 1.1";
+pub(crate) const CM4: &str = "Raspberry Pi Compute Module 4 Rev 1.1";
 const PI5: &str = "Raspberry Pi 5 Model B Rev 1.0";
 
-fn sum(bytes: &[u8]) -> String {
+pub(crate) fn sum(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
@@ -39,7 +41,7 @@ fn add(station: &Station, name: &str, image: &[u8]) -> Value {
 }
 
 /// A project with an image, a target, and this for EEPROMs.
-fn project(station: &Station, name: &str, image: &str, target: &str, eeprom: &Value) -> Value {
+pub(crate) fn project(station: &Station, name: &str, image: &str, target: &str, eeprom: &Value) -> Value {
     let body = json!({
         "name": name, "image": image, "target": [target], "end": "wait", "again": "again", "eeprom": eeprom,
     });
@@ -50,21 +52,26 @@ fn project(station: &Station, name: &str, image: &str, target: &str, eeprom: &Va
 /// A station with images of an operating system and of both chips, and two projects.
 fn prepared() -> Station {
     let station = Station::start();
+    prepare(&station);
+    station
+}
+
+/// Puts them into one.
+pub(crate) fn prepare(station: &Station) {
     fs::write(station.path("lite.img"), bytes(3 * MIB)).unwrap();
     station.json(&["image", "add", "lite.img", "--name", "lite"]);
     fs::write(station.path("four.bin"), pi4_of(&BUILT.to_string(), CONF)).unwrap();
     fs::write(station.path("five.bin"), ab(&Half { firmware: 7, conf: CONF }, None)).unwrap();
-    let four = add(&station, "four", &fs::read(station.path("four.bin")).unwrap());
+    let four = add(station, "four", &fs::read(station.path("four.bin")).unwrap());
     assert_eq!(
         (&four["chip"], &four["built"], &four["signed"]),
         (&"BCM2711".into(), &BUILT.into(), &false.into())
     );
-    let five = add(&station, "five", &fs::read(station.path("five.bin")).unwrap());
+    let five = add(station, "five", &fs::read(station.path("five.bin")).unwrap());
     assert_eq!((&five["chip"], &five["mfg_ver"], &five["ab"]), (&"BCM2712".into(), &7.into(), &true.into()));
     let set = json!({"firmware": "four", "boot_from_target": true, "set": {"BOOT_UART": "1"}});
-    project(&station, "fours", "lite", "nvme", &set);
-    project(&station, "fives", "lite", "sd", &json!({"firmware": "five", "set": {"POWER_OFF_ON_HALT": "1"}}));
-    station
+    project(station, "fours", "lite", "nvme", &set);
+    project(station, "fives", "lite", "sd", &json!({"firmware": "five", "set": {"POWER_OFF_ON_HALT": "1"}}));
 }
 
 /// A simulated board of a model, with a flash chip that has this in it.
@@ -74,14 +81,31 @@ fn board(station: &Station, serial: &str, model: &str, flash: Option<&[u8]>) -> 
 }
 
 /// The same with its disk as it is, and what its firmware tells.
-fn again(station: &Station, serial: &str, model: &str, flash: Option<&[u8]>, tree: Option<PathBuf>) -> Agent {
-    let (url, path) =
-        (format!("http://127.0.0.1:{}", station.port), |end: &str| station.path(&format!("{serial}.{end}")));
+pub(crate) fn again(
+    station: &Station,
+    serial: &str,
+    model: &str,
+    flash: Option<&[u8]>,
+    tree: Option<PathBuf>,
+) -> Agent {
+    at(&format!("http://127.0.0.1:{}", station.port), station, serial, model, flash, tree)
+}
+
+/// The same, with the station at this URL.
+fn at(
+    url: &str,
+    station: &Station,
+    serial: &str,
+    model: &str,
+    flash: Option<&[u8]>,
+    tree: Option<PathBuf>,
+) -> Agent {
+    let path = |end: &str| station.path(&format!("{serial}.{end}"));
     if let Some(flash) = flash {
         fs::write(path("flash"), flash).unwrap();
     }
     let log = fs::File::options().create(true).append(true).open(path("log")).unwrap();
-    Agent::started(&url, serial, &path("disk"), |command| {
+    Agent::started(url, serial, &path("disk"), |command| {
         command.arg("--key").arg(path("key")).args(["--model", model]).stderr(log);
         if flash.is_some() {
             command.arg("--eeprom").arg(path("flash"));
@@ -93,7 +117,7 @@ fn again(station: &Station, serial: &str, model: &str, flash: Option<&[u8]>, tre
 }
 
 /// What a board's firmware puts into its device tree.
-fn tree(station: &Station, name: &str, built: u64, signed: u32, needs: u32) -> PathBuf {
+pub(crate) fn tree(station: &Station, name: &str, built: u64, signed: u32, needs: u32) -> PathBuf {
     let root = station.path(name);
     let chosen = root.join("proc/device-tree/chosen");
     fs::create_dir_all(chosen.join("bootloader")).unwrap();
@@ -109,7 +133,7 @@ fn flash(station: &Station, serial: &str) -> Vec<u8> {
 }
 
 /// What `piprov eeprom edit` makes of an image.
-fn edited(station: &Station, image: &str, options: &[&str]) -> Vec<u8> {
+pub(crate) fn edited(station: &Station, image: &str, options: &[&str]) -> Vec<u8> {
     let out = format!("want-{image}");
     let words = [&["eeprom", "edit", image, "-o", &out, "--force"], options].concat();
     let done = station.run(&words);
@@ -117,11 +141,11 @@ fn edited(station: &Station, image: &str, options: &[&str]) -> Vec<u8> {
     fs::read(station.path(&out)).unwrap()
 }
 
-fn deploy(station: &Station, serial: &str, project: &str) {
+pub(crate) fn deploy(station: &Station, serial: &str, project: &str) {
     station.json(&["board", "deploy", serial, "--project", project, "--confirm", serial, "--no-wait"]);
 }
 
-fn untouched(station: &Station, serial: &str) -> bool {
+pub(crate) fn untouched(station: &Station, serial: &str) -> bool {
     fs::read(station.path(&format!("{serial}.disk"))).unwrap().iter().all(|byte| *byte == 0xee)
 }
 
@@ -190,6 +214,45 @@ fn two_boards_at_once_get_images_of_their_own_written_and_read_back() {
     let eeprom = ended(&station, 5).remove(4)["detail"]["eeprom"].take();
     assert!(eeprom["why"].as_str().unwrap().contains("not older than the image's"), "{eeprom:#}");
     assert!(flash(&station, FOUR) == want[0]);
+}
+
+#[test]
+fn an_agent_that_dies_between_the_write_and_its_word_is_told_of_by_what_is_read_back() {
+    let station = prepared();
+    let old = pi4_of("1700000000", b"[all]\nBOOT_ORDER=0xf1\n");
+    disk(&station, FOUR, 8);
+    // The word of how it ended never comes to the station: the network breaks there.
+    let network = Cutting::to(SocketAddr::from(([127, 0, 0, 1], station.port)), |_, head| {
+        let line = head.lines().next().unwrap_or_default();
+        if line.starts_with("POST ") && line.contains("/result") { Fate::Unasked } else { Fate::Whole }
+    });
+    let four = at(&network.url(), &station, FOUR, CM4, Some(&old), None);
+    boards(&station, 1);
+    deploy(&station, FOUR, "fours");
+    let want =
+        edited(&station, "four.bin", &["--set", "BOOT_UART=1", "--boot-from", "nvme", "--board", "cm4"]);
+    until("the chip to be written", || (flash(&station, FOUR) == want).then_some(()));
+    four.kill();
+    // It comes back with its new bootloader, and tells that one.
+    let _four = again(&station, FOUR, CM4, Some(&want), None);
+    let all = ended(&station, 2);
+    let of = |outcome: &str| all.iter().find(|record| record["outcome"] == outcome).unwrap();
+    let (lost, done) = (of("lost"), of("done"));
+    let (first, then) = (&lost["detail"]["eeprom"], &done["detail"]["eeprom"]);
+    assert_eq!(first["state"], "untold", "{lost:#}");
+    assert_eq!(then["state"], "earlier", "{done:#}");
+    assert_eq!(then["earlier"], lost["run"]);
+    assert_eq!((&then["read_back"], &then["sha256"]), (&sum(&want).into(), &sum(&want).into()));
+    // What it had is what the first attempt has seen, not what that one has left.
+    assert_eq!(then["before"]["built"], 1_700_000_000, "{then:#}");
+    let page = station.run(&["run", "show", done["run"].as_str().unwrap(), "--station", &station.url()]);
+    let page = String::from_utf8(page.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(page.contains("begun by an earlier attempt, read back now and equal"), "{page}");
+
+    // Of another job of that board nothing is open any more: it is left alone.
+    deploy(&station, FOUR, "fours");
+    let record = ended(&station, 3).remove(2);
+    assert_eq!(record["detail"]["eeprom"]["state"], "skipped", "{record:#}");
 }
 
 #[test]

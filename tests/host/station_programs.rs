@@ -223,7 +223,7 @@ fn an_account_is_its_own_users_and_a_token_is_not_its_user() {
 
     // Neither a token nor the socket is a user; a token may know what it is.
     let token = station.token("ci", "admin");
-    assert_eq!(call(&token, "GET", "", None).ok()["by"], "ci");
+    assert_eq!(call(&token, "GET", "", None).ok()["by"], "token ci");
     let change = json!({ "before": "correct horse", "password": "another horse" });
     for (method, path, body) in
         [("GET", "/sessions", None), ("DELETE", "/sessions", None), ("PUT", "/password", Some(&change))]
@@ -254,6 +254,8 @@ fn each_list_that_grows_comes_in_parts_with_each_line_once() {
         let name = format!("n{n}");
         let slot = json!({ "name": name, "kind": "usb", "place": format!("1-{}", n + 1), "position": 7 - n });
         station.admin("PUT", &format!("/api/v1/slots/{name}"), Some(&slot)).ok();
+        let switch = json!({ "address": "198.51.100.77", "community": "reader" });
+        station.admin("PUT", &format!("/api/v1/switches/{name}"), Some(&switch)).ok();
         station.admin("PUT", &format!("/api/v1/projects/{name}"), Some(&json!({ "name": name }))).ok();
         station.admin("POST", "/api/v1/rules", Some(&json!({ "name": name, "what": { "do": "wait" } }))).ok();
         let user = json!({ "name": name, "role": "viewer", "password": "correct horse" });
@@ -264,7 +266,7 @@ fn each_list_that_grows_comes_in_parts_with_each_line_once() {
             .ok();
         station.admin("POST", "/api/v1/uploads", Some(&json!({ "name": name, "size": 9 }))).ok();
     }
-    for list in ["slots", "projects", "rules", "users", "tokens", "hooks", "uploads"] {
+    for list in ["slots", "switches", "projects", "rules", "users", "tokens", "hooks", "uploads"] {
         let all = station.admin("GET", &format!("/api/v1/{list}"), None).ok();
         assert!(all["next"].is_null() && all["items"].as_array().unwrap().len() >= 7, "{list}: {all}");
         let (mut seen, mut after) = (Vec::new(), String::new());

@@ -32,10 +32,19 @@ fn config(station: &Station) -> String {
     let post = |path: &str, body: serde_json::Value| station.admin("POST", path, Some(&body)).ok();
     put("/api/v1/projects/lab", json!({"name": "lab", "image": "os"}));
     put("/api/v1/scripts/greet", json!({"name": "greet", "text": "echo hello\n", "when": "pre"}));
+    put("/api/v1/labels/box", json!({"name": "box", "text": "size 50 25\ntext 1 1 4 {serial}"}));
+    // What leads to this host is never connected to: what is to be printed stays there.
+    put(
+        "/api/v1/printers/zebra",
+        json!({"name": "zebra", "at": {"by": "tcp", "host": "localhost", "port": 9}}),
+    );
+    let print =
+        post("/api/v1/prints", json!({"label": "box", "printer": "zebra"}))["items"][0]["print"].clone();
     station.put("/api/v1/firmware/four", &crate::eeprom::pi4(b"[all]\nBOOT_UART=0\n")).ok();
     let range = json!({"kind": "sequence", "prefix": "SN", "width": 4, "start": 1, "step": 1, "end": 9});
     post("/api/v1/values", json!({"name": "sn", "of": range}));
     put("/api/v1/slots/bench", json!({"name": "bench", "kind": "usb", "place": "1-1", "position": 1}));
+    put("/api/v1/switches/sw1", json!({"address": "198.51.100.77", "community": "reader"}));
     post("/api/v1/rules", json!({"name": "rest", "what": {"do": "wait"}}));
     post("/api/v1/users", json!({"name": "ann", "role": "viewer", "password": "correct horse"}));
     // It is called where nobody hears it: what is to be delivered stays there.
@@ -59,8 +68,12 @@ fn config(station: &Station) -> String {
         ("rule", "rest"),
         ("script", "greet"),
         ("firmware", "four"),
+        ("label", "box"),
+        ("printer", "zebra"),
+        ("print", print.as_str().unwrap()),
         ("source", "sn"),
         ("slot", "bench"),
+        ("switch", "sw1"),
         ("user", "ann"),
         ("hook", "phone"),
         ("delivery", delivery.as_str()),

@@ -98,7 +98,8 @@ fn attempt(board: &Board, at: SocketAddr, sha256: &str, told: &mut Vec<Value>) -
     Some(answer.status == 204)
 }
 
-fn piprov(station: &Station, arguments: &[&str]) -> Vec<Value> {
+/// What a command says to a station, through its socket.
+pub(crate) fn piprov(station: &Station, arguments: &[&str]) -> Vec<Value> {
     let url = format!("unix:{}", station.socket.display());
     let out = common::piprov().args(arguments).args(["--json", "--station", &url]).output().unwrap();
     assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));

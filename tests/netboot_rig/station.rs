@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use piprov::arming::{Name, Rule, Word};
 use piprov::board::Mac;
-use piprov::control::Client;
 use piprov::control::message::{Seen, ToClient, ToServer};
+use piprov::control::{Client, Say};
 use piprov::stop::{Stop, Waker};
 
 use super::Net;
 
 /// A station, as far as this is about it.
 pub(crate) struct Station {
-    outbox: Arc<Mutex<VecDeque<ToServer>>>,
+    outbox: Arc<Mutex<VecDeque<Say>>>,
     told: Receiver<ToClient>,
     pub(crate) serving: ToClient,
     waker: Waker,
@@ -31,7 +31,7 @@ impl Station {
         let path = net.control.clone().unwrap();
         let client = Client::connect(&path, &stop).unwrap();
         let serving = client.station(&stop).unwrap();
-        let outbox: Arc<Mutex<VecDeque<ToServer>>> = Arc::default();
+        let outbox: Arc<Mutex<VecDeque<Say>>> = Arc::default();
         let (tell, told): (Sender<ToClient>, _) = channel();
         let (waker, queue, own) = (client.waker(), Arc::clone(&outbox), stop.clone());
         let thread = std::thread::spawn(move || {
@@ -44,9 +44,19 @@ impl Station {
         Self { outbox, told, serving, waker, stop, thread: Some(thread), next: 0 }
     }
 
-    pub(crate) fn ask(&mut self, message: ToServer, id: u64) -> Option<String> {
-        self.outbox.lock().unwrap().push_back(message);
+    /// Says something, and waits for nothing.
+    pub(crate) fn put(&self, message: impl Into<Say>) {
+        self.outbox.lock().unwrap().push_back(message.into());
         self.waker.wake();
+    }
+
+    /// Waits until the server has put it out.
+    pub(crate) fn ended(&mut self) {
+        self.thread.take().unwrap().join().unwrap();
+    }
+
+    pub(crate) fn ask(&mut self, message: impl Into<Say>, id: u64) -> Option<String> {
+        self.put(message);
         match self.until("done", |message| matches!(message, ToClient::Done { id: done, .. } if *done == id))
         {
             ToClient::Done { failed, .. } => failed,

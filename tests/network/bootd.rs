@@ -1,11 +1,15 @@
 //! `piprov bootd` and a station at its control socket: a board that is done gets nothing when it asks the network again,
 //! so it falls to its disk; one that is armed boots.
 
+use std::io::Write;
 use std::time::Duration;
 
 use piprov::arming::Word;
+use piprov::board::Mac;
 use piprov::config::netboot::Mode;
+use piprov::control::Say;
 use piprov::control::message::{Seen, ToClient, ToServer};
+use piprov::eeprom::Image;
 
 use crate::netboot_model::{self, Board, Kind};
 use crate::netboot_rig::station::Station;
@@ -110,6 +114,60 @@ fn boards_that_no_station_spoke_of_are_left_alone_where_that_is_wanted_and_syste
             && event["dhcp"]["answer"] == "offer"
     };
     assert!(told.iter().any(|event| of_system(&event)), "{told:#?}");
+}
+
+/// What a station offers to a board: an image of its EEPROM with its signature.
+fn offer(station: &mut Station, mac: [u8; 6], id: u64, image: Option<&[u8]>) -> Option<String> {
+    let boards = vec![Mac::new(mac)];
+    let Some(image) = image else {
+        return station.ask(ToServer::Offer { id, boards, signature: String::new() }, id);
+    };
+    let signature = Image::parse(image.to_vec()).unwrap().sig(1_790_000_000).to_string();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(image).unwrap();
+    station.ask(Say { message: ToServer::Offer { id, boards, signature }, file: Some(file.into()) }, id)
+}
+
+#[test]
+fn an_eeprom_image_is_offered_by_tftp_to_one_board_alone_and_only_while_its_station_says_so() {
+    let net = net();
+    // What lies there for all is another one.
+    std::fs::write(net.root.join("pieeprom.sig"), "of all").unwrap();
+    let serve = bootd(&net, DHCP);
+    let mut station = Station::new(&net);
+    let image = crate::eeprom::pi4(b"[all]\nBOOT_UART=1\n");
+    let boot = |number: u16| {
+        let mut boards = vec![Board::new(Kind::Pi4, number)];
+        boards[0].also(&["pieeprom.sig".to_owned(), "pieeprom.upd".to_owned()]);
+        net.lan.inside("client", || netboot_model::run(&mut boards, "eth0", Duration::from_secs(40)));
+        let board = boards.remove(0);
+        boots(&board);
+        let got = |name: &str| {
+            let found = board.files.iter().find(|(path, _)| path.ends_with(name));
+            found.map(|(_, file)| file.len())
+        };
+        (got("pieeprom.sig"), got("pieeprom.upd"))
+    };
+    let (one, other) = (Board::new(Kind::Pi4, 1).mac, Board::new(Kind::Pi4, 2).mac);
+    let of_all = (Some("of all".len() as u64), None);
+    assert_eq!(boot(1), of_all);
+    assert_eq!(offer(&mut station, one, 1, Some(&image)), None);
+    let signature = Image::parse(image.clone()).unwrap().sig(1_790_000_000).to_string();
+    assert_eq!(boot(1), (Some(signature.len() as u64), Some(image.len() as u64)));
+    assert_eq!(boot(2), of_all);
+    // Another board's is that one's.
+    assert_eq!(offer(&mut station, other, 2, Some(&image)), None);
+    assert_eq!(boot(2), (Some(signature.len() as u64), Some(image.len() as u64)));
+    assert_eq!(offer(&mut station, other, 3, None), None);
+    assert_eq!(offer(&mut station, one, 4, None), None);
+    assert_eq!(boot(1), of_all);
+    // It ends with the station.
+    assert_eq!(offer(&mut station, one, 5, Some(&image)), None);
+    drop(station);
+    let station = Station::new(&net);
+    assert_eq!(boot(1), of_all);
+    drop(station);
+    serve.end();
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod common;
 mod dhcp_support;
 #[path = "../support/documented.rs"]
 mod documented;
+#[path = "../support/eeprom.rs"]
+mod eeprom;
 #[path = "../flash_model/mod.rs"]
 mod flash_model;
 #[path = "../netboot/mod.rs"]

@@ -68,6 +68,7 @@ fn serve_netboot(
             control: None,
             sockets: Vec::new(),
             stations: None,
+            offers: Arc::default(),
         };
         let server = serve::Server::open(options, stop)?;
         let switch = server.switch();

@@ -229,6 +229,8 @@ pub(crate) struct Board {
     pub(crate) token: String,
     pub(crate) id: String,
     pub(crate) standing: String,
+    /// The disks that it tells of.
+    pub(crate) disks: Value,
 }
 
 impl Board {
@@ -236,7 +238,8 @@ impl Board {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
         let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
         let empty = String::new;
-        Self { pair, serial: serial.to_owned(), token: empty(), id: empty(), standing: empty() }
+        let disks = json!([{"name": "mmcblk0", "role": "emmc", "size": 8u64 << 30}]);
+        Self { pair, serial: serial.to_owned(), token: empty(), id: empty(), standing: empty(), disks }
     }
 
     pub(crate) fn key(&self) -> String {
@@ -252,7 +255,7 @@ impl Board {
         json!({
             "api": 1, "nonce": nonce, "key": self.key(), "agent": env!("CARGO_PKG_VERSION"), "serial": self.serial,
             "macs": [], "memory": 1 << 30, "simulated": true,
-            "disks": [{"name": "mmcblk0", "role": "emmc", "size": 8u64 << 30}],
+            "disks": self.disks,
         })
     }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::agent::error::Error;
-use crate::device_api::{Disk, Role};
+use crate::device_api::{Aim, Disk, Role, aim};
 
 /// More disks than this aren't told of; a board has a few.
 const MOST: usize = 64;
@@ -24,12 +24,31 @@ pub fn find(sys: &Path) -> Vec<Disk> {
     names.into_iter().filter_map(|name| look(sys, name)).take(MOST).collect()
 }
 
-/// The disks of this machine, sorted by name, with what NVMe disks say when they are asked.
+/// The disks of this machine, sorted by name, with what NVMe and SATA disks say when they are asked.
 #[must_use]
 pub fn find_here() -> Vec<Disk> {
-    let mut disks = find(Path::new("/sys"));
-    disks.iter_mut().filter(|disk| disk.role == Role::Nvme).for_each(super::nvme::ask);
+    let sys = Path::new("/sys");
+    let mut disks = find(sys);
+    for disk in &mut disks {
+        if disk.role == Role::Nvme {
+            super::nvme::ask(disk);
+        } else if is_sata(disk) {
+            super::sata::ask(disk, sector(sys, &disk.name));
+        }
+    }
     disks
+}
+
+/// Whether a disk is one of those that the kernel drives by ATA itself. Behind an adapter for USB it isn't asked: some of
+/// them hang at commands that they don't know.
+fn is_sata(disk: &Disk) -> bool {
+    disk.role == Role::Other && disk.maker.as_deref() == Some("ATA")
+}
+
+/// The length of a disk's logical sectors in bytes.
+fn sector(sys: &Path, name: &str) -> u64 {
+    let told = text(&sys.join("block").join(name).join("queue/logical_block_size"));
+    told.and_then(|text| text.parse().ok()).filter(|len| (512..=65_536).contains(len)).unwrap_or(512)
 }
 
 fn look(sys: &Path, name: String) -> Option<Disk> {
@@ -103,26 +122,24 @@ pub(crate) fn text(path: &Path) -> Option<String> {
     Some(text.trim_matches(|c: char| c.is_whitespace() || c == '\0').to_owned())
 }
 
-/// The disk that is meant: the first role of which there is exactly one.
+/// The disk that is [meant](aim).
 ///
 /// # Errors
 /// [`Error::NoDisk`], with what there is.
 pub fn pick<'a>(disks: &'a [Disk], target: &[Role]) -> Result<&'a Disk, Error> {
-    for role in target {
-        let mut of: Vec<_> = disks.iter().filter(|disk| disk.role == *role).collect();
-        match (of.pop(), of.len()) {
-            (Some(disk), 0) => return Ok(disk),
-            (None, _) => {}
-            (Some(_), _) => {
-                let why = format!("there are several for {}", word(*role));
-                return Err(Error::NoDisk { why, others: true });
-            }
+    match aim(disks, target) {
+        Aim::One(disk) => return Ok(disk),
+        Aim::Several(role) => {
+            let why = format!("there are several for {}", word(role));
+            return Err(Error::NoDisk { why, others: true });
         }
+        Aim::Nothing => {}
     }
-    let list = |words: Vec<String>| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
-    let wanted = list(target.iter().map(|role| word(*role)).collect());
-    let there = list(disks.iter().map(|disk| format!("{} ({})", disk.name, word(disk.role))).collect());
-    let why = format!("{wanted} was asked for, {there} is there");
+    let list =
+        |words: Vec<String>, none: &str| if words.is_empty() { none.to_owned() } else { words.join(", ") };
+    let wanted = list(target.iter().map(|role| word(*role)).collect(), "no certain disk");
+    let there = disks.iter().map(|disk| format!("{} ({})", disk.name, word(disk.role))).collect();
+    let why = format!("{wanted} was asked for, {} is there", list(there, "nothing"));
     Err(Error::NoDisk { why, others: !disks.is_empty() })
 }
 
@@ -161,6 +178,8 @@ mod tests {
             ("block/nvme0n1/device/serial", "S4EWNX0R123456      \n"),
             ("block/nvme0n1/device/firmware_rev", "2B2QEXM7\n"),
             ("block/sda/size", "1000\n"),
+            ("block/sda/device/vendor", "ATA     \n"),
+            ("block/sda/queue/logical_block_size", "4096\n"),
             ("block/sda/device/vpd_pg80", "\u{0}\u{7f}\u{0}\u{8} WD-12345"),
             ("block/mmcblk0boot0/size", "8192\n"),
             ("block/mmcblk1/size", "100\n"),
@@ -189,6 +208,11 @@ mod tests {
             ("S4EWNX0R123456".into(), "2B2QEXM7".into())
         );
         assert_eq!(word(3, |disk| &disk.serial), "WD-12345");
+        // What is asked as a SATA disk: neither the others, nor one behind an adapter for USB.
+        assert_eq!(found.iter().map(is_sata).collect::<Vec<_>>(), [false, false, false, true]);
+        assert!(!is_sata(&Disk { role: Role::Usb, ..found[3].clone() }));
+        assert!(!is_sata(&Disk { maker: Some("QEMU".to_owned()), ..found[3].clone() }));
+        assert_eq!((sector(sys.path(), "sda"), sector(sys.path(), "sdb")), (4096, 512));
         assert_eq!(
             (found[0].size, found[0].life, found[0].cid.as_deref()),
             (61_071_360 * 512, Some(3), Some(cid))

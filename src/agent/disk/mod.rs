@@ -4,6 +4,7 @@ mod block;
 mod facts;
 mod ground;
 mod nvme;
+mod sata;
 mod used;
 
 pub use block::BlockDisk;

@@ -120,6 +120,7 @@ pub(super) fn show(board: &str, station: &Station, ui: &Ui) -> crate::cli::Resul
     let stuck = board.stuck.as_ref().map(|why| format!("the rule that matches it can't start: {why}"));
     let stuck = stuck.unwrap_or_default();
     let eeprom = board.facts.as_ref().and_then(|facts| facts.eeprom.as_ref());
+    let jumper = board.facts.as_ref().and_then(|facts| facts.jumper);
     tell_one(
         ui,
         "known-board",
@@ -136,6 +137,7 @@ pub(super) fn show(board: &str, station: &Station, ui: &Ui) -> crate::cli::Resul
             ("network", format!("{}{beside}", network(board.held))),
             ("boot order", order.to_owned()),
             ("slot", board.slot.clone().unwrap_or_default()),
+            ("jumpers", jumper.map(|jumper| format!("say {jumper}")).unwrap_or_default()),
             ("simulated", simulated.to_owned()),
             ("job", job),
             ("stuck", stuck),

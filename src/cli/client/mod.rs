@@ -25,7 +25,7 @@ use crate::stop::Stop;
 
 pub(super) use ended::{goes_on, wait};
 pub(super) use events::follow;
-pub(super) use secret::password;
+pub(super) use secret::{password, read as read_secret};
 
 /// Most pages of one list.
 const PAGES: usize = 100_000;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::board::Model;
 use crate::cli::eeprom::{input, is_package};
 use crate::cli::report::Usage;
-use crate::debian::deb::Deb;
+use crate::debian::bootloaders;
 use crate::eeprom::Image;
-use crate::eeprom::files::{Error, each, may_be_image, place};
+use crate::eeprom::files::{Error, Newest, each, place};
 
 /// An image with its channel.
 #[derive(Debug)]
@@ -17,18 +17,15 @@ pub(super) struct Chosen {
     pub(super) channel: Option<String>,
 }
 
-/// The newest image of each chip and channel.
-#[derive(Default)]
-struct Newest(Vec<(Image, Chosen)>);
-
 /// Reads what is meant. What is in it is looked at here, so that a mistake is told with the file's name.
 pub(super) fn choose(path: &Path, channel: Option<&str>, board: Option<Model>) -> crate::cli::Result<Chosen> {
-    let mut newest = Newest::default();
-    if path.is_dir() {
+    let newest = if path.is_dir() {
+        let mut newest = Newest::default();
         each(path, &mut |path, bytes| newest.take(path, bytes))?;
+        newest
     } else if is_package(path) {
-        let deb = Deb::read(path, |name| Path::new(name).file_name().is_some_and(may_be_image))?;
-        deb.files.into_iter().for_each(|(name, bytes)| newest.take(name.into(), bytes));
+        let file = crate::beneath::open_regular(path).map_err(Error::os("opening", path))?;
+        bootloaders::newest(std::io::BufReader::new(file), path)?.0
     } else {
         let bytes = input(path)?;
         let image = Image::parse(bytes).map_err(Error::content(path))?;
@@ -37,63 +34,16 @@ pub(super) fn choose(path: &Path, channel: Option<&str>, board: Option<Model>) -
         let of_path = || place(path).channel.map(|channel| channel.to_string());
         let channel = channel.map(str::to_owned).or_else(of_path);
         return Ok(Chosen { path: path.to_owned(), bytes: image.bytes().to_vec(), channel });
-    }
-    if newest.0.is_empty() {
+    };
+    if newest.is_empty() {
         return Err(Error::NoImage { path: path.to_owned() }.into());
     }
-    newest.one(path, channel, board)
-}
-
-impl Newest {
-    /// Remembers an image, if it is newer than what there is of its chip and channel. What is none is passed over.
-    fn take(&mut self, path: PathBuf, bytes: Vec<u8>) {
-        let Ok(image) = Image::parse(bytes) else { return };
-        let channel = place(&path).channel.map(|channel| channel.to_string());
-        let same = |(other, chosen): &&mut (Image, Chosen)| {
-            other.family() == image.family() && chosen.channel == channel
-        };
-        let new = Chosen { path, bytes: Vec::new(), channel: channel.clone() };
-        match self.0.iter_mut().find(same) {
-            Some(there) if (there.0.built(), &there.1.path) < (image.built(), &new.path) => {
-                *there = (image, new);
-            }
-            Some(_) => {}
-            None => self.0.push((image, new)),
-        }
-    }
-
-    fn one(mut self, path: &Path, channel: Option<&str>, board: Option<Model>) -> crate::cli::Result<Chosen> {
-        let all: Vec<String> = self.0.iter().map(|(image, chosen)| told(image, chosen)).collect();
-        let has = |newest: &Self, channel: &str| {
-            newest.0.iter().any(|(_, chosen)| chosen.channel.as_deref() == Some(channel))
-        };
-        if let Some(channel) = channel.or_else(|| Some("default").filter(|usual| has(&self, usual))) {
-            self.0.retain(|(_, chosen)| chosen.channel.as_deref() == Some(channel));
-        }
-        if let Some(family) = board.and_then(Model::family) {
-            self.0.retain(|(image, _)| image.family() == family);
-        }
-        if self.0.len() == 1
-            && let Some((image, chosen)) = self.0.pop()
-        {
-            return Ok(Chosen { bytes: image.bytes().to_vec(), ..chosen });
-        }
-        let what = if self.0.is_empty() {
-            "none of its images is that"
-        } else {
-            "several of its images may be meant"
-        };
-        Err(Usage {
-            message: format!("{}: {what}; the newest are {}", path.display(), all.join(", ")),
-            hint: Some("Give --board MODEL, --channel CHANNEL, or the file itself.".into()),
-        })?
-    }
-}
-
-fn told(image: &Image, chosen: &Chosen) -> String {
-    let channel = chosen.channel.as_deref().unwrap_or("no channel");
-    let built = image.built().and_then(crate::eeprom::day).unwrap_or_default();
-    format!("{} {channel} {built}", image.family().chip()).trim_end().to_owned()
+    let one = newest.one(channel, board.and_then(Model::family)).map_err(|error| Usage {
+        message: format!("{}: {error}", path.display()),
+        hint: Some("Give --board MODEL, --channel CHANNEL, or the file itself.".into()),
+    })?;
+    let channel = one.channel.map(|channel| channel.to_string());
+    Ok(Chosen { path: one.path, bytes: one.image.bytes().to_vec(), channel })
 }
 
 #[cfg(test)]

@@ -226,6 +226,7 @@ fn show(one: &Known, ui: &Ui) {
             ("signed", signed(one)),
             ("size", size_exact(one.size)),
             ("sha256", one.sha256.clone()),
+            ("from", one.from.clone().unwrap_or_default()),
             ("added", moment(one.made)),
         ],
     );

@@ -104,6 +104,7 @@ impl Serve {
             control: settings.control_socket.value.clone().map(|path| (path, common::control_group())),
             sockets: service::sockets()?,
             stations: None,
+            offers: Arc::default(),
         })
     }
 }

@@ -6,6 +6,7 @@ use crate::board::Who;
 use crate::cli::client::{self, Station, moment, path};
 use crate::cli::table::Columns;
 use crate::cli::ui::{Style, Ui};
+use crate::error::Kind;
 use crate::format::json::json;
 use crate::format::{minutes, percent};
 use crate::http::Error;
@@ -52,6 +53,9 @@ fn outcome(run: &RunLine) -> String {
         ("done" | "not-verified", _) => run.outcome.clone(),
         ("unfinished", total) if total > 0 => format!("{} {}", run.stage, percent(run.done, total)),
         ("unfinished", _) => run.stage.clone(),
+        ("failed" | "lost", _) if run.kind == Some(Kind::Interrupted) => {
+            format!("cancelled in {}", run.stage)
+        }
         (other, _) => format!("{other} in {}", run.stage),
     };
     word + simulated

@@ -49,6 +49,11 @@ pub(super) struct Audit {
     /// Prove this exported file, and nothing of a station on this host
     #[arg(long, value_name = "FILE", conflicts_with_all = ["since", "state"])]
     check: Option<PathBuf>,
+    /// The file is signed by this key: what `piprov station status` tells
+    ///
+    /// Without it, whoever has made the file may have signed it: then compare the key that is printed.
+    #[arg(long, value_name = "HEX", requires = "check", value_parser = key)]
+    key: Option<String>,
     /// It goes on where this earlier export ends
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,
@@ -65,7 +70,13 @@ impl Audit {
             audit::prove(file).context(doing)
         };
         let proved = match (&self.check, &self.since) {
-            (Some(path), _) => prove(path)?,
+            (Some(path), _) => {
+                let proved = prove(path)?;
+                if let Some(key) = &self.key {
+                    proved.is_of(key).context(format_args!("proving {}", path.display()))?;
+                }
+                proved
+            }
             (None, since) => {
                 let before = since.as_ref().map(prove).transpose()?;
                 audit::prove_store(&own(global, ui, self.place)?, before.as_ref())?
@@ -85,11 +96,21 @@ impl Audit {
         };
         let mut rows = vec![("lines", lines), ("digest at the end", end.hash)];
         rows.extend(time.map(|time| ("written", crate::cli::client::moment(time))));
-        rows.extend(key.map(|key| ("signed by", key)));
+        // Of a file nobody knows who made it, where nobody says whose key it is.
+        let compare = self.check.is_some() && self.key.is_none();
+        let beside =
+            if compare { ", which anybody may be: is it the key of `piprov station status`?" } else { "" };
+        rows.extend(key.map(|key| ("signed by", key + beside)));
         let rows: Vec<_> = rows.into_iter().map(|(name, value)| [name.to_owned(), value]).collect();
         table::facts(ui, &rows);
         Ok(())
     }
+}
+
+/// A station's public key.
+fn key(text: &str) -> Result<String, String> {
+    let fits = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    fits.then(|| text.to_ascii_lowercase()).ok_or_else(|| "a key has 64 hexadecimal digits".to_owned())
 }
 
 /// Where the station's files are.

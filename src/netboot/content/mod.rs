@@ -22,6 +22,7 @@
 pub mod clients;
 pub mod folder;
 pub mod limits;
+pub mod offers;
 pub mod place;
 mod rule;
 
@@ -33,12 +34,13 @@ use std::time::Instant;
 use crate::arming::Arms;
 use crate::board::{Known, Mac, Who};
 use crate::tftp::Error;
-use crate::tftp::content::WholeFile;
+use crate::tftp::content::{Memory, WholeFile};
 use crate::tftp::dir::normal;
 use crate::tftp::packet::{Code, Direction};
 use crate::tftp::source::{Answer, Refusal, Request, Source};
 use clients::NetbootClients;
 use folder::Folder;
+use offers::Offers;
 use place::{Prefix, is_free, is_versioned};
 
 /// Finds the MAC address of a neighbour by its IP address.
@@ -51,6 +53,7 @@ pub struct NetbootSource {
     clients: Arc<RwLock<NetbootClients>>,
     neighbours: Neighbours,
     arms: Arc<Arms>,
+    offers: Arc<Offers>,
 }
 
 impl std::fmt::Debug for NetbootSource {
@@ -79,13 +82,41 @@ impl NetbootSource {
         clients: Arc<RwLock<NetbootClients>>,
         neighbours: Neighbours,
     ) -> Result<Self, Error> {
-        Ok(Self { folder: Folder::new(root)?, boards, clients, neighbours, arms: Arc::default() })
+        Ok(Self {
+            folder: Folder::new(root)?,
+            boards,
+            clients,
+            neighbours,
+            arms: Arc::default(),
+            offers: Arc::default(),
+        })
     }
 
     /// Only boards that may boot from here get files.
     #[must_use]
     pub fn for_armed(self, arms: Arc<Arms>) -> Self {
         Self { arms, ..self }
+    }
+
+    /// Single boards are offered something beside their files.
+    #[must_use]
+    pub fn with_offers(self, offers: Arc<Offers>) -> Self {
+        Self { offers, ..self }
+    }
+
+    /// What a board is offered by a station under this path: it has to be known which board asks, and that it may boot from
+    /// here now.
+    fn offered(&self, peer: IpAddr, path: &[u8]) -> Option<Arc<[u8]>> {
+        let path = String::from_utf8(normal(path).ok()?).ok()?;
+        let (prefix, rest) = place::split(&path);
+        let asker = self.asker(peer)?;
+        // One that asks in another board's directory isn't that board.
+        if prefix.is_some_and(|prefix| !prefix.may_be(&asker))
+            || !self.arms.gets_files(&asker, Instant::now())
+        {
+            return None;
+        }
+        self.offers.find(&asker, rest)
     }
 
     /// Opens what a board asks for.
@@ -236,6 +267,9 @@ impl Source for NetbootSource {
     fn open(&self, request: &Request<'_>) -> Answer {
         if request.direction == Direction::Write {
             return Answer::denied("this server takes no uploads");
+        }
+        if let Some(bytes) = self.offered(request.peer.ip(), request.path) {
+            return Answer::Send(Box::new(Memory::new(bytes)));
         }
         match self.find(request.peer.ip(), request.path) {
             Ok((file, _)) => Answer::Send(Box::new(file)),

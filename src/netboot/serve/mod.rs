@@ -33,6 +33,7 @@ pub use link::Lack;
 
 use super::content::NetbootSource;
 use super::content::clients::NetbootClients;
+use super::content::offers::Offers;
 use super::content::place;
 use super::reason::Site;
 use crate::arming::Arms;
@@ -77,6 +78,8 @@ pub struct ServeOptions {
     pub sockets: Vec<(String, OwnedFd)>,
     /// Stations may come to the control socket too, and what does what they want.
     pub stations: Option<(control::Stations, Arc<dyn control::Desk>)>,
+    /// What single boards are offered beside their files.
+    pub offers: Arc<Offers>,
 }
 
 /// Everything that serving needs, opened.
@@ -102,7 +105,8 @@ impl Server {
     /// # Errors
     /// Where one of these isn't possible; no board was answered then.
     pub fn open(options: ServeOptions, stop: &Stop) -> Result<Self, Error> {
-        let ServeOptions { dhcp: config, tftp_root: root, limits, control, sockets, stations } = options;
+        let ServeOptions { dhcp: config, tftp_root: root, limits, control, sockets, stations, offers } =
+            options;
         let state = config.state.clone();
         // From here on no change is missed.
         let follow = Follow::new().map_err(Error::Loop)?;
@@ -120,7 +124,8 @@ impl Server {
         let notes = tree.reload();
         let neighbours = Box::new(neighbours::find);
         let source = NetbootSource::new(&root, Arc::clone(&boards), Arc::clone(&clients), neighbours)?
-            .for_armed(Arc::clone(&config.arms));
+            .for_armed(Arc::clone(&config.arms))
+            .with_offers(offers);
         let mut handed = Handed::default();
         let mut tftp_socket = None;
         for (name, socket) in sockets {

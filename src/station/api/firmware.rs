@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::station::firmware::LONGEST;
+use crate::station::firmware::{LONGEST_PACKAGE, Wanted};
 use crate::station::store::part;
 use crate::station::web::{Access, Call, Refusal, Row, Table, json, whole};
-use crate::station_api::{Firmware, ListAsked, Page, Role};
+use crate::station_api::{Firmware, HostFirmwares, ListAsked, Page, Role, TakeFirmware};
 
 const LOOK: Access = Access::Role(Role::Viewer);
 /// What is written there runs before all else on boards.
@@ -27,6 +27,9 @@ pub(super) fn add_to(table: &mut Table) {
     table.add_stream(row, (None, Some(OCTETS)), image);
     let row = Row::put("/api/v1/firmware/{firmware}", CHANGE, "Keep an image of an EEPROM");
     table.add_stream_of::<Firmware, _, _, _>(row, Some(OCTETS), add);
+    table.add(Row::get("/api/v1/host-firmware", CHANGE, "Images of EEPROMs on the station's host"), on_host);
+    let row = Row::post("/api/v1/host-firmware", CHANGE, "Keep one of them");
+    table.add(row.answers(StatusCode::CREATED), take);
     table.add(Row::delete("/api/v1/firmware/{firmware}", CHANGE, "Remove an image of an EEPROM"), remove);
 }
 
@@ -49,17 +52,28 @@ async fn image(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
 #[serde(deny_unknown_fields)]
 #[schema(as = FirmwareAsked)]
 struct Asked {
-    /// The channel that its maker gives it out in.
+    /// The channel that its maker gives it out in; of a package the one that is looked for.
     #[serde(default)]
     channel: Option<String>,
+    /// The board that it is for, as `cm4`: of a package the image for that one is taken.
+    #[serde(default)]
+    board: Option<String>,
 }
 
 async fn add(call: Call, asked: Asked, body: Body) -> Result<Response, Refusal> {
-    let bytes = whole(body, LONGEST, FILE_TIME).await?;
-    let name = call.part("firmware");
+    let wanted = Wanted::of(asked.channel.as_deref(), asked.board.as_deref())?;
+    let bytes = whole(body, LONGEST_PACKAGE, FILE_TIME).await?;
     let firmware =
-        call.station.add_firmware(&call.who(), name, asked.channel.as_deref(), bytes.into()).await?;
+        call.station.add_firmware(&call.who(), call.part("firmware"), wanted, bytes.into()).await?;
     Ok(json(StatusCode::OK, &firmware))
+}
+
+async fn on_host(call: Call, (): (), (): ()) -> Result<HostFirmwares, Refusal> {
+    call.station.host_firmware().await
+}
+
+async fn take(call: Call, (): (), take: TakeFirmware) -> Result<Firmware, Refusal> {
+    call.station.take_firmware(&call.who(), take).await
 }
 
 async fn remove(call: Call, (): (), (): ()) -> Result<(), Refusal> {

@@ -49,6 +49,9 @@ async fn metrics(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
     metrics.present.set(gauge(status.present));
     metrics.jobs.set(gauge(status.jobs));
     metrics.connections.set(gauge(station.guard().count() as u64));
+    let printers = station.store().printers().await?;
+    metrics.prints_waiting.set(gauge(printers.iter().map(|printer| printer.waiting).sum()));
+    metrics.prints_unsure.set(gauge(printers.iter().map(|printer| printer.unsure).sum()));
     metrics.troubled(&status.troubles);
     metrics.armed.set(status.armed.into());
     metrics.bootd.set((status.bootd.state == BootdState::Serving).into());

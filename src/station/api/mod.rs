@@ -8,10 +8,14 @@ mod health;
 mod hooks;
 mod images;
 mod import;
+mod labels;
+mod objects;
 mod people;
 mod runs;
+pub(super) mod scan;
 mod scripts;
 mod settings;
+mod switches;
 mod uploads;
 mod values;
 
@@ -39,8 +43,12 @@ pub(super) fn add_to(table: &mut Table) {
     people::add_to(table);
     runs::add_to(table);
     settings::add_to(table);
+    objects::add_to(table);
+    switches::add_to(table);
     scripts::add_to(table);
     firmware::add_to(table);
+    labels::add_to(table);
+    scan::add_to(table);
     import::add_to(table);
 }
 

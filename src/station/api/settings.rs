@@ -177,7 +177,5 @@ async fn mended_slot(call: Call, (): (), (): ()) -> Result<Slot, Refusal> {
 }
 
 async fn remove_slot(call: Call, (): (), (): ()) -> Result<(), Refusal> {
-    call.station.store().remove_slot(call.part("slot")).await?;
-    call.station.changed(&call.who(), "slot.remove", call.part("slot")).await;
-    Ok(())
+    call.station.remove_slot(&call.who(), call.part("slot")).await
 }

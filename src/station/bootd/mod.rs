@@ -3,6 +3,7 @@
 //! A thread holds the connection ([`crate::control`] knows no tokio); a task compares what the store says of boards with
 //! what was said, and says the difference. Where the other half is away it is tried again, and then told everything anew.
 
+mod offers;
 mod reset;
 mod spawned;
 mod wire;
@@ -23,10 +24,11 @@ use crate::config::netboot::Mode;
 use crate::control::Notices;
 use crate::control::message::{Notice, Seen, ToClient};
 use crate::run::Way;
-use crate::station_api::{Board, Bootd, BootdState, Held, Thing};
+use crate::station_api::{Board, Bootd, BootdState, Held, JobState, Thing};
 use wire::{News, Wire};
 use wishes::{Ask, NotReset, Said, Wishes, turn_of};
 
+pub(super) use offers::{Offer, Offers};
 pub use spawned::{Ended, Spawned};
 
 /// How often the store is compared with what was said, where nothing changes.
@@ -43,6 +45,8 @@ const ASKED: usize = 64;
 pub(super) struct Privileged {
     known: Mutex<Bootd>,
     notices: Mutex<Notices>,
+    /// What single boards are offered.
+    pub(super) offers: Offers,
     ask: mpsc::Sender<Ask>,
     asked: Mutex<Option<mpsc::Receiver<Ask>>>,
 }
@@ -56,7 +60,13 @@ impl Privileged {
         let (ask, asked) = mpsc::channel(ASKED);
         let state = if used { BootdState::Away } else { BootdState::NotUsed };
         let known = Bootd { state, since: now(), served, ..Bootd::default() };
-        Self { known: Mutex::new(known), notices: Mutex::default(), ask, asked: Mutex::new(Some(asked)) }
+        Self {
+            known: Mutex::new(known),
+            notices: Mutex::default(),
+            offers: Offers::default(),
+            ask,
+            asked: Mutex::new(Some(asked)),
+        }
     }
 
     /// What it is asked for, where no task speaks with it.
@@ -118,6 +128,7 @@ impl Privileged {
 struct Talk {
     wishes: Wishes,
     said: Said,
+    offered: offers::Told,
     /// It is there.
     up: bool,
     /// Its rules are known.
@@ -153,6 +164,7 @@ impl Station {
                     None => return,
                     Some(news) => if !self.heard(&mut talk, news).await {
                         wire.say(talk.wishes.due());
+                        wire.say(talk.wishes.due_offers());
                         continue;
                     },
                 },
@@ -175,8 +187,13 @@ impl Station {
                     Ok(held) => talk.wishes.arm(&talk.said.differences(held)),
                     Err(error) => tracing::warn!(%error, "which boards are answered isn't known"),
                 }
+                self.end_offers().await;
+                for wish in self.privileged.offers.differences(&mut talk.offered) {
+                    talk.wishes.offer(wish);
+                }
             }
             wire.say(talk.wishes.due());
+            wire.say(talk.wishes.due_offers());
         }
     }
 
@@ -193,6 +210,7 @@ impl Station {
                 self.changes.tell(Thing::Settings, "bootd", None);
                 talk.wishes.over("the connection to what boots boards began anew");
                 (talk.up, talk.learned, talk.said) = (true, false, Said::default());
+                talk.offered.clear();
                 // What it has from before may not hold any more.
                 talk.wishes.learn(None);
             }
@@ -226,6 +244,10 @@ impl Station {
                 return talk.learned;
             }
             News::Told(ToClient::Done { id, failed, missing }) => {
+                if let Some(of) = talk.wishes.offered(id) {
+                    self.privileged.offers.answered(&of, failed);
+                    return false;
+                }
                 if talk.wishes.done(id, failed.as_deref(), missing) {
                     if failed.is_none() && !talk.trouble {
                         self.privileged.has_trouble(None);
@@ -241,6 +263,23 @@ impl Station {
             News::Told(_) => {}
         }
         false
+    }
+
+    /// Ends the offers of attempts that are over: nobody is offered anything for longer than its job wants it.
+    async fn end_offers(&self) {
+        for (id, run) in self.privileged.offers.pending() {
+            let is_over = match self.store().job(&id).await {
+                Ok(job) => job.state != JobState::Running || job.run.as_ref() != Some(&run),
+                Err(Error::NoSuch { .. }) => true,
+                Err(error) => {
+                    tracing::warn!(%error, job = id, "whether an offer is over isn't known");
+                    false
+                }
+            };
+            if is_over {
+                self.privileged.offers.remove(&id);
+            }
+        }
     }
 
     /// The boards that aren't simply answered.
@@ -295,6 +334,9 @@ impl Station {
             other => other.word(),
         };
         let Some(id) = self.store().see(board, way, &place, doing, now()).await? else { return Ok(()) };
+        if let (Some(port), "usb") = (&board.port, way) {
+            self.at_usb_port(&id, port).await?;
+        }
         // A board that is done starts its own system; or it asks the network, gets nothing, and does so then.
         if matches!(seen, Seen::System | Seen::Withheld) && self.store().seen_after(&id, now()).await? {
             self.changes.tell(Thing::Job, "", Some(&id));

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::control::Client;
-use crate::control::message::{ToClient, ToServer};
+use crate::control::message::ToClient;
+use crate::control::{Client, Say};
 use crate::stop::{Stop, Waker};
 
 /// How long until a connection is tried again.
@@ -30,7 +30,7 @@ pub(super) enum News {
 /// What is to be said, and how the thread is woken for it.
 #[derive(Debug, Default)]
 struct Outbox {
-    queue: VecDeque<ToServer>,
+    queue: VecDeque<Say>,
     waker: Option<Waker>,
 }
 
@@ -71,10 +71,10 @@ impl Wire {
     }
 
     /// Says these.
-    pub(super) fn say(&self, messages: impl IntoIterator<Item = ToServer>) {
+    pub(super) fn say(&self, messages: impl IntoIterator<Item = impl Into<Say>>) {
         let mut outbox = lock(&self.outbox);
         let before = outbox.queue.len();
-        outbox.queue.extend(messages);
+        outbox.queue.extend(messages.into_iter().map(Into::into));
         if outbox.queue.len() > before
             && let Some(waker) = &outbox.waker
         {

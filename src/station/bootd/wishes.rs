@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use tokio::sync::oneshot;
 
+use super::offers::Wish;
 use crate::arming::{Name, Rule, Word};
+use crate::control::Say;
 use crate::control::message::{MOST_BOARDS, ToServer};
 
 /// Words on boards that are on their way at once: the other half puts out a station from which more than 64 wishes wait.
 const ARMS: usize = 16;
+/// Offers that are on their way at once: each has up to 2 MiB.
+const OFFERS: usize = 2;
 /// Resets that are on their way at once. The other half does one after the other.
 const RESETS: usize = 4;
 /// Resets that wait, at most.
@@ -41,6 +45,8 @@ pub(in crate::station) struct Ask {
 #[derive(Debug)]
 enum Flying {
     Arm,
+    /// Of this job, with the number of the offer.
+    Offer((String, u64)),
     Reset(oneshot::Sender<Result<(), NotReset>>),
 }
 
@@ -51,6 +57,7 @@ pub(super) struct Wishes {
     rules: Option<Option<Name>>,
     arms: VecDeque<Vec<Rule>>,
     resets: VecDeque<Ask>,
+    offers: VecDeque<Wish>,
     flying: HashMap<u64, Flying>,
 }
 
@@ -75,6 +82,46 @@ impl Wishes {
         self.resets.push_back(ask);
     }
 
+    /// A board is to be offered something, or nothing any more.
+    pub(super) fn offer(&mut self, wish: Wish) {
+        self.offers.push_back(wish);
+    }
+
+    /// What is to be offered now: after all words on boards, so that a board which is offered something is answered.
+    pub(super) fn due_offers(&mut self) -> Vec<Say> {
+        let mut due = Vec::new();
+        let arms = self.flying.values().filter(|flying| matches!(flying, Flying::Arm)).count();
+        let mut flying = self.flying.values().filter(|flying| matches!(flying, Flying::Offer(_))).count();
+        while arms == 0
+            && self.arms.is_empty()
+            && flying < OFFERS
+            && let Some(wish) = self.offers.pop_front()
+        {
+            let of = wish.of.clone();
+            match wish.say(self.next + 1) {
+                Ok(say) => {
+                    self.fly(Flying::Offer(of));
+                    flying += 1;
+                    due.push(say);
+                }
+                // Whoever waits for it is told that nothing was said of it.
+                Err(error) => tracing::warn!(%error, "an EEPROM image can't be handed over"),
+            }
+        }
+        due
+    }
+
+    /// Whether the other half is done with an offer, and which one.
+    pub(super) fn offered(&mut self, id: u64) -> Option<(String, u64)> {
+        match self.flying.remove(&id)? {
+            Flying::Offer(of) => Some(of),
+            other => {
+                self.flying.insert(id, other);
+                None
+            }
+        }
+    }
+
     /// What is to be said now.
     pub(super) fn due(&mut self) -> Vec<ToServer> {
         let mut due = Vec::new();
@@ -83,7 +130,7 @@ impl Wishes {
             due.push(ToServer::Rules { id: self.next, after });
         }
         let resets = self.flying.values().filter(|flying| matches!(flying, Flying::Reset(_))).count();
-        let mut arms = self.flying.len() - resets;
+        let mut arms = self.flying.values().filter(|flying| matches!(flying, Flying::Arm)).count();
         while arms < ARMS
             && let Some(boards) = self.arms.pop_front()
         {
@@ -118,6 +165,7 @@ impl Wishes {
                 drop(reply.send(Err(not)));
             }
             (Some(Flying::Arm), failed) => return failed.is_none(),
+            (Some(Flying::Offer(_)), _) => {}
             // Of a connection that is over.
             (None, _) => {}
         }
@@ -127,10 +175,11 @@ impl Wishes {
     /// The connection is over, or a new one began: nothing comes of what was on its way.
     pub(super) fn over(&mut self, why: &str) {
         self.arms.clear();
+        self.offers.clear();
         self.rules = None;
         let flying = self.flying.drain().filter_map(|(_, flying)| match flying {
             Flying::Reset(reply) => Some(reply),
-            Flying::Arm => None,
+            Flying::Arm | Flying::Offer(_) => None,
         });
         for reply in flying.chain(self.resets.drain(..).map(|ask| ask.reply)) {
             let _ = reply.send(Err(NotReset::Away(why.to_owned())));

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use super::{Station, cert, now};
 use crate::station_api::{Thing, Time, Trouble};
-pub(super) use trouble::Certificate;
 pub(super) use trouble::help;
+pub(super) use trouble::{Certificate, Objects as ObjectFacts};
 use trouble::{Facts, JUMP, Sample, troubles};
 
 /// How often it looks at all of it.
@@ -186,6 +186,18 @@ impl Station {
             None => self.store().values_drawn().await.unwrap_or_default(),
             Some(_) => Vec::new(),
         };
+        let doubles = match &away {
+            None => self.doubled().await.unwrap_or_default(),
+            Some(_) => Vec::new(),
+        };
+        let objects = match &away {
+            None => self.objects_facts().await,
+            Some(_) => trouble::Objects::default(),
+        };
+        let printers = match &away {
+            None => self.store().printers().await.unwrap_or_default(),
+            Some(_) => Vec::new(),
+        };
         Facts {
             now: at,
             room: self.room(),
@@ -199,6 +211,10 @@ impl Station {
             database,
             certificate,
             values,
+            switches: self.switches.wrong(),
+            doubles,
+            objects,
+            printers,
             names: self.options.settings.station.names.value.clone(),
         }
     }

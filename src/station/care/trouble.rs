@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::error::remedy;
+use crate::board::Mac;
+use crate::error::{Remedy, remedy};
 use crate::format::{count, size};
-use crate::station_api::{Room, Time, Trouble, TroubleIs, TroubleOf};
+use crate::station_api::{Printer, Room, Time, Trouble, TroubleIs, TroubleOf};
 
 const HOUR: Time = 3_600_000;
 const DAY: Time = 24 * HOUR;
@@ -22,6 +23,8 @@ pub(super) const JUMP: Time = 10_000;
 const SLOW: Duration = Duration::from_millis(250);
 /// So many questions are looked at, before one says that it is slow.
 const QUESTIONS: usize = 5;
+/// A printer that takes nothing for so long is said: one that is fed takes a while.
+const PRINTER: Time = 60_000;
 /// A database that is larger is large: what is old could go.
 const LARGE: u64 = 20 << 30;
 
@@ -60,6 +63,26 @@ pub(in crate::station) struct Facts {
     pub(in crate::station) names: Vec<String>,
     /// Sources of values from which projects draw, with what is left and from where on that is little.
     pub(in crate::station) values: Vec<(String, u64, u64)>,
+    /// Switches that tell nothing that can be used, with why, and what helps.
+    pub(in crate::station) switches: Vec<(String, String, Option<Remedy>)>,
+    /// Ethernet addresses that several boards have which are there, with what people call them.
+    pub(in crate::station) doubles: Vec<(Mac, Vec<String>)>,
+    /// Printers, with what waits for them.
+    pub(in crate::station) printers: Vec<Printer>,
+    pub(in crate::station) objects: Objects,
+}
+
+/// The place where the bytes of images are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::station) struct Objects {
+    /// Why it can't be used now, and what helps.
+    pub(in crate::station) away: Option<(String, Option<crate::error::Remedy>)>,
+    /// Why a move to it doesn't get on.
+    pub(in crate::station) stuck: Option<String>,
+    /// How many objects are damaged where they come from.
+    pub(in crate::station) damaged: u64,
+    /// Where they are and what the settings say, where that differs.
+    pub(in crate::station) other: Option<(String, String)>,
 }
 
 /// The certificate that is served.
@@ -79,6 +102,10 @@ pub(in crate::station) const fn help(about: TroubleOf) -> &'static str {
         TroubleOf::Certificate => "/help/pages#the-certificate-ends",
         TroubleOf::Slot => "/help/pages#a-slot-is-suspected",
         TroubleOf::Values => "/help/pages#values-run-out",
+        TroubleOf::Switch => "/help/pages#a-switch-tells-nothing",
+        TroubleOf::Address => "/help/pages#two-boards-have-one-address",
+        TroubleOf::Objects => "/help/pages#the-object-store-is-away",
+        TroubleOf::Printer => "/help/pages#a-printer-takes-no-labels",
     }
 }
 
@@ -98,6 +125,10 @@ pub(in crate::station) fn troubles(facts: &Facts) -> Vec<Trouble> {
     all.extend(database(facts));
     all.extend(certificate(facts));
     all.extend(values(facts));
+    all.extend(switches(facts));
+    all.extend(doubles(facts));
+    all.extend(objects(&facts.objects));
+    all.extend(printers(facts));
     all.sort_by_key(|trouble| std::cmp::Reverse(trouble.is));
     all
 }
@@ -205,6 +236,87 @@ fn values(facts: &Facts) -> Option<Trouble> {
     (!low.is_empty()).then(|| trouble(TroubleOf::Values, is, text, hint))
 }
 
+/// One line for all of them: of a bench without power no switch answers.
+fn switches(facts: &Facts) -> Option<Trouble> {
+    let (name, why, hint) = facts.switches.first()?;
+    let more = match facts.switches.len() - 1 {
+        0 => String::new(),
+        1 => " Another one tells nothing either.".to_owned(),
+        more => format!(" {more} others tell nothing either."),
+    };
+    let text = format!("The switch {name} doesn't tell where boards are: {why}.{more}");
+    let hint = hint.clone().unwrap_or_else(|| "look at the switch, and at the network to it".into());
+    Some(trouble(TroubleOf::Switch, TroubleIs::Here, text, hint))
+}
+
+fn doubles(facts: &Facts) -> Option<Trouble> {
+    let (mac, boards) = facts.doubles.first()?;
+    let more = if facts.doubles.len() > 1 { " There are more." } else { "" };
+    let text =
+        format!("Boards that are there have one Ethernet address, {mac}: {}.{more}", boards.join(", "));
+    let hint = "give each board, or each adapter, an address of its own: until then what the network says of it may be \
+                the other one's, and no switch says where it is";
+    Some(trouble(TroubleOf::Address, TroubleIs::Here, text, hint))
+}
+
+fn objects(facts: &Objects) -> Vec<Trouble> {
+    let mut all = Vec::new();
+    let mut said = |is, text: String, hint: crate::error::Remedy| {
+        all.push(trouble(TroubleOf::Objects, is, text, hint));
+    };
+    if let Some((why, hint)) = &facts.away {
+        let hint = hint
+            .clone()
+            .unwrap_or_else(|| "see whether its server runs, and whether it can be reached".into());
+        said(TroubleIs::Here, format!("The images' bytes can't be had now: {why}."), hint);
+    }
+    if let Some(why) = &facts.stuck {
+        let text = format!("The images' bytes are being moved, and that doesn't get on: {why}.");
+        said(TroubleIs::Coming, text, "it goes on by itself when that is mended".into());
+    }
+    if facts.damaged > 0 {
+        let many = count(facts.damaged, "object");
+        let text = format!("The images' bytes are being moved, and {many} can't be: they are damaged.");
+        said(TroubleIs::Coming, text, "prove the images, and add those that are damaged once more".into());
+    }
+    if let Some((place, settings)) = &facts.other {
+        let text =
+            format!("The settings say that the images' bytes are in {settings}, and they are in {place}.");
+        said(TroubleIs::Coming, text, remedy!("move them there, or change the setting `station.objects`"));
+    }
+    all
+}
+
+fn printers(facts: &Facts) -> Vec<Trouble> {
+    let mut all = Vec::new();
+    let is_off = |printer: &&Printer| printer.since.is_some_and(|since| facts.now - since >= PRINTER);
+    if let Some(first) = facts.printers.iter().find(is_off) {
+        let others = facts.printers.iter().filter(is_off).count() - 1;
+        let more = if others > 0 {
+            format!(", and {} more", count(others as u64, "printer"))
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "The printer {} takes no labels{more}: {} {}. {}.",
+            first.name,
+            count(first.waiting, "label"),
+            if first.waiting == 1 { "waits" } else { "wait" },
+            first.why
+        );
+        let hint = "see whether it is on, and has paper; labels wait for it";
+        all.push(trouble(TroubleOf::Printer, TroubleIs::Here, text, hint));
+    }
+    let unsure: u64 = facts.printers.iter().map(|printer| printer.unsure).sum();
+    if unsure > 0 {
+        let (labels, were) = (count(unsure, "label"), if unsure == 1 { "was" } else { "were" });
+        let text = format!("{labels} {were} perhaps printed: nobody has said so.");
+        let hint = "look whether they are there; let them be printed again, or say that they are";
+        all.push(trouble(TroubleOf::Printer, TroubleIs::Coming, text, hint));
+    }
+    all
+}
+
 fn certificate(facts: &Facts) -> Vec<Trouble> {
     let Some(certificate) = &facts.certificate else { return Vec::new() };
     let mut all = Vec::new();
@@ -261,6 +373,29 @@ mod tests {
     }
 
     #[test]
+    fn a_printer_that_takes_nothing_is_said_and_what_was_perhaps_printed_too() {
+        let printer = |name: &str, since: Option<Time>, unsure| {
+            let text = format!(
+                r#"{{"name":"{name}","at":{{"by":"tcp","host":"a"}},"takes":"zpl","waiting":3,"unsure":{unsure},"why":"no answer",
+                    "made":0,"by":"ada"}}"#
+            );
+            Printer { since, ..serde_json::from_str(&text).unwrap() }
+        };
+        let with = |printers: Vec<Printer>| Facts { printers, ..facts() };
+        assert_eq!(troubles(&with(vec![printer("a", None, 0), printer("b", Some(NOW - 1000), 0)])), []);
+        let (about, is, text) = one(&with(vec![printer("a", None, 0), printer("b", Some(NOW - 60_000), 0)]));
+        assert_eq!((about, is), (TroubleOf::Printer, TroubleIs::Here));
+        assert_eq!(text, "The printer b takes no labels: 3 labels wait. no answer.");
+        let both = vec![printer("b", Some(0), 0), printer("c", Some(0), 0)];
+        assert!(one(&with(both)).2.starts_with("The printer b takes no labels, and 1 printer more: "));
+        let (_, is, text) = one(&with(vec![printer("a", None, 1)]));
+        assert_eq!(
+            (is, text.as_str()),
+            (TroubleIs::Coming, "1 label was perhaps printed: nobody has said so.")
+        );
+    }
+
+    #[test]
     fn values_that_run_out_are_told_before_they_have() {
         let with = |values: &[(&str, u64, u64)]| {
             let values = values.iter().map(|(name, left, warn)| ((*name).to_owned(), *left, *warn)).collect();
@@ -273,6 +408,41 @@ mod tests {
         assert_eq!(with(&[("sn", 19, 20)]), Some((TroubleIs::Coming, text)));
         let text = "Few values are left for boards: sn has 19, pin has 0.".to_owned();
         assert_eq!(with(&[("sn", 19, 20), ("pin", 0, 0)]), Some((TroubleIs::Here, text)));
+    }
+
+    #[test]
+    fn a_switch_that_tells_nothing_and_boards_with_one_address_are_said() {
+        let silent = |names: &[&str]| Facts {
+            switches: names.iter().map(|name| ((*name).to_owned(), "no answer".to_owned(), None)).collect(),
+            ..facts()
+        };
+        let (about, is, text) = one(&silent(&["sw1"]));
+        assert_eq!((about, is), (TroubleOf::Switch, TroubleIs::Here));
+        assert_eq!(text, "The switch sw1 doesn't tell where boards are: no answer.");
+        assert!(one(&silent(&["a", "b", "c"])).2.ends_with(": no answer. 2 others tell nothing either."));
+        let mac = "dc:a6:32:01:02:03".parse().unwrap();
+        let two = Facts { doubles: vec![(mac, vec!["lab-01".into(), "lab-02".into()])], ..facts() };
+        let (about, _, text) = one(&two);
+        assert_eq!(about, TroubleOf::Address);
+        assert_eq!(
+            text,
+            "Boards that are there have one Ethernet address, dc:a6:32:01:02:03: lab-01, lab-02."
+        );
+    }
+
+    #[test]
+    fn objects_that_are_away_or_elsewhere_are_said() {
+        let with = |objects: Objects| one(&Facts { objects, ..facts() });
+        let away = Objects { away: Some(("no answer".into(), None)), ..Objects::default() };
+        let (about, is, text) = with(away);
+        assert_eq!((about, is), (TroubleOf::Objects, TroubleIs::Here));
+        assert_eq!(text, "The images' bytes can't be had now: no answer.");
+        let stuck = with(Objects { stuck: Some("full".into()), ..Objects::default() });
+        assert_eq!((stuck.1, stuck.2.contains("get on: full.")), (TroubleIs::Coming, true));
+        assert!(with(Objects { damaged: 1, ..Objects::default() }).2.contains("1 object can't"));
+        let other =
+            with(Objects { other: Some(("directory".into(), "s3://abc".into())), ..Objects::default() });
+        assert!(other.2.contains("in s3://abc, and they are in directory"), "{}", other.2);
     }
 
     #[test]

@@ -1,22 +1,25 @@
 //! What a board does with its job.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
+use super::eeprom::Begun;
 use super::scripts;
 use crate::device_api::{
-    Action, CAN, ImageRef, Manifest, Names, Orders, Outcome, Progress, SCRIPTS, SIGNATURE, VERSION,
+    Action, CAN, End, ImageRef, Manifest, Names, Orders, Outcome, Progress, SCRIPTS, SIGNATURE, VERSION,
 };
 use crate::error::Kind;
 use crate::format::json::{self, json};
 use crate::run::{Ending, Stage};
-use crate::station::jobs::{Expected, judge};
+use crate::station::jobs::{Expected, claim, judge};
 use crate::station::rates::Sample;
-use crate::station::store::Finished;
+use crate::station::store::{self, Finished};
 use crate::station::web::{Access, Call, JSON, Refusal, Row, Table};
 use crate::station::{Station, now};
-use crate::station_api::{Image, ImageState, Job, JobState, Thing};
+use crate::station_api::{Board, Image, ImageState, Job, JobState, Thing};
 
 /// How often what is written or fetched may be as long as the image and the disk, and what is more in any case.
 const TIMES: u64 = 16;
@@ -48,7 +51,11 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
         );
     }
     let words: Vec<&str> = can.split_ascii_whitespace().collect();
-    let eeprom = super::eeprom::begin(station, &job, &words).await?;
+    let eeprom = match super::eeprom::begin(station, &job, &words).await? {
+        Begun::Nothing => None,
+        Begun::Write(eeprom) => Some(eeprom),
+        Begun::StartAgain => return signed(station, &start_again(job, board)),
+    };
     let image = match &job.image {
         None => None,
         Some(id) => {
@@ -95,7 +102,29 @@ async fn manifest(call: Call, (): (), _: Body) -> Result<Response, Refusal> {
         eeprom,
         names,
     };
-    let body = json::line(&manifest)
+    signed(station, &manifest)
+}
+
+/// A board that is to start again, and has nothing else to do before it comes back.
+fn start_again(job: Job, board: Board) -> Manifest {
+    Manifest {
+        api: VERSION,
+        job: job.id,
+        fence: job.fence,
+        key: board.key.unwrap_or_default(),
+        action: Action::Reboot,
+        image: None,
+        target: Vec::new(),
+        end: End::Reboot,
+        values: BTreeMap::default(),
+        scripts: Vec::new(),
+        eeprom: None,
+        names: Names::default(),
+    }
+}
+
+fn signed(station: &Station, manifest: &Manifest) -> Result<Response, Refusal> {
+    let body = json::line(manifest)
         .map(String::into_bytes)
         .map_err(|error| Refusal::meaningless(error.to_string()))?;
     let signature = station.key().sign(&body);
@@ -171,6 +200,11 @@ async fn result(call: Call, (): (), outcome: Outcome) -> Result<(), Refusal> {
 
 /// How a job ended, for its record.
 async fn ended(station: &Station, job: &Job, outcome: Outcome, client: Option<&str>) -> Result<Job, Refusal> {
+    if outcome.failed.is_none() && super::eeprom::starts_again(station, job).await? {
+        claim(job.fence, outcome.fence).map_err(store::Error::from)?;
+        tracing::info!(job = job.id, board = job.board, "a board starts again for its EEPROM image");
+        return Ok(job.clone());
+    }
     let (image, disk) = lengths(station, job).await?;
     let most = most(image, disk);
     within("written", outcome.written, most)?;

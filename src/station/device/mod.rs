@@ -9,7 +9,7 @@ mod scripts;
 mod serving;
 mod work;
 
-pub(super) use eeprom::{begin as begin_eeprom, bytes as eeprom_bytes};
+pub(super) use eeprom::{Begun as BegunEeprom, begin as begin_eeprom, bytes as eeprom_bytes};
 pub(super) use register::Nonces;
 pub(super) use scripts::to_run as scripts_to_run;
 pub(super) use serving::Serving;

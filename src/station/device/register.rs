@@ -120,6 +120,8 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
         crate::board::Who { mac: told.macs.first().copied(), serial: told.serial, ..Default::default() };
     if standing != Standing::Double {
         station.store().see(&who, "agent", &place, "registered", now()).await?;
+        station.at_jumper(&board.id, told.jumper).await?;
+        station.switches.ask_soon();
         // It is there before it asks for work the first time.
         drop(station.waiting.asks(&board.id, &told.key));
         station.ring_seen(board).await;

@@ -80,6 +80,12 @@ impl Images {
         Self { inner: Arc::new(Inner { store, objects, spool, holds, recent, contents, looked, runtime }) }
     }
 
+    /// Where their bytes are.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.inner.objects
+    }
+
     /// Ends what this station had begun when it was killed: images that were coming to it have failed. Those that come to
     /// another one on the same database go on.
     ///

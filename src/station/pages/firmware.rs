@@ -19,9 +19,9 @@ use crate::eeprom::update::usual;
 use crate::eeprom::{BootConf, BootOrder, Image, day, too_old_for};
 use crate::format::{message, size};
 use crate::station::export::download;
-use crate::station::firmware::LONGEST;
+use crate::station::firmware::{LONGEST_PACKAGE, Wanted};
 use crate::station::web::{Access, Refusal, Row};
-use crate::station_api::{Firmware, Project, Role};
+use crate::station_api::{Firmware, HostFirmware, Project, Role, TakeFirmware};
 
 const LOOK: Access = Access::Role(Role::Viewer);
 /// What is written there runs before all else on boards.
@@ -33,6 +33,8 @@ type Answer = Result<Response, Refusal>;
 pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/firmware", LOOK, list);
     pages.take(Row::post("/firmware", CHANGE, ""), add);
+    pages.get("/host-firmware", CHANGE, on_host);
+    pages.post("/host-firmware", CHANGE, take);
     pages.get("/firmware/{firmware}", LOOK, one);
     pages.get("/firmware/{firmware}/image", LOOK, image);
     pages.post("/firmware/{firmware}/remove", CHANGE, remove);
@@ -51,6 +53,7 @@ struct Line {
     size: String,
     sha256: String,
     signed: bool,
+    from: String,
     made: String,
     /// The projects that have it, with their paths.
     projects: Vec<(String, String)>,
@@ -61,6 +64,7 @@ struct Line {
 struct Fields {
     name: String,
     channel: String,
+    board: String,
 }
 
 #[derive(Template)]
@@ -90,6 +94,37 @@ struct One {
     order: String,
     modes: Vec<(String, &'static str, &'static str)>,
     remarks: Vec<String>,
+}
+
+/// An image on the station's host.
+struct There {
+    file: String,
+    /// What to call it here.
+    suggested: String,
+    /// It is here already, under this name, with its page.
+    name: String,
+    path: String,
+    line: Line,
+}
+
+impl From<HostFirmware> for There {
+    fn from(of: HostFirmware) -> Self {
+        let name = of.image.name.clone();
+        let line = line(of.image, &[]);
+        let parts = [line.chip.to_lowercase(), line.channel.clone(), line.built.clone()];
+        let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        Self { file: of.file, suggested: parts.join("-"), path: encoded(&name), name, line }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "firmware_host.html")]
+struct OnHost {
+    frame: Frame,
+    directory: Option<String>,
+    why: Option<String>,
+    images: Vec<There>,
+    wrong: Option<String>,
 }
 
 /// A section, for people.
@@ -136,6 +171,7 @@ fn line(one: Firmware, projects: &[Project]) -> Line {
         size: size(one.size),
         sha256: one.sha256,
         signed: one.signed,
+        from: message(&one.from.unwrap_or_default()).into_owned(),
         made: words::day_and_time(one.made),
         projects: projects
             .iter()
@@ -170,10 +206,15 @@ async fn list(visit: Visit) -> Answer {
 }
 
 async fn add(visit: Visit, body: Body) -> Answer {
-    let (form, file) = upload::read(&visit, body, LONGEST).await?;
-    let fields = Fields { name: form.text("name").to_owned(), channel: form.text("channel").to_owned() };
+    let (form, file) = upload::read(&visit, body, LONGEST_PACKAGE).await?;
+    let text = |name| form.text(name).to_owned();
+    let fields = Fields { name: text("name"), channel: text("channel"), board: text("board") };
     let channel = Some(fields.channel.as_str()).filter(|channel| !channel.is_empty());
-    match visit.station.add_firmware(&visit.who(), &fields.name, channel, file).await {
+    let added = match Wanted::of(channel, Some(&fields.board)) {
+        Ok(wanted) => visit.station.add_firmware(&visit.who(), &fields.name, wanted, file).await,
+        Err(refusal) => Err(refusal),
+    };
+    match added {
         Ok(firmware) => {
             let text = format!(
                 "The image “{}” is here. A project that names it gives it to its boards.",
@@ -183,6 +224,41 @@ async fn add(visit: Visit, body: Body) -> Answer {
             Ok(go(&format!("/firmware/{}", encoded(&firmware.name))))
         }
         Err(refusal) => show(&visit, fields, Some(refusal)).await,
+    }
+}
+
+async fn show_host(visit: &Visit, wrong: Option<Refusal>) -> Answer {
+    let there = visit.station.host_firmware().await?;
+    let frame = visit.frame("Firmware on the station’s host", "firmware").await;
+    let status = wrong.as_ref().map_or(StatusCode::OK, Refusal::status);
+    page_of(
+        status,
+        &OnHost {
+            frame,
+            directory: there.directory,
+            why: there.why,
+            images: there.images.into_iter().map(There::from).collect(),
+            wrong: wrong.map(|refusal| sentence(&refusal.detail())),
+        },
+    )
+}
+
+async fn on_host(visit: Visit) -> Answer {
+    show_host(&visit, None).await
+}
+
+async fn take(visit: Visit, form: Form) -> Answer {
+    let take = TakeFirmware { name: form.text("name").to_owned(), file: form.text("file").to_owned() };
+    match visit.station.take_firmware(&visit.who(), take).await {
+        Ok(firmware) => {
+            let text = format!(
+                "The image “{}” is here. A project that names it gives it to its boards.",
+                firmware.name
+            );
+            visit.say(false, text);
+            Ok(go(&format!("/firmware/{}", encoded(&firmware.name))))
+        }
+        Err(refusal) => show_host(&visit, Some(refusal)).await,
     }
 }
 

@@ -8,12 +8,13 @@ use super::table::sentence;
 use super::visit::Visit;
 use super::words;
 use crate::format::message;
-use crate::station_api::{Bootd, BootdState, Role, Room, Trouble, TroubleIs};
+use crate::station_api::{Bootd, BootdState, Role, Room, Trouble, TroubleIs, TroubleOf};
 
 /// The menu: section, path, words.
 const MENU: &[(&str, &str, &str, Role)] = &[
     ("floor", "/", "Floor", Role::Viewer),
     ("boards", "/boards", "Boards", Role::Viewer),
+    ("slots", "/slots", "Slots", Role::Viewer),
     ("runs", "/runs", "Runs", Role::Viewer),
     ("statistics", "/statistics", "Statistics", Role::Viewer),
     ("images", "/images", "Images", Role::Viewer),
@@ -23,6 +24,9 @@ const MENU: &[(&str, &str, &str, Role)] = &[
     ("scripts", "/scripts", "Scripts", Role::Viewer),
     ("rules", "/rules", "Rules", Role::Viewer),
     ("values", "/values", "Values", Role::Viewer),
+    ("labels", "/labels", "Labels", Role::Viewer),
+    ("printers", "/printers", "Printers", Role::Viewer),
+    ("scan", "/scan", "Scan", Role::Viewer),
     ("network", "/network", "Network", Role::Viewer),
     ("users", "/users", "Users and tokens", Role::Admin),
     ("hooks", "/hooks", "Hooks", Role::Admin),
@@ -210,7 +214,32 @@ impl crate::station::Station {
                 light("bad", "✕", "Disk", "the station's disk is full: nothing new is begun".to_owned())
             }
         });
+        let (place, leaving) = self.images.objects().places();
+        if place.is_far() || leaving.is_some() {
+            let words = match leaving {
+                None => format!("images are in {place}"),
+                Some(leaving) => format!("images are being moved from {leaving} to {place}"),
+            };
+            lights.push(objects(&self.troubles(), words));
+        }
+        lights.extend(self.printers_light().await);
         lights
+    }
+
+    /// The light of its printers, where there are some.
+    async fn printers_light(&self) -> Option<Light> {
+        let printers = self.store().printers().await.ok().filter(|printers| !printers.is_empty())?;
+        let waiting = printers.iter().map(|printer| printer.waiting).sum();
+        let labels = crate::format::count(waiting, "label");
+        if let Some(off) = printers.iter().find(|printer| !printer.why.is_empty()) {
+            let words = format!("{} takes nothing; {labels} to be printed: {}", off.name, message(&off.why));
+            return Some(light("warn", "▲", "Printers", words));
+        }
+        if printers.iter().any(|printer| printer.unsure > 0) {
+            let words = "labels were perhaps printed: somebody has to look".to_owned();
+            return Some(light("warn", "▲", "Printers", words));
+        }
+        Some(light("on", "●", "Printers", format!("{labels} to be printed")))
     }
 
     fn disk_used(&self) -> Option<u64> {
@@ -222,6 +251,16 @@ impl crate::station::Station {
 
 const fn light(class: &'static str, sign: &'static str, name: &'static str, words: String) -> Light {
     Light { class, sign, name, words }
+}
+
+/// The light of the place where the bytes of images are.
+fn objects(troubles: &[Trouble], words: String) -> Light {
+    let worst = troubles.iter().filter(|one| one.about == TroubleOf::Objects).max_by_key(|one| one.is);
+    match worst.map(|one| (one.is, one.text.clone())) {
+        None => light("on", "●", "Objects", words),
+        Some((TroubleIs::Coming, text)) => light("warn", "▲", "Objects", text),
+        Some((TroubleIs::Here, text)) => light("bad", "✕", "Objects", text),
+    }
 }
 
 /// The lights of what boots boards.
@@ -276,6 +315,27 @@ fn boots(bootd: &Bootd) -> Vec<Light> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bucket_has_a_light_that_goes_out_with_it() {
+        let with = |troubles: &[(TroubleOf, TroubleIs)]| {
+            let trouble = |(about, is): &(TroubleOf, TroubleIs)| Trouble {
+                about: *about,
+                is: *is,
+                text: format!("{is:?}"),
+                hint: "x".into(),
+                help: String::new(),
+            };
+            let all: Vec<_> = troubles.iter().map(trouble).collect();
+            let light = objects(&all, "images are in s3://abc".into());
+            (light.class, light.sign, light.words)
+        };
+        assert_eq!(with(&[]), ("on", "●", "images are in s3://abc".into()));
+        assert_eq!(with(&[(TroubleOf::Disk, TroubleIs::Here)]).0, "on");
+        let coming = (TroubleOf::Objects, TroubleIs::Coming);
+        assert_eq!(with(&[coming]), ("warn", "▲", "Coming".into()));
+        assert_eq!(with(&[coming, (TroubleOf::Objects, TroubleIs::Here)]), ("bad", "✕", "Here".into()));
+    }
 
     #[test]
     fn what_was_never_started_is_no_failure_and_what_went_away_is_one() {

@@ -15,8 +15,10 @@
 //! | `people` | the own account, users, tokens, the audit |
 //! | `floor` | one card a slot |
 //! | `boards`, `runs` | what is known, and what was done |
+//! | `slots` | the bench as a map, places that nobody has named, switches |
 //! | `firmware` | EEPROM images |
 //! | `rules` | rules, projects and scripts |
+//! | `labels` | labels, printers and what waits for them, codes that a camera sees |
 //! | `network` | what is seen of the network |
 //! | `settings` | settings, with where they come from |
 //! | `help` | the manual |
@@ -39,6 +41,7 @@ mod frame;
 mod half;
 mod help;
 mod images;
+mod labels;
 mod live;
 mod network;
 #[cfg(test)]
@@ -50,6 +53,7 @@ mod runs;
 mod secret;
 mod settings;
 mod sign;
+mod slots;
 mod support;
 mod table;
 mod upload;
@@ -76,12 +80,14 @@ fn all() -> Pages {
     passkey::add_to(&mut pages);
     floor::add_to(&mut pages);
     boards::add_to(&mut pages);
+    slots::add_to(&mut pages);
     runs::add_to(&mut pages);
     images::add_to(&mut pages);
     firmware::add_to(&mut pages);
     live::add_to(&mut pages);
     people::add_to(&mut pages);
     rules::add_to(&mut pages);
+    labels::add_to(&mut pages);
     values::add_to(&mut pages);
     settings::add_to(&mut pages);
     network::add_to(&mut pages);

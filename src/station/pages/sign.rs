@@ -77,7 +77,7 @@ async fn switch(visit: Visit) -> Result<Response, Refusal> {
         );
     }
     let frame = visit.frame("Change of operator", "").await;
-    let to = visit.query.text("to").to_owned();
+    let to = Some(visit.query.text("to")).filter(|to| is_within(to)).unwrap_or("/").to_owned();
     page(&SignIn { frame, to, name: String::new(), wrong: None, key: visit.ask_anybody() })
 }
 

@@ -100,6 +100,7 @@ async fn register(call: Call, (): (), body: Body) -> Result<Response, Refusal> {
         let change = BoardChange { enrolment: Some(Enrolment::Enrolled), ..BoardChange::default() };
         board = station.store().change_board(&id, &change).await?;
     }
+    station.switches.ask_soon();
     station.changes.tell(Thing::Board, &id, Some(&id));
     if board.enrolment == Enrolment::Enrolled && board.key.is_none() {
         station.streams.registers(&id);

@@ -1,5 +1,5 @@
-//! Slots at which boards fail again and again: they are looked for when a run has ended and with each look of `care`,
-//! named wherever a slot is shown, and told once. A person who has mended one says so.
+//! Slots: what people do with them, and those at which boards fail again and again. These are looked for when a run has
+//! ended and with each look of `care`, named wherever a slot is shown, and told once. A person who has mended one says so.
 
 mod place;
 mod rule;
@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::store::Error;
 use super::web::{Refusal, Who};
 use super::{Station, now};
-use crate::station_api::{Slot, Suspicion, Thing, Trouble, TroubleIs, TroubleOf};
-pub(super) use place::place;
+use crate::station_api::{Cell, Slot, Suspicion, Thing, Trouble, TroubleIs, TroubleOf};
+pub(super) use place::{by_place, moves, place};
 pub(super) use rule::{Ended, History, LAST, MAY_BE_THE_SLOT, suspicions};
 
 /// Slots that are suspected, by name.
@@ -88,6 +88,25 @@ impl Station {
         Ok(slots)
     }
 
+    /// Puts a slot into a cell of the map. One that is there gets the cell that this one had.
+    pub(super) async fn move_slot(&self, who: &Who, name: &str, to: Cell) -> Result<(), Refusal> {
+        if !to.is_on_map() {
+            return Err(Refusal::meaningless(format!("the map has {} rows and columns", Cell::MOST)));
+        }
+        let slots = self.store().slots().await?;
+        let there = slots.iter().find(|slot| slot.cell == Some(to) && slot.name != name);
+        self.store().swap_cells(name, to, there.map(|slot| slot.name.as_str())).await?;
+        self.changed(who, "slot.move", name).await;
+        Ok(())
+    }
+
+    /// Removes a slot. The boards in it are in none then.
+    pub(super) async fn remove_slot(&self, who: &Who, name: &str) -> Result<(), Refusal> {
+        self.store().remove_slot(name).await?;
+        self.changed(who, "slot.remove", name).await;
+        Ok(())
+    }
+
     /// A person has mended a slot: runs from now on count.
     pub(super) async fn mended_slot(&self, who: &Who, name: &str) -> Result<Slot, Refusal> {
         self.store().mended(name, now()).await?;
@@ -113,7 +132,7 @@ mod tests {
         for (position, name) in [(0, "A1"), (1, "A2")] {
             let (name, place) = (name.to_owned(), format!("1-1.{}", position + 1));
             let (kind, suspected, mended) = (SlotKind::Usb, None, None);
-            let slot = Slot { name, kind, place, position, suspected, mended };
+            let slot = Slot { name, kind, place, position, cell: None, suspected, mended };
             station.store().put_slot(&slot).await.unwrap();
         }
         let hook = Hook {

@@ -131,7 +131,7 @@ fn conditions(question: &mut Question, asked: &BoardsAsked, there: There<'_>) {
     }
 }
 
-/// Adds the condition that a name, a model, a serial number or an Ethernet address begins so. What can't be the beginning
+/// Adds the condition that a name, a model, a serial number or an Ethernet address begins so, or a serial number ends so. What can't be the beginning
 /// of one isn't looked for among those: each costs a look at every board.
 fn begins_so(question: &mut Question, text: &str) {
     let (first, word) = (format!("{}%", plain(text)), format!("% {}%", plain(text)));
@@ -139,8 +139,13 @@ fn begins_so(question: &mut Question, text: &str) {
     let mut any = vec![begins("lower(b.name)"), begins("lower(b.model)"), begins("lower(b.model)")];
     let mut values = values![&first, &first, &word].to_vec();
     if text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        any.extend([begins("lower(b.serial)"), begins("b.serial_low")]);
-        values.extend([Value::from(&first), Value::from(&first)]);
+        // People also know a number by its last digits.
+        any.extend([begins("lower(b.serial)"), begins("b.serial_low"), begins("lower(b.serial)")]);
+        values.extend([Value::from(&first), Value::from(&first), Value::from(format!("%{}", plain(text)))]);
+        // An address as labels have it, without its colons.
+        let pairs: Vec<_> = text.as_bytes().chunks(2).map(String::from_utf8_lossy).collect();
+        any.push(format!("b.id IN (SELECT m.board FROM board_mac m WHERE {})", begins("m.mac")));
+        values.push(Value::from(format!("{}%", pairs.join(":"))));
     }
     let fits =
         |(place, byte): (usize, u8)| if place % 3 == 2 { byte == b':' } else { byte.is_ascii_hexdigit() };

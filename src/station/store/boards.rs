@@ -4,7 +4,8 @@ use super::db::{Question, Row, Tx, Value, values, word};
 use super::page::{at, limit, page};
 use super::{Error, Store, check_name};
 use crate::board::{Mac, Serial};
-use crate::station_api::{Board, BoardChange, Held, ListAsked, Page, Sighting, Time};
+use crate::station::named::is_duid;
+use crate::station_api::{Board, BoardChange, BoardFacts, Enrolment, Held, ListAsked, Page, Sighting, Time};
 
 /// The columns of a board, its open job among them.
 pub(super) const BOARD: &str = "SELECT b.id, b.name, b.serial, b.model, b.memory, b.disks, b.simulated, b.enrolment, b.key, b.held,
@@ -65,8 +66,8 @@ impl Store {
         boards.pop().ok_or_else(|| missing(id))
     }
 
-    /// The id of the board that is meant by an id, a name, a serial number or an Ethernet address, looked for in this
-    /// order: what a person has named comes before what boards tell of themselves. Of several boards that tell the same,
+    /// The id of the board that is meant by an id, a name, a serial number, an Ethernet address or its maker's number,
+    /// looked for in this order: what a person has named comes before what boards tell of themselves. Of several boards that tell the same,
     /// the one that was let in is meant.
     ///
     /// # Errors
@@ -99,7 +100,35 @@ impl Store {
                 _ => return Err(Error::Several { name: text.to_owned() }),
             }
         }
-        Err(missing(text))
+        self.find_duid(text).await
+    }
+
+    /// The board that tells this number of its maker. How many zeros stand before it differs between what a board tells
+    /// and what is printed on it.
+    async fn find_duid(&self, text: &str) -> Result<String, Error> {
+        let bare = |text: &str| text.trim_start_matches('0').to_ascii_uppercase();
+        let wanted = bare(text);
+        if !is_duid(text) || wanted.len() < 8 {
+            return Err(missing(text));
+        }
+        // No character of it means something there.
+        let sql = "SELECT id, facts, enrolment FROM board WHERE upper(facts) LIKE $1 ORDER BY id LIMIT 100";
+        let mut found = Vec::new();
+        for row in self.db.rows(sql, values![format!("%{wanted}\"%")]).await? {
+            let mut row = row.of("board");
+            let id = row.text()?;
+            let facts: BoardFacts = row.json()?;
+            let enrolled = row.word::<Enrolment>()? == Enrolment::Enrolled;
+            if facts.duid.is_some_and(|duid| bare(&duid) == wanted) {
+                found.push((id, enrolled));
+            }
+        }
+        let enrolled: Vec<_> = found.iter().filter(|(_, enrolled)| *enrolled).collect();
+        match (&found[..], &enrolled[..]) {
+            ([], _) => Err(missing(text)),
+            ([(id, _)], _) | (_, [(id, _)]) => Ok(id.clone()),
+            _ => Err(Error::Several { name: text.to_owned() }),
+        }
     }
 
     /// Changes what people may change of a board.

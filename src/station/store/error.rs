@@ -123,6 +123,16 @@ pub enum Error {
         /// The slot that has it.
         slot: String,
     },
+    /// A cell of the map that another slot has.
+    #[error("row {row}, column {column} of the map is that of the slot `{slot}` already")]
+    CellTaken {
+        /// Its row.
+        row: u8,
+        /// Its column.
+        column: u8,
+        /// The slot that has it.
+        slot: String,
+    },
     /// A name for a board by which another one is known.
     #[error("`{name}` is the {what} of another board, {board}")]
     OfOther {
@@ -194,6 +204,7 @@ impl Explain for Error {
             | Self::Taken { .. }
             | Self::OfOther { .. }
             | Self::PlaceTaken { .. }
+            | Self::CellTaken { .. }
             | Self::InUse { .. }
             | Self::UsedUp { .. }
             | Self::NotEmpty { .. } => Kind::Busy,

@@ -8,9 +8,9 @@ use super::{Error, Store};
 use crate::station_api::SupportFigures;
 
 /// Tables that are counted. Logs and chunks have too many rows to be counted in passing.
-const COUNTED: [&str; 14] = [
+const COUNTED: [&str; 15] = [
     "audit", "backup", "board", "delivery", "hook", "image", "job", "person", "project", "rule", "run",
-    "session", "slot", "token",
+    "session", "slot", "switch", "token",
 ];
 
 impl Store {

@@ -13,6 +13,20 @@ const LONGEST: u64 = 2 << 20;
 /// Images compress well, whatever the level.
 const LEVEL: i32 = 9;
 
+/// The newest runs of a board.
+const LAST_RUNS: &str = "SELECT id, job FROM run WHERE board = $1 ORDER BY started DESC, id DESC LIMIT 8";
+
+/// What became of a board's EEPROM, with the run that has it on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastEeprom {
+    /// The run.
+    pub run: String,
+    /// Its job.
+    pub job: Option<String>,
+    /// What became of it.
+    pub eeprom: EepromRun,
+}
+
 fn firmware(row: Row) -> Result<Firmware, Error> {
     let mut row = row.of("firmware");
     row.json()
@@ -177,7 +191,23 @@ impl Store {
         tx.commit().await
     }
 
-    /// A board tells its bootloader. Where its last run handed over that one, it was taken: the run's name comes back.
+    /// What became of the board's EEPROM in the last run that had anything to do with it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn eeprom_last(&self, board: &str) -> Result<Option<LastEeprom>, Error> {
+        let mut tx = self.db.begin().await?;
+        for mut row in tx.rows(LAST_RUNS, values![board]).await? {
+            let (run, job) = (row.text()?, row.maybe_text()?);
+            let Some(record) = super::runs::record(&mut tx, &run).await? else { continue };
+            let Some(eeprom) = EepromRun::of(&record.detail) else { continue };
+            return Ok(Some(LastEeprom { run, job, eeprom }));
+        }
+        Ok(None)
+    }
+
+    /// A board tells its bootloader. Where its last run handed over or offered that one, it was taken: the run's name comes
+    /// back.
     ///
     /// # Errors
     /// What the database says.
@@ -189,12 +219,11 @@ impl Store {
     ) -> Result<Option<String>, Error> {
         use crate::station_api::EepromState;
         let mut tx = self.db.begin().await?;
-        let sql = "SELECT id FROM run WHERE board = $1 ORDER BY started DESC, id DESC LIMIT 8";
-        for mut row in tx.rows(sql, values![board]).await? {
+        for mut row in tx.rows(LAST_RUNS, values![board]).await? {
             let run = row.text()?;
             let Some(record) = super::runs::record(&mut tx, &run).await? else { continue };
             let Some(mut eeprom) = EepromRun::of(&record.detail) else { continue };
-            if eeprom.state != EepromState::HandedOver || !is(&eeprom) {
+            if !matches!(eeprom.state, EepromState::HandedOver | EepromState::Offered) || !is(&eeprom) {
                 return Ok(None);
             }
             (eeprom.state, eeprom.seen) = (EepromState::Seen, Some(now));

@@ -163,8 +163,9 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn done_since(&self, since: Time) -> Result<Since, Error> {
+        // What somebody has cancelled is no failure.
         let sql = "SELECT outcome, took FROM run WHERE started >= $1 AND way IN ('deploy', 'flash')
-                   ORDER BY started DESC LIMIT 20000";
+                   AND coalesce(kind, '') <> 'interrupted' ORDER BY started DESC LIMIT 20000";
         let (mut seen, mut times) = (Since::default(), Vec::new());
         for row in self.db.rows(sql, values![since]).await? {
             let mut row = row.of("run");

@@ -194,6 +194,7 @@ fn facts(told: &Register, now: Time) -> BoardFacts {
         link_mbps: told.link_mbps,
         boot: told.boot.clone(),
         eeprom: told.eeprom.clone(),
+        jumper: told.jumper,
     }
 }
 

@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::db::{Tx, json, values};
-use super::{Error, Store, check_name, firmware, identity, people, plans, projects, runs, scripts};
+use super::{Error, Store, check_name, firmware, identity, labels, people, plans, projects, runs, scripts};
 use crate::board::Who;
 use crate::device_api::Script;
 use crate::error::Kind;
 use crate::format::json::json as members;
 use crate::run::{Ending, Record, RunId, Stage, Way};
-use crate::station_api::{Import, Imported, LeftOut, OldOutcome, OldRecord, Project, Taken, Time};
+use crate::station_api::{Import, Imported, Label, LeftOut, OldOutcome, OldRecord, Project, Taken, Time};
 
 /// The bounds of a record, as [`OldRecord`] has them.
 const MOST_FACTS: usize = 64;
@@ -73,7 +73,7 @@ fn bounds(import: &Import) -> Result<(), Error> {
             Import::MOST_RECORDS
         ));
     }
-    let named = [import.images.len(), import.firmware.len()];
+    let named = [import.images.len(), import.firmware.len(), import.labels.len(), import.printers.len()];
     let many = [import.scripts.len(), import.projects.len(), import.users.len()].into_iter().chain(named);
     if many.max().unwrap_or_default() > Import::MOST {
         return bad(format!("it has more than {} of one kind", Import::MOST));
@@ -151,6 +151,24 @@ impl Store {
                 Err(error) => return Err(error),
             }
         }
+        for label in &import.labels {
+            match take_label(&mut tx, label).await {
+                Ok(is_new) => book.count("label", is_new),
+                Err(error) if is_of_one(&error) => book.left("label", &label.name, error),
+                Err(error) => return Err(error),
+            }
+        }
+        for printer in &import.printers {
+            if labels::has_printer(&mut tx, &printer.name).await? {
+                book.count("printer", false);
+                continue;
+            }
+            match labels::put_printer(&mut tx, printer, &import.from, now).await {
+                Ok(()) => book.count("printer", true),
+                Err(error) if is_of_one(&error) => book.left("printer", &printer.name, error),
+                Err(error) => return Err(error),
+            }
+        }
         for project in &import.projects {
             let lacks = project.scripts.iter().find(|script| without.contains(script.as_str()));
             if let Some(script) = lacks {
@@ -223,6 +241,20 @@ async fn take_script(tx: &mut Tx, script: &Script) -> Result<bool, Error> {
     }
 }
 
+async fn take_label(tx: &mut Tx, label: &Label) -> Result<bool, Error> {
+    match labels::one(tx, &label.name).await? {
+        Some(there) if there == *label => Ok(false),
+        Some(_) => {
+            let why = "the station has another label of this name".to_owned();
+            Err(Error::BadValue { what: "name", why })
+        }
+        None => {
+            labels::is_sound(label)?;
+            labels::put(tx, label).await.map(|()| true)
+        }
+    }
+}
+
 /// One that hasn't come whole is none: it makes room for the next of its name.
 const WHOLE: &str = "SELECT id FROM image WHERE name = $1 AND state IN ('ready', 'damaged')";
 
@@ -258,18 +290,29 @@ async fn take_project(
             Err(error) => return Err(error),
         }
     }
+    if let Some(label) = &project.label {
+        match labels::check(tx, label).await {
+            Ok(()) => {}
+            Err(error) if is_of_one(&error) => {
+                book.left("label of a project", &project.name, format!("it is taken without: {error}"));
+                new.label = None;
+            }
+            Err(error) => return Err(error),
+        }
+    }
     if let Some(there) = projects::one(tx, &project.name).await? {
         let same = |one: &Project| Project {
             made: 0,
             image: None,
             eeprom: None,
+            label: None,
             warnings: Vec::new(),
             ..one.clone()
         };
         if same(&there) == same(project) {
             // What it was without the first time may have come since.
             let (image, eeprom) = (there.image.clone().or(new.image), there.eeprom.clone().or(new.eeprom));
-            let whole = Project { image, eeprom, ..there.clone() };
+            let whole = Project { image, eeprom, label: there.label.clone().or(new.label), ..there.clone() };
             if whole != there {
                 projects::put(tx, &whole).await?;
             }

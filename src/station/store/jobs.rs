@@ -6,13 +6,15 @@ use super::db::{Question, Row, Tx, json, values, word};
 use super::floor::among;
 use super::page::{limit, page};
 use super::runs::{self, Beside};
-use super::{Error, Store, boards, draws, new_name, plans, script_runs};
+use super::{Error, Store, boards, draws, new_name, plans, prints, script_runs};
 use crate::board::Who;
 use crate::device_api::{Action, End, Orders, Progress, Role};
 use crate::error::Kind;
 use crate::run::{Ending, Entered, Record, Stage, Way, ledger};
 use crate::station::jobs::{Event, LEASE, Refused, SILENCE, Step, Verdict, claim, is_open, next, verdict};
-use crate::station_api::{Board, Enrolment, Held, Job, JobState, JobsAsked, Page, Plan, Time};
+use crate::station_api::{
+    Board, EepromRun, EepromState, Enrolment, Held, Job, JobState, JobsAsked, LabelWhen, Page, Plan, Time,
+};
 
 const JOB: &str =
     "SELECT id, board, project, action, image, target, ending, state, fence, lease_until, cancel, run,
@@ -231,9 +233,14 @@ async fn end(tx: &mut Tx, mut job: Job, event: Event, now: Time) -> Result<Job, 
 
 /// An attempt that nobody will tell the end of.
 async fn end_run(tx: &mut Tx, run: &str, ending: Ending, cancelled: bool, now: Time) -> Result<(), Error> {
-    let Some(record) = runs::record(tx, run).await? else { return Ok(()) };
+    let Some(mut record) = runs::record(tx, run).await? else { return Ok(()) };
     if record.ending != Ending::Unfinished {
         return Ok(());
+    }
+    // Whether its EEPROM was written nobody knows now.
+    if let Some(eeprom) = EepromRun::of(&record.detail).filter(EepromRun::is_open) {
+        let untold = EepromRun { state: EepromState::Untold, ..eeprom };
+        plans::add(&mut record.detail, crate::format::json::json!({ "eeprom": untold }));
     }
     complete(tx, record, ending, cancelled.then_some(Kind::Interrupted), now).await
 }
@@ -408,12 +415,19 @@ impl Store {
         }
         let by = script_runs::restarted(&mut tx, &job, job.run.as_deref(), now).await?;
         if let Some(run) = &job.run {
-            let has_restarted = match runs::record(&mut tx, run).await? {
-                Some(record) => has_restarted(&record, &board),
-                None => None,
-            };
+            let before = runs::record(&mut tx, run).await?;
+            let offered = before.as_ref().and_then(|record| EepromRun::of(&record.detail));
+            let has_restarted = before.and_then(|record| has_restarted(&record, &board));
             let lost = |why: &str| Ending::Lost { why: why.to_owned(), hint: None };
             let ending = match (by, has_restarted) {
+                // It is what it was to do.
+                (None, _)
+                    if offered.as_ref().is_some_and(|eeprom| eeprom.network && eeprom.earlier.is_none()) =>
+                {
+                    let why = "the board has started again for the EEPROM image that it is offered over the network; what \
+                               comes next is another attempt";
+                    Ending::NotVerified { why: why.to_owned(), hint: None }
+                }
                 // It may have done what it was to do: that is no failure.
                 (Some(script), has_restarted) => {
                     Ending::NotVerified { why: broken_off(&script, has_restarted), hint: None }
@@ -433,6 +447,7 @@ impl Store {
         }
         let run = begin_run(&mut tx, &mut job, &board, now).await?;
         put(&mut tx, &job).await?;
+        prints::of_job(&mut tx, &job, LabelWhen::Start, now).await?;
         tx.commit().await?;
         Ok(Some(Drawn { run, job }))
     }
@@ -487,6 +502,9 @@ impl Store {
             boards::hold(&mut tx, &job.board, Held::Done, now).await?;
         }
         put(&mut tx, &job).await?;
+        if matches!(finished.ending, Ending::Done { .. }) {
+            prints::of_job(&mut tx, &job, LabelWhen::Done, now).await?;
+        }
         plans::retry(&mut tx, &job, finished.kind, now).await?;
         tx.commit().await?;
         Ok(job)

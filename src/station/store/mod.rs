@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `db` | both databases behind one way to ask |
 //! | `open` | opened, brought to the newest form, or refused |
-//! | `boards`, `board_list`, `identity`, `keyless`, `slots` | boards, how they were seen and who they are |
+//! | `boards`, `board_list`, `identity`, `keyless`, `slots`, `switches` | boards, how and where they were seen and who they are |
 //! | `jobs`, `runs`, `run_list` | what boards are to do, and what was done |
 //! | `images`, `shelf`, `uploads`, `projects`, `rules` | what it is done with, and for whom |
+//! | `object_place` | where the bytes of images are kept |
 //! | `values`, `draws`, `sheets` | what each board has of its own |
 //! | `firmware` | images of boards' EEPROMs |
+//! | `labels`, `prints` | labels and printers, and what is to be printed |
 //! | `scripts`, `script_runs` | what boards run beside that, and what became of it |
 //! | `people`, `second`, `passkeys`, `sessions`, `settings` | who may do what |
 //! | `audit` | what was done by whom, as a chain |
@@ -38,12 +40,15 @@ mod images;
 mod import;
 mod jobs;
 mod keyless;
+mod labels;
+mod object_place;
 mod once;
 mod open;
 mod page;
 mod passkeys;
 mod people;
 mod plans;
+mod prints;
 mod projects;
 mod retain;
 mod rules;
@@ -58,6 +63,7 @@ mod sheets;
 mod shelf;
 mod slots;
 mod spool;
+mod switches;
 mod tally;
 mod uploads;
 mod values;
@@ -69,20 +75,24 @@ pub use audit::{Chained, Did};
 pub use board_list::{GONE, There};
 pub use draws::Asks;
 pub use error::Error;
+pub use firmware::LastEeprom;
 pub use floor::{Place, Since, Waits};
 pub use hooks::Due;
 pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
 pub use keyless::Keyless;
+pub use object_place::{ObjectCopied, ObjectPlaces, PlaceRefused};
 pub use once::Once;
 pub use open::StoreUrl;
 pub use page::{limit, part};
 pub use passkeys::Passkey;
 pub use people::Account;
+pub use prints::{Claimed, Printed, Wanted};
 pub use retain::{Keep, Removed, room};
 pub use rules::{Arrival, Unfit};
 pub use sessions::{Invitation, Started};
 pub use shelf::{Checked, Shared, Shelf, Uses};
+pub use switches::Addressed;
 pub use tally::{LONGEST_WHY, MOST_TALLIES, SEGMENTS};
 
 use db::Db;

@@ -72,6 +72,20 @@ async fn an_admin_is_left(tx: &mut Tx, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Checks the name of a new user. The record calls others than users by a word and their name, as in `rule lab`: nobody is
+/// called so.
+fn check_user(name: &str) -> Result<(), Error> {
+    check_name(name)?;
+    let first = name.split(' ').next().unwrap_or_default().to_ascii_lowercase();
+    match first.as_str() {
+        "rule" | "token" | "uid" => Err(Error::BadValue {
+            what: "name",
+            why: format!("names with `{first}` at their beginning are for what does things without a user"),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Whether a new user may have this name: `bob` and `BOB` would be taken for one another. Two that are there stay.
 pub(super) async fn is_free(tx: &mut Tx, name: &str) -> Result<(), Error> {
     // Databases differ in what they call the same but for case, and users are few.
@@ -86,7 +100,7 @@ pub(super) async fn is_free(tx: &mut Tx, name: &str) -> Result<(), Error> {
 
 /// Makes an account that nobody can use: it is disabled, and no password is right for it.
 pub(super) async fn add_disabled(tx: &mut Tx, name: &str, now: Time) -> Result<(), Error> {
-    check_name(name)?;
+    check_user(name)?;
     is_free(tx, name).await?;
     tx.run(
         "INSERT INTO person (name, role, disabled, made, last, password) VALUES ($1, $2, 1, $3, NULL, $4)",
@@ -123,7 +137,7 @@ impl Store {
     /// # Errors
     /// [`Error::Taken`], [`Error::BadValue`].
     pub async fn add_user(&self, name: &str, role: Role, password: &str, now: Time) -> Result<User, Error> {
-        check_name(name)?;
+        check_user(name)?;
         let mut tx = self.db.begin().await?;
         is_free(&mut tx, name).await?;
         tx.run(

@@ -1,11 +1,11 @@
 //! Projects: what is to be done with boards.
 
 use super::db::{Row, Tx, json, values, word};
-use super::{Error, Store, check_name, firmware, scripts, values};
+use super::{Error, Store, check_name, firmware, labels, scripts, values};
 use crate::device_api::Script;
 use crate::station_api::{MOST_RETRIES, Project};
 
-const PROJECT: &str = "SELECT name, image, target, ending, again, retries, draws, scripts, first_boot, eeprom, made FROM project";
+const PROJECT: &str = "SELECT name, image, target, ending, again, retries, draws, scripts, first_boot, eeprom, label, made FROM project";
 
 fn project(row: Row) -> Result<Project, Error> {
     let mut row = row.of("project");
@@ -20,6 +20,11 @@ fn project(row: Row) -> Result<Project, Error> {
         scripts: row.json()?,
         first_boot: row.json()?,
         eeprom: row
+            .maybe_text()?
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| row.wrong(error))?,
+        label: row
             .maybe_text()?
             .map(|text| serde_json::from_str(&text))
             .transpose()
@@ -55,13 +60,16 @@ pub(super) async fn put(tx: &mut Tx, project: &Project) -> Result<(), Error> {
     if let Some(eeprom) = &project.eeprom {
         firmware::check(tx, eeprom).await?;
     }
+    if let Some(label) = &project.label {
+        labels::check(tx, label).await?;
+    }
     tx.run(
         "INSERT INTO project (name, image, target, ending, again, retries, draws, made, first_boot, scripts,
-             eeprom) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             eeprom, label) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (name) DO UPDATE SET image = excluded.image, target = excluded.target,
          ending = excluded.ending, again = excluded.again, retries = excluded.retries,
          draws = excluded.draws, first_boot = excluded.first_boot, scripts = excluded.scripts,
-         eeprom = excluded.eeprom",
+         eeprom = excluded.eeprom, label = excluded.label",
         values![
             &project.name,
             &project.image,
@@ -74,6 +82,7 @@ pub(super) async fn put(tx: &mut Tx, project: &Project) -> Result<(), Error> {
             json(&project.first_boot),
             json(&project.scripts),
             project.eeprom.as_ref().map(json),
+            project.label.as_ref().map(json),
         ],
     )
     .await?;

@@ -25,11 +25,10 @@ impl Store {
 pub(super) fn runs_question(asked: &RunsAsked) -> Result<(Question, usize), Error> {
     let limit = limit(asked.limit)?;
     let mut question = Question::new(&format!("{LINE} WHERE id IN (SELECT id FROM run"));
-    let same: [(&str, &Option<String>); 9] = [
+    let same: [(&str, &Option<String>); 8] = [
         ("board", &asked.board),
         ("job", &asked.job),
         ("way", &asked.way),
-        ("outcome", &asked.outcome),
         ("stage", &asked.stage),
         ("image", &asked.image),
         ("project", &asked.project),
@@ -40,6 +39,19 @@ pub(super) fn runs_question(asked: &RunsAsked) -> Result<(Question, usize), Erro
         if let Some(value) = value {
             question.and(&format!("{column} = {{}}"), &[Value::from(value)]);
         }
+    }
+    // What somebody wanted to end has failed, and not because something is wrong.
+    match asked.outcome.as_deref() {
+        Some("cancelled") => {
+            question.and("outcome IN ('failed', 'lost') AND kind = 'interrupted'", &[]);
+        }
+        Some(word @ ("failed" | "lost")) => {
+            question.and("outcome = {} AND coalesce(kind, '') <> 'interrupted'", values![word]);
+        }
+        Some(word) => {
+            question.and("outcome = {}", values![word]);
+        }
+        None => {}
     }
     if let Some(serial) = asked.serial {
         serial_is(&mut question, "", &serial);

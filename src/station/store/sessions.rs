@@ -123,6 +123,15 @@ impl Store {
         rows.into_iter().map(session).collect()
     }
 
+    /// Whose session it is; `None` where there is none.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn session_user(&self, digest: &str) -> Result<Option<String>, Error> {
+        let row = self.db.row("SELECT person FROM session WHERE digest = $1", values![digest]).await?;
+        row.map(|row| row.of("session").text()).transpose()
+    }
+
     /// Ends a session: of this user, where one is named. `false` where there was none.
     ///
     /// # Errors

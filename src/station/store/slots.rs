@@ -3,7 +3,7 @@
 use super::db::{Value, values, word};
 use super::{Error, Store, check_name};
 use crate::station::slots::{Ended, History, LAST, MAY_BE_THE_SLOT, place};
-use crate::station_api::{Slot, Time};
+use crate::station_api::{Board, Cell, Slot, Time};
 
 /// Slots of which the runs are looked up at once.
 const PART: usize = 50;
@@ -16,21 +16,41 @@ impl Store {
     pub async fn slots(&self) -> Result<Vec<Slot>, Error> {
         let rows = self
             .db
-            .rows("SELECT name, kind, place, position, mended FROM slot ORDER BY position, name", &[])
+            .rows(
+                "SELECT name, kind, place, position, mended, map_row, map_column FROM slot ORDER BY position, name",
+                &[],
+            )
             .await?;
         let slots = rows.into_iter().map(|row| {
             let mut row = row.of("slot");
             let (name, kind, place) = (row.text()?, row.word()?, row.text()?);
             let position = u32::try_from(row.count()?).unwrap_or(u32::MAX);
-            Ok(Slot { name, kind, place, position, suspected: None, mended: row.maybe_number()? })
+            let mended = row.maybe_number()?;
+            let small = |number: Option<i64>| number.and_then(|number| u8::try_from(number).ok());
+            let cell = (small(row.maybe_number()?), small(row.maybe_number()?));
+            let cell = match cell {
+                (Some(row), Some(column)) => Some(Cell { row, column }),
+                _ => None,
+            };
+            Ok(Slot { name, kind, place, position, cell, suspected: None, mended })
         });
         slots.collect()
+    }
+
+    /// Boards that are in slots, 1000 at most.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn boards_in_slots(&self) -> Result<Vec<Board>, Error> {
+        let sql = "SELECT id FROM board WHERE slot IS NOT NULL ORDER BY slot, last_seen DESC, id LIMIT 1000";
+        let rows = self.db.rows(sql, &[]).await?.into_iter().map(|mut row| row.text());
+        self.boards_of(&rows.collect::<Result<Vec<_>, _>>()?).await
     }
 
     /// Makes a slot, or changes it.
     ///
     /// # Errors
-    /// [`Error::BadValue`]; [`Error::PlaceTaken`].
+    /// [`Error::BadValue`]; [`Error::PlaceTaken`], [`Error::CellTaken`].
     pub async fn put_slot(&self, slot: &Slot) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         let kind = word(slot.kind);
@@ -53,11 +73,25 @@ impl Store {
             }
             place
         };
+        let (map_row, map_column) = match slot.cell {
+            None => (None, None),
+            Some(cell) if !cell.is_on_map() => {
+                let why = format!("its row and its column are 1 to {}", Cell::MOST);
+                return Err(Error::BadValue { what: "cell", why });
+            }
+            Some(Cell { row, column }) => (Some(i64::from(row)), Some(i64::from(column))),
+        };
+        let sql = "SELECT name FROM slot WHERE map_row = $1 AND map_column = $2 AND name <> $3 LIMIT 1";
+        if let Some(Cell { row, column }) = slot.cell
+            && let Some(mut other) = tx.row(sql, values![map_row, map_column, &slot.name]).await?
+        {
+            return Err(Error::CellTaken { row, column, slot: other.text()? });
+        }
         tx.run(
-            "INSERT INTO slot (name, kind, place, position) VALUES ($1, $2, $3, $4)
+            "INSERT INTO slot (name, kind, place, position, map_row, map_column) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, place = excluded.place,
-             position = excluded.position",
-            values![&slot.name, kind, place, slot.position],
+             position = excluded.position, map_row = excluded.map_row, map_column = excluded.map_column",
+            values![&slot.name, kind, place, slot.position, map_row, map_column],
         )
         .await?;
         tx.commit().await
@@ -74,6 +108,45 @@ impl Store {
         }
         tx.run("UPDATE board SET slot = NULL WHERE slot = $1", values![name]).await?;
         tx.commit().await
+    }
+
+    /// Puts two slots into each other's cells, or one into a cell that is free; `None` for the other one then.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`]; [`Error::CellTaken`] where somebody else was faster.
+    pub async fn swap_cells(&self, slot: &str, to: Cell, other: Option<&str>) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        let missing = || Error::NoSuch { what: "slot", name: slot.to_owned() };
+        let row = tx.row("SELECT map_row, map_column FROM slot WHERE name = $1", values![slot]).await?;
+        let mut row = row.ok_or_else(missing)?;
+        let from = (row.maybe_number()?, row.maybe_number()?);
+        let sql = "SELECT name FROM slot WHERE map_row = $1 AND map_column = $2 AND name <> $3 LIMIT 1";
+        let there = tx.row(sql, values![i64::from(to.row), i64::from(to.column), slot]).await?;
+        let there = there.map(|mut row| row.text()).transpose()?;
+        if there.as_deref() != other {
+            let slot = there.unwrap_or_default();
+            return Err(Error::CellTaken { row: to.row, column: to.column, slot });
+        }
+        let sql = "UPDATE slot SET map_row = $2, map_column = $3 WHERE name = $1";
+        if let Some(other) = other {
+            tx.run(sql, values![other, from.0, from.1]).await?;
+        }
+        tx.run(sql, values![slot, i64::from(to.row), i64::from(to.column)]).await?;
+        tx.commit().await
+    }
+
+    /// A board was seen at another slot's place. `from` is where it was when that was looked at: whoever has put it
+    /// elsewhere since, has. Whether it is there now.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn move_board(&self, board: &str, from: Option<&str>, to: Option<&str>) -> Result<bool, Error> {
+        let mut tx = self.db.begin().await?;
+        let sql = "UPDATE board SET slot = $3 WHERE id = $1 AND coalesce(slot, '') = $2
+                   AND ($4 = 0 OR EXISTS (SELECT 1 FROM slot s WHERE s.name = $3))";
+        let moved = tx.run(sql, values![board, from.unwrap_or_default(), to, to.is_some()]).await?;
+        tx.commit().await?;
+        Ok(moved > 0)
     }
 
     /// A person has mended a slot: what began before that doesn't count any more.

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::database::{Row, Rows, Table, Tables};
+use super::labels::{self, label_of};
 use super::words::{file, lines, name, shown, time, truth};
-use super::{Found, FoundFirmware, FoundHost, FoundImage, FoundLabel};
+use super::{Found, FoundFirmware, FoundHost, FoundImage};
 use crate::board::Serial;
 use crate::device_api::{Disk, End, Role, Script, When};
 use crate::format::count;
@@ -60,11 +61,16 @@ pub(super) const TABLES: Tables = &[
     table!("cmlogs", false, ["id", "cm", "loglevel", "msg", "created_at"], ["board"]),
     table!("settings", false, ["key", "value"], []),
     table!("hosts", false, ["id", "ip", "mac"], []),
-    table!("labels", false, ["id", "name", "template"], ["file_extension", "printer_type"]),
+    table!(
+        "labels",
+        false,
+        ["id", "name", "template"],
+        ["file_extension", "printer_type", "ftp_hostname", "ftp_username", "ftp_password"]
+    ),
     table!("users", false, ["id", "name", "email"], []),
 ];
 
-fn text<'a>(row: &'a Row, column: &str) -> &'a str {
+pub(super) fn text<'a>(row: &'a Row, column: &str) -> &'a str {
     row.get(column).map(String::as_str).unwrap_or_default()
 }
 
@@ -79,7 +85,8 @@ pub(super) fn found(rows: &Rows) -> Found {
     FROM.clone_into(&mut found.import.from);
     let images = images(&mut found, of("images"));
     let scripts = scripts(&mut found, of("scripts"));
-    let projects = projects(&mut found, of("projects"), of("project_script"), (&images, &scripts));
+    let labels = labels::taken(&mut found, of("labels"));
+    let projects = projects(&mut found, of("projects"), of("project_script"), (&images, &scripts, &labels));
     let mut logs: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
     for line in of("cmlogs") {
         logs.entry(text(line, "cm")).or_default().push(line);
@@ -109,7 +116,6 @@ pub(super) fn found(rows: &Rows) -> Found {
             }
         }
     }
-    labels(&mut found, of("labels"));
     users(&mut found, of("users"));
     found
 }
@@ -176,7 +182,12 @@ fn target(storage: &str) -> Option<Vec<Role>> {
     }
 }
 
-fn projects(found: &mut Found, rows: &[Row], pairs: &[Row], (images, scripts): (&Names, &Names)) -> Names {
+fn projects(
+    found: &mut Found,
+    rows: &[Row],
+    pairs: &[Row],
+    (images, scripts, labels): (&Names, &Names, &labels::Labels),
+) -> Names {
     let (mut names, mut taken) = (Names::new(), BTreeSet::new());
     for row in rows {
         let given = text(row, "name");
@@ -201,9 +212,7 @@ fn projects(found: &mut Found, rows: &[Row], pairs: &[Row], (images, scripts): (
             found.left("image of a project", given, "it has none there");
         }
         let eeprom = eeprom(found, row, given);
-        if !matches!(text(row, "label_moment"), "" | "never") && !text(row, "label_id").is_empty() {
-            found.left("label of a project", given, "its label isn't taken along");
-        }
+        let label = label_of(found, labels, row, given);
         let mut scripts = own;
         scripts.sort();
         scripts.dedup();
@@ -215,6 +224,7 @@ fn projects(found: &mut Found, rows: &[Row], pairs: &[Row], (images, scripts): (
             again: Again::Skip,
             scripts,
             eeprom,
+            label,
             ..Project::default()
         });
     }
@@ -339,19 +349,6 @@ fn fixed(row: &Row) -> Option<FoundHost> {
     Some(FoundHost { mac: text(row, "mac").trim().parse().ok()?, ip: text(row, "ip").trim().parse().ok()? })
 }
 
-/// Labels as they were, for whoever prints labels: the one place that says what a row of theirs is.
-fn labels(found: &mut Found, rows: &[Row]) {
-    let mut taken = BTreeSet::new();
-    for row in rows {
-        let called = name(text(row, "name"), &mut taken);
-        let ending: String =
-            text(row, "file_extension").chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-        let ending = if ending.is_empty() { "txt".to_owned() } else { ending.to_ascii_lowercase() };
-        let text = text(row, "template").to_owned();
-        found.labels.push(FoundLabel { file: format!("{called}.{ending}"), text });
-    }
-}
-
 fn users(found: &mut Found, rows: &[Row]) {
     let mut taken = BTreeSet::new();
     for row in rows {
@@ -371,135 +368,5 @@ fn users(found: &mut Found, rows: &[Row]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(columns: &[(&'static str, &str)]) -> Row {
-        columns.iter().map(|(column, text)| (*column, (*text).to_owned())).collect()
-    }
-
-    fn rows() -> Rows {
-        let image = row(&[
-            ("id", "1"),
-            ("filename", "2022-09-22-raspios.img.xz"),
-            ("filename_on_server", "abc.xz"),
-            ("sha256", "AB"),
-        ]);
-        let project = row(&[
-            ("id", "7"),
-            ("name", "Gateway/1"),
-            ("storage", "/dev/mmcblk0"),
-            ("image_id", "1"),
-            ("label_moment", "postinstall"),
-            ("label_id", "1"),
-            ("eeprom_firmware", "beta/pieeprom-2023-01-11.bin"),
-            ("eeprom_settings", "BOOT_UART=1\n[cm4]\nX=1\n[all]\n# no\nWAKE_ON_GPIO=0\n"),
-        ]);
-        let script = row(&[
-            ("id", "3"),
-            ("name", "Resize ext4 partition"),
-            ("script_type", "postinstall"),
-            ("bg", "0"),
-            ("priority", "-5"),
-            ("script", "exit 0\n"),
-        ]);
-        let cm = row(&[
-            ("id", "1"),
-            ("serial", "10000000af04b2da"),
-            ("mac", "dc:a6:32:01:02:03"),
-            ("memory_in_gb", "2"),
-            ("storage", "7818182656"),
-            ("provisioning_started_at", "2023-01-11 17:40:52"),
-            ("provisioning_complete_at", "2023-01-11 17:45:52"),
-            ("script_return_code", "0"),
-            ("project_id", "7"),
-            ("post_script_output", "+ true\n\u{1b}[2Jdone\n"),
-        ]);
-        let broken = row(&[("id", "2"), ("serial", "1"), ("provisioning_started_at", "2023-01-11 17:40:52")]);
-        let nobody =
-            row(&[("id", "3"), ("serial", "../x"), ("provisioning_started_at", "2023-01-11 17:40:52")]);
-        let log = row(&[
-            ("id", "1"),
-            ("cm", "1"),
-            ("loglevel", "error"),
-            ("msg", "Error during dd. Return code 1."),
-            ("created_at", "2023-01-11 17:41:00"),
-        ]);
-        let stray = row(&[("id", "2"), ("cm", "gone"), ("loglevel", "info"), ("msg", "x")]);
-        [
-            ("images", vec![image]),
-            ("scripts", vec![script]),
-            ("projects", vec![project]),
-            ("project_script", vec![row(&[("project_id", "7"), ("script_id", "3")])]),
-            ("cms", vec![cm, broken, nobody]),
-            ("cmlogs", vec![log, stray]),
-            ("settings", vec![row(&[("key", "active_project"), ("value", "7")])]),
-            ("hosts", vec![row(&[("id", "1"), ("ip", "172.20.0.9"), ("mac", "dc:a6:32:01:02:03")])]),
-            (
-                "labels",
-                vec![row(&[("id", "1"), ("name", "../x"), ("template", "^XA"), ("file_extension", "/z")])],
-            ),
-            ("users", vec![row(&[("id", "1"), ("name", ""), ("email", "ada@example.org")])]),
-        ]
-        .into()
-    }
-
-    #[test]
-    fn each_kind_of_row_comes_over() {
-        let found = found(&rows());
-        assert_eq!(
-            found.images,
-            [FoundImage { name: "2022-09-22-raspios".into(), file: "abc.xz".into(), sha256: None }]
-        );
-        let [project] = &found.import.projects[..] else { panic!("{found:?}") };
-        assert_eq!((project.name.as_str(), project.scripts.len()), ("Gateway-1", 1));
-        assert_eq!(project.image.as_deref(), Some("2022-09-22-raspios"));
-        let eeprom = project.eeprom.as_ref().unwrap();
-        assert_eq!(eeprom.firmware, "pieeprom-2023-01-11-beta");
-        assert_eq!(eeprom.set.keys().collect::<Vec<_>>(), ["BOOT_UART", "WAKE_ON_GPIO"]);
-        assert_eq!(found.import.scripts[0].priority, 0);
-        let [done, failed] = &found.import.records[..] else { panic!("{found:?}") };
-        assert_eq!((done.outcome, done.ended.unwrap() - done.started), (OldOutcome::Complete, 300_000));
-        assert_eq!(done.log.last().unwrap().text, "[2Jdone");
-        assert_eq!(
-            (failed.outcome, failed.why.as_deref()),
-            (OldOutcome::Failed, Some("Error during dd. Return code 1."))
-        );
-        assert_eq!(found.active.as_deref(), Some("Gateway-1"));
-        assert_eq!(found.hosts.len(), 1);
-        assert_eq!(found.labels[0].file, "x.z");
-        assert_eq!(found.import.users, ["ada-example.org"]);
-        let left: Vec<_> = found.left.iter().map(|left| left.what.as_str()).collect();
-        for what in [
-            "record",
-            "log",
-            "name of a user",
-            "e-mail addresses",
-            "label of a project",
-            "EEPROM of a project",
-            "priority of a script",
-            "name of a project",
-        ] {
-            assert!(left.contains(&what), "{what}: {left:?}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_too_odd() {
-        let mut odd = rows();
-        for table in odd.values_mut() {
-            for row in table.iter_mut() {
-                for text in row.values_mut() {
-                    *text = "\u{1b}]0;x\u{7}/../'; DROP TABLE x; --".repeat(40);
-                }
-            }
-        }
-        let found = found(&odd);
-        let named = found.import.projects.iter().map(|project| &project.name).chain(&found.import.users);
-        for name in named.chain(found.import.scripts.iter().map(|script| &script.name)) {
-            assert_eq!(crate::station_api::check_name(name), Ok(()), "{name}");
-        }
-        assert!(found.images.is_empty() && found.hosts.is_empty() && found.import.records.is_empty());
-        assert!(found.left.iter().all(|left| !left.name.contains('\u{1b}') && !left.why.contains('\u{1b}')));
-    }
-}
+#[path = "cmprovision_tests.rs"]
+mod tests;

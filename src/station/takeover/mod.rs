@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `database` | opens a copy of one, and gives the rows of a table, bounded |
 //! | `cmprovision`, `sb_provisioner` | what their rows mean; pure |
+//! | `labels` | labels of cmprovision, and their printers; pure |
 //! | `words` | names, times and lines of theirs; pure |
 
 mod cmprovision;
 mod database;
+mod labels;
 mod sb_provisioner;
 mod words;
 
@@ -27,8 +29,6 @@ pub struct Found {
     pub images: Vec<FoundImage>,
     /// Images of EEPROMs, which do too.
     pub firmware: Vec<FoundFirmware>,
-    /// Templates of labels.
-    pub labels: Vec<FoundLabel>,
     /// Fixed addresses of boards.
     pub hosts: Vec<FoundHost>,
     /// The project that each board got.
@@ -57,15 +57,6 @@ pub struct FoundFirmware {
     pub channel: String,
     /// Its file in that channel's directory, one name.
     pub file: String,
-}
-
-/// A template of a label, as it was: in the printer's language, with `$serial`, `$mac` and `$provisionboard`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundLabel {
-    /// A name that a file may have.
-    pub file: String,
-    /// The template.
-    pub text: String,
 }
 
 /// A board's fixed address.

@@ -4,6 +4,7 @@
 mod describe;
 mod guard;
 mod host;
+mod linger;
 mod once;
 mod problem;
 mod range;
@@ -17,6 +18,7 @@ mod words;
 
 pub(super) use guard::{Guard, Patience};
 pub(super) use host::{Names, known_host, of_this_host};
+pub(super) use linger::lingering;
 pub(super) use problem::Refusal;
 pub(super) use range::{Wanted, wanted};
 pub(super) use refill::Refill;

@@ -10,14 +10,16 @@ pub(in crate::station) fn of(row: &Row) -> Option<Scope> {
     }
     let part = row.path.strip_prefix("/api/v1/")?.split('/').next()?;
     let (read, write) = match part {
-        "boards" | "jobs" | "slots" => (Scope::BoardsRead, Scope::BoardsWrite),
+        "boards" | "jobs" | "places" | "scan" | "slots" | "switches" => (Scope::BoardsRead, Scope::BoardsWrite),
         "images" | "backups" | "uploads" => (Scope::ImagesRead, Scope::ImagesWrite),
         "runs" | "statistics" => (Scope::RunsRead, Scope::RunsWrite),
-        "firmware" | "projects" | "rules" | "scripts" | "values" => (Scope::RulesRead, Scope::RulesWrite),
+        "firmware" | "host-firmware" | "labels" | "printers" | "prints" | "projects" | "rules" | "scripts" | "values" => {
+            (Scope::RulesRead, Scope::RulesWrite)
+        }
         "account" | "audit" | "import" | "invitations" | "sessions" | "tokens" | "users" => {
             (Scope::PeopleRead, Scope::PeopleWrite)
         }
-        "deliveries" | "events" | "hooks" | "host-hooks" | "network" | "settings" | "station" => {
+        "deliveries" | "events" | "hooks" | "host-hooks" | "network" | "objects" | "settings" | "station" => {
             (Scope::StationRead, Scope::StationWrite)
         }
         _ => return None,

@@ -88,6 +88,23 @@ impl Who {
         Self { by: name(), user: name(), from, role: user.role, scopes: Vec::new() }
     }
 
+    /// A token, and whose it is; `user` is empty where the host's own shell has made it.
+    pub(in crate::station) fn token(
+        name: &str,
+        user: String,
+        from: Origin,
+        role: Role,
+        scopes: Vec<Scope>,
+    ) -> Self {
+        let by = if user.is_empty() { format!("token {name}") } else { format!("token {name} of {user}") };
+        Self { by, user, from, role, scopes }
+    }
+
+    /// Whether it is a token of this user, and not the user.
+    pub(in crate::station) fn is_token_of(&self, user: &str) -> bool {
+        self.user == user && self.by != self.user
+    }
+
     /// Nobody: on what is open to all.
     pub(in crate::station) const fn nobody(from: Origin) -> Self {
         Self { by: String::new(), user: String::new(), from, role: Role::Viewer, scopes: Vec::new() }

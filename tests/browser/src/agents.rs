@@ -1,7 +1,7 @@
 //! Real agents with files as disks, and the network through which they get their chunks.
 
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -83,15 +83,19 @@ impl Agent {
         Self::with(&format!("http://{}", station.address), dir, n, size)
     }
 
+    /// The same, and it runs the scripts of its jobs, on this host.
+    pub(crate) fn with_scripts(station: &Station, dir: &Path, n: u32, size: u64) -> Self {
+        let disk = empty(dir, n, size);
+        Self::begun(&format!("http://{}", station.address), dir, n, &disk, &["--run-scripts"])
+    }
+
     /// The same, behind such a network.
     pub(crate) fn behind(line: &Line, dir: &Path, n: u32, size: u64) -> Self {
         Self::with(&line.network.url(), dir, n, size)
     }
 
     fn with(url: &str, dir: &Path, n: u32, size: u64) -> Self {
-        let disk = dir.join(format!("disk{n}"));
-        std::fs::File::create(&disk).unwrap().set_len(size).unwrap();
-        Self::on(url, dir, n, &disk)
+        Self::on(url, dir, n, &empty(dir, n, size))
     }
 
     /// Starts one whose disk misbehaves.
@@ -100,8 +104,12 @@ impl Agent {
     }
 
     fn on(url: &str, dir: &Path, n: u32, disk: &Path) -> Self {
+        Self::begun(url, dir, n, disk, &[])
+    }
+
+    fn begun(url: &str, dir: &Path, n: u32, disk: &Path, more: &[&str]) -> Self {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
-        let args = vec![
+        let mut args = vec![
             "--station".to_owned(),
             url.to_owned(),
             "--disk".to_owned(),
@@ -111,6 +119,7 @@ impl Agent {
             "--key".to_owned(),
             text(&dir.join(format!("key{n}"))),
         ];
+        args.extend(more.iter().map(|more| (*more).to_owned()));
         Self { child: spawn(&args), args }
     }
 
@@ -137,6 +146,13 @@ impl Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A file that stands for an empty disk.
+fn empty(dir: &Path, n: u32, size: u64) -> PathBuf {
+    let disk = dir.join(format!("disk{n}"));
+    std::fs::File::create(&disk).unwrap().set_len(size).unwrap();
+    disk
 }
 
 fn spawn(args: &[String]) -> Child {

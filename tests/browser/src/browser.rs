@@ -51,6 +51,11 @@ fn chromedriver() -> (Process, u16) {
 impl Browser {
     /// A window at a station.
     pub(crate) async fn at(station: &Station) -> Self {
+        Self::at_with(station, &[]).await
+    }
+
+    /// The same, with more of Chromium's flags.
+    async fn at_with(station: &Station, more: &[String]) -> Self {
         let (process, port) = chromedriver();
         let profile = tempfile::tempdir().unwrap();
         let mut wanted = DesiredCapabilities::chrome();
@@ -69,6 +74,9 @@ impl Browser {
             wanted.add_arg(flag).unwrap();
         }
         wanted.add_arg(&format!("--user-data-dir={}", profile.path().display())).unwrap();
+        for flag in more {
+            wanted.add_arg(flag).unwrap();
+        }
         wanted.accept_insecure_certs(true).unwrap();
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.unwrap();
         let at = format!("http://{}", station.address);
@@ -304,6 +312,17 @@ impl Browser {
         browser.fill("input[name=name]", "anna").await;
         browser.fill("input[name=password]", PASSWORD).await;
         browser.fill("input[name=again]", PASSWORD).await;
+        browser.click("button.main").await;
+        browser.until("the floor", "location.pathname === '/'").await;
+        browser
+    }
+
+    /// The first user once more, in another browser with these flags.
+    pub(crate) async fn again_with(station: &Station, flags: &[String]) -> Self {
+        let browser = Self::at_with(station, flags).await;
+        browser.go("/login").await;
+        browser.fill("input[name=name]", "anna").await;
+        browser.fill("input[name=password]", PASSWORD).await;
         browser.click("button.main").await;
         browser.until("the floor", "location.pathname === '/'").await;
         browser

@@ -101,6 +101,61 @@ fn a_page_says_that_the_station_is_away_and_is_right_when_it_is_back() {
 }
 
 #[test]
+fn a_place_is_named_as_a_board_comes_and_moved_on_the_map_by_arrows_and_by_dragging() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &["--enrol", "open"]);
+    let cell = |name: &str| {
+        let slots = station.admin("GET", "/api/v1/slots", None).ok();
+        let slots = slots["items"].as_array().unwrap().clone();
+        slots.into_iter().find(|slot| slot["name"] == name).map(|slot| slot["cell"].clone())
+    };
+    run(async {
+        let browser = Browser::begin(&station).await;
+        browser.go("/slots").await;
+        browser.until_says("Plug in a board").await;
+        // A board comes, and says by its jumpers where it is.
+        for (serial, jumper, name) in [("10000000000000a1", 5, "Left"), ("10000000000000a2", 2, "Right")] {
+            let board = crate::station::Board::new(serial);
+            let hello = station.call("GET", "/api/v1/device/hello", None, None).ok();
+            let mut told = board.told(hello["nonce"].as_str().unwrap());
+            told["jumper"] = json!(jumper);
+            let body = told.to_string();
+            let answer = board.register_with(&station, body.as_bytes(), &board.sign(body.as_bytes()));
+            assert_eq!(answer.status, 200);
+            browser.until_says(&format!("jumper number {jumper}")).await;
+            browser.fill("#places input[name=name]", name).await;
+            browser.click("#places button").await;
+            browser.until_says(&format!("The slot {name} is there.")).await;
+        }
+        assert_eq!(cell("Left").unwrap(), json!({"row": 1, "column": 1}));
+        assert_eq!(cell("Right").unwrap(), json!({"row": 1, "column": 2}));
+        // An arrow: the two change their cells.
+        browser.click("[formaction='/slots/Left/right']").await;
+        browser
+            .until(
+                "they have changed",
+                "document.querySelector('td[data-column=\"1\"]').innerText.includes('Right')",
+            )
+            .await;
+        assert_eq!(cell("Left").unwrap(), json!({"row": 1, "column": 2}));
+        // Dragged into a free cell.
+        let drag = "const carried = new DataTransfer(), tile = document.querySelector('[data-slot=Left]'), \
+                    cell = document.querySelector('td[data-row=\"2\"][data-column=\"1\"]'); \
+                    for (const [on, kind] of [[tile, 'dragstart'], [cell, 'dragover'], [cell, 'drop']]) \
+                    on.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: carried }))";
+        browser.script(drag).await;
+        browser
+            .until("it is there", "document.querySelector('td[data-row=\"2\"]')?.innerText.includes('Left')")
+            .await;
+        assert_eq!(cell("Left").unwrap(), json!({"row": 2, "column": 1}));
+        // A board that says that number is in the slot when it comes again, and the floor has it in its cell.
+        browser.go("/").await;
+        assert_eq!(browser.count(".cards.map .card").await, 2);
+        assert_eq!(browser.count(".cards.map .card.r2.c1").await, 1);
+    });
+}
+
+#[test]
 fn pages_say_that_the_database_is_away_and_are_right_when_it_is_back() {
     let dir = tempfile::tempdir().unwrap();
     let server = Postgres::get();

@@ -42,6 +42,8 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
         ("/services", "services"),
         ("/nosuch", "missing"),
         ("/boards", "boards"),
+        ("/slots", "slots"),
+        ("/switches/sw1", "switch-ports"),
         ("/runs", "runs"),
         ("/runs/report", "report"),
         ("/statistics", "statistics"),
@@ -53,6 +55,7 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
         ("/rule/rest", "rule"),
         ("/firmware", "firmware"),
         ("/firmware/lab-4", "firmware-one"),
+        ("/host-firmware", "firmware-host"),
         ("/projects", "projects"),
         ("/projects/new", "project-new"),
         ("/project/lab", "project"),
@@ -61,6 +64,13 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
         ("/script/greet", "script"),
         ("/values", "values"),
         ("/value/sn", "value"),
+        ("/labels", "labels"),
+        ("/labels/new", "label-new"),
+        ("/label/box", "label"),
+        ("/label/raw", "label-raw"),
+        ("/printers", "printers"),
+        ("/printers?change=zebra", "printer-change"),
+        ("/scan", "scan"),
         ("/network", "network"),
         ("/settings", "settings"),
         ("/api", "api"),
@@ -81,6 +91,7 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
         (format!("/boards/{board}"), "board"),
         (format!("/boards/{board}/forget"), "board-forget"),
         (format!("/deploy?board={board}"), "deploy"),
+        (format!("/reboot?board={board}"), "reboot"),
         (format!("/rules/try?board={board}"), "rule-tried"),
         (format!("/runs/{run}"), "run"),
         (format!("/images/{image}"), "image"),
@@ -91,7 +102,7 @@ fn pages(station: &Station) -> Vec<(String, &'static str)> {
 }
 
 /// What answers GET and is no page: files, streams, what programs ask.
-const NO_PAGES: [&str; 18] = [
+const NO_PAGES: [&str; 19] = [
     "/audit/export",
     "/find",
     "/firmware/{firmware}/image",
@@ -100,6 +111,7 @@ const NO_PAGES: [&str; 18] = [
     "/images/{image}/file",
     "/images/{image}/files",
     "/images/{image}/raw",
+    "/label/{label}/picture",
     "/live",
     "/metrics",
     "/project/{project}/file",
@@ -178,17 +190,33 @@ fn each_page_is_for_everybody_in_each_size_light_and_dark() {
     let station = Station::start(dir.path(), &["--enrol", "open"]);
     station.put("/api/v1/images/gateway-2.4.img", &[7; 1 << 20]).ok();
     for (n, name) in ["A1", "A2", "A3"].iter().enumerate() {
-        let slot = json!({"name": name, "kind": "usb", "place": format!("1-1.{}", n + 1), "position": n});
+        let mut slot = json!({"name": name, "kind": "usb", "place": format!("1-1.{}", n + 1), "position": n});
+        if n < 2 {
+            slot["cell"] = json!({"row": 1, "column": n + 1});
+        }
         station.admin("PUT", &format!("/api/v1/slots/{name}"), Some(&slot)).ok();
     }
+    // Nobody answers there.
+    let switch = json!({"address": "198.51.100.77", "community": "reader"});
+    station.admin("PUT", "/api/v1/switches/sw1", Some(&switch)).ok();
     let script = json!({"name": "greet", "text": "echo hello\n", "when": "pre"});
     station.admin("PUT", "/api/v1/scripts/greet", Some(&script)).ok();
+    let drawn = "size 50 25\ntext 2 2 4 {called}\nqr 32 6 17 {serial}\n";
+    for (name, language, text) in [("box", "drawn", drawn), ("raw", "zpl", "^XA^FD{serial}^FS^XZ")] {
+        let label = json!({"name": name, "language": language, "text": text});
+        station.admin("PUT", &format!("/api/v1/labels/{name}"), Some(&label)).ok();
+    }
+    let printer = json!({"name": "zebra", "at": {"by": "tcp", "host": "localhost"}});
+    station.admin("PUT", "/api/v1/printers/zebra", Some(&printer)).ok();
+    let test = json!({"label": "box", "printer": "zebra", "copies": 2});
+    station.admin("POST", "/api/v1/prints", Some(&test)).ok();
     let numbers = json!({"kind": "sequence", "prefix": "SN", "width": 4, "start": 1, "step": 1, "end": 99});
     station.admin("POST", "/api/v1/values", Some(&json!({"name": "sn", "of": numbers}))).ok();
     let conf = b"[all]\nBOOT_UART=0\nWAKE_ON_GPIO=1\nPOWER_OFF_ON_HALT=0\n[cm4]\nFUTURE=1\n";
     station.put("/api/v1/firmware/lab-4?channel=default", &pi4(conf)).ok();
     let project = json!({
         "name": "lab", "image": "gateway-2.4.img", "values": ["sn"], "scripts": ["greet"], "retries": 2,
+        "label": {"label": "box", "printer": "zebra"},
         "first_boot": {"hostname": "meter-{sn}"},
         "eeprom": {
             "firmware": "lab-4", "boot_from_target": true, "unset": ["WAKE_ON_GPIO"],

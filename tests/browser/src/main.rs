@@ -7,6 +7,8 @@ mod cutting;
 mod eeprom;
 #[path = "../../support/faulty.rs"]
 mod faulty;
+#[path = "../../support/os_image.rs"]
+mod os_image;
 #[path = "../../support/postgres.rs"]
 #[allow(dead_code, reason = "used by other tests as well")]
 mod postgres;
@@ -15,14 +17,18 @@ mod small_image;
 #[path = "../../support/station.rs"]
 mod station;
 
+mod again;
 mod agents;
 mod browser;
+mod cards;
 mod images;
 mod past;
 
+mod beginner;
 mod floor;
 mod keyboard;
 mod keys;
+mod labels;
 mod look;
 mod moves;
 mod people;

@@ -111,7 +111,7 @@ fn a_page_of_a_version_before_says_so_and_its_form_does_nothing() {
         browser.script("document.querySelector('#act input[name=proof]').value = '0'.repeat(96)").await;
         browser.until("the board", "document.querySelector('input[name=board]')").await;
         browser.pick("b1").await;
-        browser.click("button[formaction='/selected/reboot']").await;
+        browser.click("button[formaction='/selected/backup']").await;
         browser.until("it is refused", "document.querySelector('.refused')").await;
         browser.shot("refused").await;
         let jobs = station.admin("GET", "/api/v1/jobs", None).ok();

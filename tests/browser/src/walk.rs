@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::agents::{Agent, Line};
 use crate::browser::{Browser, PASSWORD, run};
+use crate::cards::{card, key, labelled, until_card_says};
 use crate::faulty::{Fault, Faulty};
 use crate::images::image;
 use crate::look::{Window, is_fine};
@@ -27,24 +28,6 @@ fn inside(dir: &Path, disk: &[u8], name: &str) -> Vec<u8> {
     let done = Command::new("debugfs").env("PATH", path).args(["-R", &dump]).arg(&part).output();
     assert!(done.expect("debugfs is missing: tools/install-packages test").status.success());
     std::fs::read(out).unwrap()
-}
-
-/// The element with a label, as a screen reader says it.
-fn labelled(label: &str) -> String {
-    format!("[aria-label='{label}']")
-}
-
-/// The card of a board, for scripts.
-fn card(board: &str) -> String {
-    format!(
-        "[...document.querySelectorAll('.card')].find(one => one.querySelector('h3')?.innerText === '{board}')"
-    )
-}
-
-async fn until_card_says(browser: &Browser, board: &str, text: &str) {
-    browser
-        .until(&format!("{board}: {text}"), &format!("{}?.innerText.includes('{text}')", card(board)))
-        .await;
 }
 
 /// An empty station says what to do first; a file is chosen, sent and looked at.
@@ -147,11 +130,6 @@ async fn one_fails_and_is_tried_again(browser: &Browser, worn: &Faulty) {
     browser.push("Try again").await;
     browser.until("its page", "location.pathname.startsWith('/boards/')").await;
     browser.until_says("Done, verified").await;
-}
-
-/// The name of a card's element.
-async fn key(browser: &Browser, board: &str) -> String {
-    browser.script(&format!("return {}.id", card(board))).await.as_str().unwrap().to_owned()
 }
 
 /// A board is backed up; its backup's name.

@@ -9,7 +9,7 @@ use crate::station::pages::table::{Pages, go, page};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::web::{Access, Refusal};
-use crate::station_api::{BoardChange, Held, Role, Slot, SlotKind};
+use crate::station_api::{BoardChange, Held, NewPrint, Role};
 
 const WORK: Access = Access::Role(Role::Operator);
 const RULE: Access = Access::Role(Role::Admin);
@@ -17,10 +17,9 @@ const RULE: Access = Access::Role(Role::Admin);
 pub(super) fn add_to(pages: &mut Pages) {
     pages.post("/boards/{board}/change", WORK, change);
     pages.post("/boards/{board}/forget-key", WORK, forget_key);
+    pages.post("/boards/{board}/label", WORK, print_label);
     pages.get("/boards/{board}/forget", RULE, ask);
     pages.post("/boards/{board}/forget", RULE, forget);
-    pages.post("/slots", RULE, put_slot);
-    pages.post("/slots/{slot}/mended", WORK, mended_slot);
 }
 
 async fn id(visit: &Visit) -> Result<String, Refusal> {
@@ -40,6 +39,15 @@ async fn change(visit: Visit, form: Form) -> Answer {
     };
     let board = visit.station.change_board(&visit.who(), &id, &change).await?;
     visit.say(false, format!("{} is changed.", words::name(&board)));
+    Ok(go(&format!("/boards/{id}")))
+}
+
+async fn print_label(visit: Visit, form: Form) -> Answer {
+    let id = id(&visit).await?;
+    let (label, printer) = (form.text("label").to_owned(), form.text("printer").to_owned());
+    let new = NewPrint { label, printer, board: Some(id.clone()), copies: 1 };
+    visit.station.want_print(&visit.who(), &new).await?;
+    visit.say(false, format!("Its label goes to {}.", new.printer));
     Ok(go(&format!("/boards/{id}")))
 }
 
@@ -73,22 +81,4 @@ async fn forget(visit: Visit, _: Form) -> Answer {
     visit.station.forget_board(&visit.who(), &board.id).await?;
     visit.say(false, format!("{} is forgotten. Its runs stay.", words::name(&board)));
     Ok(go("/boards"))
-}
-
-async fn put_slot(visit: Visit, form: Form) -> Answer {
-    let kind = form.word::<SlotKind>("kind")?.ok_or_else(|| Refusal::meaningless("`kind` isn't chosen"))?;
-    let slots = visit.station.store().slots().await?;
-    let last = slots.iter().map(|slot| slot.position.saturating_add(1)).max();
-    let position = form.maybe::<u32>("position")?.or(last).unwrap_or_default();
-    let (name, place) = (form.text("name").to_owned(), form.text("place").to_owned());
-    let slot = Slot { name, kind, place, position, suspected: None, mended: None };
-    let slot = visit.station.put_slot(&visit.who(), slot).await?;
-    visit.say(false, format!("The slot {} is there.", slot.name));
-    Ok(go(form.text("to")))
-}
-
-async fn mended_slot(visit: Visit, form: Form) -> Answer {
-    let slot = visit.station.mended_slot(&visit.who(), visit.part("slot")).await?;
-    visit.say(false, format!("The slot {} is mended: its runs count from now.", slot.name));
-    Ok(go(form.text("to")))
 }

@@ -122,7 +122,8 @@ impl Station {
     fn line(&self, place: Place, at: i64, acts: bool) -> Line {
         let present = self.waiting.is_present(&place.board.id);
         let track = place.job.as_ref().and_then(|job| self.rates.of(job.run.as_ref()?));
-        let card = Card::of(&place, None, Beside { track: track.as_ref(), present, now: at, acts });
+        let beside = Beside { track: track.as_ref(), port: None, present, now: at, acts };
+        let card = Card::of(&place, None, beside);
         Line {
             name: words::name(&place.board),
             model: words::hardware(&place.board),

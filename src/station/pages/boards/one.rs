@@ -50,7 +50,7 @@ struct Wear {
 }
 
 const BY_EMMC: &str = "The eMMC tells it itself, in steps of 10 %; the more worn kind of its cells counts.";
-const BY_NVME: &str = "The NVMe disk tells it itself, in percent of the life that it was made for.";
+const BY_PERCENT: &str = "The disk tells it itself, in percent of the life that it was made for.";
 const BEYOND: &str = "used beyond its life";
 
 /// Ten cells, of which so many are used; the last of these in part.
@@ -73,8 +73,8 @@ fn wear(life: u8) -> Option<Wear> {
     Some(Wear { words, by: BY_EMMC, cells: cells(step), late: step > 8 })
 }
 
-/// An NVMe disk's, in percent. What it warns of counts too.
-fn wear_of_nvme(disk: &Disk) -> Option<Wear> {
+/// An NVMe or SATA disk's, in percent. What it warns of counts too.
+fn wear_in_percent(disk: &Disk) -> Option<Wear> {
     let used = disk.used?;
     let mut words = match used {
         0..=100 => format!("{used} % used"),
@@ -86,7 +86,7 @@ fn wear_of_nvme(disk: &Disk) -> Option<Wear> {
         words += ", and the disk warns of its end";
     }
     let cells = cells(if used > 100 { 11 } else { usize::from(used).div_ceil(10) });
-    Some(Wear { words, by: BY_NVME, cells, late: used > 80 || bits != 0 })
+    Some(Wear { words, by: BY_PERCENT, cells, late: used > 80 || bits != 0 })
 }
 
 fn store(disk: &Disk) -> Store {
@@ -97,7 +97,7 @@ fn store(disk: &Disk) -> Store {
             None => message(&disk.name).into_owned(),
         },
         cid: disk.cid.as_deref().map(|cid| message(cid).into_owned()).unwrap_or_default(),
-        wear: disk.life.and_then(wear).or_else(|| wear_of_nvme(disk)),
+        wear: disk.life.and_then(wear).or_else(|| wear_in_percent(disk)),
         read_only: disk.read_only,
     }
 }
@@ -120,11 +120,16 @@ struct Page {
     macs: Vec<String>,
     memory: String,
     facts: Vec<(&'static str, String)>,
+    /// Where switches have seen it.
+    port: String,
     first: String,
     key: String,
     held: &'static str,
     armed: bool,
     slots: Vec<String>,
+    /// What may be printed for it, and where.
+    labels: Vec<String>,
+    printers: Vec<String>,
     clicks: Vec<Click>,
     stores: Vec<Store>,
     steps: Vec<Step>,
@@ -166,12 +171,15 @@ pub(super) async fn one(visit: Visit) -> Answer {
     let image = station.store().image_before().await?;
     let clicks = if acts { clicks(&line, job.as_ref(), image.as_deref()) } else { Vec::new() };
     let slots = station.store().slots().await?.into_iter().map(|slot| slot.name).collect();
+    let labels = station.store().labels().await?.into_iter().map(|label| label.name).collect();
+    let printers = station.store().printers().await?.into_iter().map(|printer| printer.name).collect();
     let page_of = Page {
         frame: visit.frame(&line.name, "boards").await,
         serial: board.serial.map(|serial| serial.to_string()).unwrap_or_default(),
         macs: board.macs.iter().map(ToString::to_string).collect(),
         memory: board.memory.map(size).unwrap_or_default(),
         facts: facts(&board),
+        port: station.switches.words(&id).unwrap_or_default(),
         first: words::when(board.first_seen, at),
         key: board.key.clone().unwrap_or_default(),
         held: match board.held {
@@ -187,6 +195,8 @@ pub(super) async fn one(visit: Visit) -> Answer {
         line,
         id,
         slots,
+        labels,
+        printers,
         clicks,
         steps,
         rest,
@@ -203,6 +213,7 @@ fn facts(board: &crate::station_api::Board) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     let mut put = |name, text: Option<String>| all.extend(text.map(|text| (name, text)));
     put("Code", facts.revision.map(|code| format!("{code:x}")));
+    put("DUID", facts.duid.as_deref().map(|duid| message(duid).into_owned()));
     put("Started by", facts.boot.as_deref().map(|boot| message(boot).into_owned()));
     put("EEPROM", facts.eeprom.as_ref().map(|eeprom| message(&eeprom::told::board(eeprom)).into_owned()));
     put("Link", facts.link_mbps.map(|speed| format!("{speed} Mbit/s")));
@@ -216,6 +227,7 @@ fn facts(board: &crate::station_api::Board) -> Vec<(&'static str, String)> {
         _ => "▲ it slows down: too hot, or too little power".to_owned(),
     };
     put("Power", facts.throttled.map(power));
+    put("Jumpers", facts.jumper.map(|jumper| format!("say {jumper}")));
     put("Agent", Some(message(&facts.agent).into_owned()));
     all
 }
@@ -267,7 +279,7 @@ fn clicks(line: &Line, job: Option<&crate::station_api::Job>, image: Option<&str
         let does = "The failure goes from the floor; the run stays.".to_owned();
         put("Seen", path("seen"), false, false, does, "Harmless.");
     }
-    let disk = written(board).disk;
+    let disk = written(board, &[]).disk;
     let disk = if disk.is_empty() { "its disk".to_owned() } else { format!("the {disk}") };
     let what = image.map(|image| format!(", proposes {image}")).unwrap_or_default();
     let does = format!("Erases all of {disk}{what}. Asks once more before it does.");
@@ -303,7 +315,7 @@ mod tests {
         assert!(worn.cells.iter().all(|cell| *cell == "full"));
         assert!(wear(255).unwrap().late);
         let nvme = |used, warning| {
-            wear_of_nvme(&Disk {
+            wear_in_percent(&Disk {
                 used,
                 warning,
                 ..Disk::new("nvme0n1".to_owned(), crate::device_api::Role::Nvme, 1)

@@ -3,9 +3,9 @@
 use askama::Template;
 
 use super::Answer;
-use crate::device_api::{Action, End, Role as DiskRole};
-use crate::format::{message, size};
-use crate::station::acts::fit::{Fit, disk};
+use crate::device_api::{Action, Aim, End, Role as DiskRole};
+use crate::format::size;
+use crate::station::acts::fit::{Fit, called, disk, roles};
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::table::{Pages, go, page, sentence};
@@ -27,6 +27,7 @@ const SELECTED: [&str; 7] = ["deploy", "backup", "reboot", "let-in", "refuse", "
 pub(super) fn add_to(pages: &mut Pages) {
     pages.get("/deploy", WORK, ask);
     pages.post("/deploy", WORK, deploy);
+    pages.get("/reboot", WORK, ask_reboot);
     pages.each("/selected/{what}", &SELECTED, WORK, selected);
     pages.each("/boards/{board}/{what}", &BOARD, WORK, board);
     pages.each("/jobs/{job}/{what}", &["cancel", "again"], WORK, job);
@@ -171,6 +172,15 @@ async fn selected(visit: Visit, form: Form) -> Answer {
             return Ok(go(&to.finish()));
         }
         "backup" => give(&visit, &ids, Action::Backup).await?,
+        // One click more: what runs on many boards is cut off at once.
+        "reboot" if !form.is_on("sure") => {
+            let mut to = form_urlencoded::Serializer::new("/reboot?".to_owned());
+            for id in &ids {
+                to.append_pair("board", id);
+            }
+            to.append_pair("to", form.text("to"));
+            return Ok(go(&to.finish()));
+        }
         "reboot" => give(&visit, &ids, Action::Reboot).await?,
         "let-in" | "refuse" => {
             let enrolment =
@@ -234,7 +244,36 @@ pub(in crate::station::pages) struct Written {
 /// An image that may be chosen.
 struct Choice {
     name: String,
-    size: String,
+    /// What tells it from others.
+    about: String,
+}
+
+/// A choice of a list, and whether it is the one that stands there.
+struct Chosen {
+    value: &'static str,
+    words: &'static str,
+    on: bool,
+}
+
+/// Which disk is written, as a form asks for it.
+const DISKS: [(&str, &str); 5] = [
+    ("", "As the project says, else the only one, else eMMC, NVMe, SD, USB"),
+    ("emmc", "eMMC"),
+    ("nvme", "NVMe"),
+    ("sd", "SD card"),
+    ("usb", "USB"),
+];
+
+/// What comes after.
+const ENDS: [(&str, &str); 4] = [
+    ("", "As the project says, else start from the disk"),
+    ("reboot", "Start from the disk"),
+    ("power-off", "Switch off"),
+    ("wait", "Wait"),
+];
+
+fn options(all: &[(&'static str, &'static str)], is: &str) -> Vec<Chosen> {
+    all.iter().map(|(value, words)| Chosen { value, words, on: *value == is }).collect()
 }
 
 #[derive(Template)]
@@ -249,12 +288,40 @@ struct Ask {
     /// What is proposed.
     image: String,
     project: String,
+    disks: Vec<Chosen>,
+    ends: Vec<Chosen>,
+    /// What is shown below holds for this choice.
+    shown: String,
+    /// What should be known of the image.
+    note: Option<String>,
     can: usize,
     /// Whether some board has a warning: it is done all the same where somebody says so.
     warned: bool,
 }
 
-/// Which boards are to be deployed: one at least.
+#[derive(Template)]
+#[template(path = "reboot.html")]
+struct AskReboot {
+    frame: Frame,
+    boards: Vec<Written>,
+    can: usize,
+    /// Where one came from.
+    to: String,
+}
+
+/// What starts again is said before.
+async fn ask_reboot(visit: Visit) -> Answer {
+    let mut boards = Vec::new();
+    for id in chosen(&visit, &visit.query).await? {
+        boards.push(written(&visit.station.store().board(&id).await?, &[]));
+    }
+    let can = boards.iter().filter(|board| board.wrong.is_none()).count();
+    let to = if visit.query.text("to").starts_with("/boards") { "/boards" } else { "/" }.to_owned();
+    let frame = visit.frame("Start again", "floor").await;
+    page(&AskReboot { frame, boards, can, to })
+}
+
+/// Which boards are meant: one at least.
 async fn chosen(visit: &Visit, form: &Form) -> Result<Vec<String>, Refusal> {
     let ids = ids(visit, form).await?;
     match ids.is_empty() {
@@ -272,46 +339,102 @@ pub(in crate::station::pages) fn no_board(hint: &'static str) -> Refusal {
 async fn ask(visit: Visit) -> Answer {
     let ids = chosen(&visit, &visit.query).await?;
     let store = visit.station.store();
-    let mut boards = Vec::with_capacity(ids.len());
-    for id in &ids {
-        boards.push(written(&store.board(id).await?));
-    }
     let asked = ListAsked { limit: Some(500), ..ListAsked::default() };
     let choices = |images: Vec<Image>| -> Vec<_> {
         let ready = images.into_iter().filter(|image| image.state == ImageState::Ready);
-        ready.map(|image| Choice { size: size(image.raw_len), name: image.name }).collect()
+        ready.map(|image| Choice { about: size(image.raw_len), name: image.name }).collect()
     };
     let mut images = choices(store.images(&asked).await?.items);
     let asked = ListAsked { limit: Some(100), ..ListAsked::default() };
-    let backups = store.backups(&asked).await?.items.into_iter().map(|backup| backup.image).collect();
-    let backups = choices(backups);
-    let projects = store.projects().await?.into_iter().filter(|project| project.image.is_some()).collect();
-    let project = visit.query.text("project").to_owned();
-    let image = match visit.query.text("image") {
-        "" if project.is_empty() => store.image_before().await?.unwrap_or_default(),
-        image => image.to_owned(),
-    };
+    // Their names are numbers: what people know is the board and when that was.
+    let mut backups = Vec::new();
+    for backup in store.backups(&asked).await?.items {
+        if backup.image.state == ImageState::Ready {
+            let of = store.board(&backup.board).await.map(|board| words::name(&board)).unwrap_or_default();
+            let about =
+                format!("{of}, {}, {}", words::day_and_time(backup.image.added), size(backup.image.raw_len));
+            backups.push(Choice { about, name: backup.image.name });
+        }
+    }
+    let projects: Vec<Project> =
+        store.projects().await?.into_iter().filter(|project| project.image.is_some()).collect();
+    let (project, image) = what(&visit.query);
+    let (mut project, mut image) = (project.unwrap_or_default(), image.unwrap_or_default());
+    if project.is_empty() && image.is_empty() {
+        image = store.image_before().await?.unwrap_or_default();
+    }
+    // What a browser shows as chosen where nothing is: the first of all.
+    if project.is_empty() && image.is_empty() {
+        match (projects.first(), images.iter().chain(&backups).next()) {
+            (Some(first), _) => first.name.clone_into(&mut project),
+            (None, first) => image = first.map(|first| first.name.clone()).unwrap_or_default(),
+        }
+    }
     // An older backup is in no list; it is there for those who ask for it by its name.
     if !image.is_empty()
         && !images.iter().chain(&backups).any(|one| one.name == image)
         && let Ok(named) = store.image(&image).await
         && named.state == ImageState::Ready
     {
-        images.insert(0, Choice { size: size(named.raw_len), name: named.name });
+        images.insert(0, Choice { about: size(named.raw_len), name: named.name });
     }
-    if let Some(fit) = Fit::of(&visit.station, &project, &image).await? {
-        for (board, id) in boards.iter_mut().zip(&ids) {
-            board.warning = fit.warning(&store.board(id).await?, None);
-        }
+    let asked = visit.query.word::<DiskRole>("target")?;
+    let named: &[DiskRole] = projects.iter().find(|one| one.name == project).map_or(&[], |one| &one.target);
+    let roles = roles(asked, named);
+    let fit = Fit::of(&visit.station, &project, &image).await?;
+    let mut boards = Vec::with_capacity(ids.len());
+    for id in &ids {
+        let board = store.board(id).await?;
+        let warning = fit.as_ref().and_then(|fit| fit.warning(&board, asked));
+        boards.push(Written { warning, ..written(&board, &roles) });
     }
     let can = boards.iter().filter(|board| board.wrong.is_none()).count();
     let warned = boards.iter().any(|board| board.warning.is_some());
     let frame = visit.frame("Deploy", "floor").await;
-    page(&Ask { frame, boards, images, backups, projects, image, project, can, warned })
+    let (disks, ends) =
+        (options(&DISKS, visit.query.text("target")), options(&ENDS, visit.query.text("end")));
+    let shown = shown(&project, &image, visit.query.text("target"));
+    let note = fit.as_ref().and_then(Fit::note);
+    page(&Ask {
+        frame,
+        boards,
+        images,
+        backups,
+        projects,
+        image,
+        project,
+        disks,
+        ends,
+        shown,
+        note,
+        can,
+        warned,
+    })
 }
 
-pub(in crate::station::pages) fn written(board: &Board) -> Written {
-    let disk = disk(board);
+/// What of a choice decides what is erased, as a text that a form carries.
+fn shown(project: &str, image: &str, target: &str) -> String {
+    format!("{}:{project}{image}:{target}", if project.is_empty() { "image" } else { "project" })
+}
+
+/// A project, or an image: of one list of both, `image:NAME` or `project:NAME`, else each by its own name.
+fn what(form: &Form) -> (Option<String>, Option<String>) {
+    let named = |name: &str| Some(name.to_owned()).filter(|name| !name.is_empty());
+    match form.text("what").split_once(':') {
+        Some(("project", name)) => (named(name), None),
+        Some(("image", name)) => (None, named(name)),
+        _ => match named(form.text("project")) {
+            Some(project) => (Some(project), None),
+            None => (None, named(form.text("image"))),
+        },
+    }
+}
+
+pub(in crate::station::pages) fn written(board: &Board, roles: &[DiskRole]) -> Written {
+    let disk = match disk(board, roles) {
+        Aim::One(disk) => called(disk),
+        Aim::Several(_) | Aim::Nothing => String::new(),
+    };
     let wrong = match (board.enrolment, &board.job) {
         (Enrolment::Waiting, _) => Some("nobody has let it in yet".to_owned()),
         (Enrolment::Refused, _) => Some("it is refused".to_owned()),
@@ -323,23 +446,43 @@ pub(in crate::station::pages) fn written(board: &Board) -> Written {
         name: words::name(board),
         hardware: words::hardware(board),
         slot: board.slot.clone().unwrap_or_default(),
-        disk: disk
-            .map(|disk| format!("{} {} ({})", disk.role.title(), size(disk.size), message(&disk.name)))
-            .unwrap_or_default(),
+        disk,
         wrong,
         warning: None,
     }
 }
 
+/// The form once more, with all that stands in it.
+fn again(ids: &[String], form: &Form) -> axum::response::Response {
+    let start = "/deploy?";
+    let mut to = form_urlencoded::Serializer::for_suffix(start.to_owned(), start.len());
+    for id in ids {
+        to.append_pair("board", id);
+    }
+    for name in ["what", "target", "end"] {
+        to.append_pair(name, form.text(name));
+    }
+    go(&to.finish())
+}
+
 async fn deploy(visit: Visit, form: Form) -> Answer {
     let ids = chosen(&visit, &form).await?;
-    // One list of both: `image:NAME` or `project:NAME`.
-    let (project, image) = match form.text("what").split_once(':') {
-        Some(("project", name)) => (Some(name.to_owned()), None),
-        Some(("image", name)) => (None, Some(name.to_owned())),
-        _ => return Err(Refusal::meaningless("no image is chosen")),
-    };
+    let (project, image) = what(&form);
+    if project.is_none() && image.is_none() {
+        return Err(Refusal::meaningless("no image is chosen"));
+    }
     let target = form.word::<DiskRole>("target")?;
+    let end = form.word::<End>("end")?;
+    // Another choice than the one of which was said what it erases: it is said first.
+    let now = shown(
+        project.as_deref().unwrap_or_default(),
+        image.as_deref().unwrap_or_default(),
+        form.text("target"),
+    );
+    if form.has("shown") && form.text("shown") != now {
+        visit.say(true, "Nothing was begun: what is erased has changed with your choice, and stands below.");
+        return Ok(again(&ids, &form));
+    }
     if !form.is_on("anyway") {
         let (of, named) = (project.as_deref().unwrap_or_default(), image.as_deref().unwrap_or_default());
         let (fit, mut warned) = (Fit::of(&visit.station, of, named).await?, false);
@@ -351,20 +494,10 @@ async fn deploy(visit: Visit, form: Form) -> Answer {
             }
         }
         if warned {
-            let start = "/deploy?";
-            let mut to = form_urlencoded::Serializer::for_suffix(start.to_owned(), start.len());
-            for id in &ids {
-                to.append_pair("board", id);
-            }
-            match (&project, &image) {
-                (Some(project), _) => to.append_pair("project", project),
-                (None, image) => to.append_pair("image", image.as_deref().unwrap_or_default()),
-            };
-            return Ok(go(&to.finish()));
+            return Ok(again(&ids, &form));
         }
     }
     let target = target.into_iter().collect();
-    let end = form.word::<End>("end")?;
     let new = NewJob { action: Action::Deploy, project, image, target, end };
     let done = give_all(&visit, &ids, &new).await;
     if done > 0 {

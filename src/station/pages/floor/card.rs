@@ -10,7 +10,7 @@ use crate::station::pages::table::sentence;
 use crate::station::pages::{help, words};
 use crate::station::rates::Track;
 use crate::station::store::{Place, Waits};
-use crate::station_api::{Enrolment, JobState, Slot, SlotKind, Suspicion, Time};
+use crate::station_api::{Cell, Enrolment, JobState, Slot, SlotKind, Suspicion, Time};
 
 /// A board that wasn't heard for so long isn't there, where it doesn't ask for work: milliseconds.
 const GONE: Time = 120_000;
@@ -82,12 +82,18 @@ pub(in crate::station::pages) struct Card {
     pub(in crate::station::pages) others: usize,
     /// Why the slot is suspected; empty where it isn't.
     pub(in crate::station::pages) suspected: String,
+    /// The slot's cell on the map.
+    pub(in crate::station::pages) cell: Option<Cell>,
+    /// Where switches have seen the board, where the slot doesn't say that.
+    pub(in crate::station::pages) port: String,
 }
 
 /// What is known beside the store.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::station::pages) struct Beside<'a> {
     pub(in crate::station::pages) track: Option<&'a Track>,
+    /// Where switches have seen it.
+    pub(in crate::station::pages) port: Option<&'a str>,
     /// It asks for work right now.
     pub(in crate::station::pages) present: bool,
     pub(in crate::station::pages) now: Time,
@@ -140,6 +146,8 @@ impl Card {
                 .suspected
                 .map(|one| format!("{}: {}.", one.text(), Suspicion::HINT))
                 .unwrap_or_default(),
+            cell: slot.cell,
+            port: String::new(),
         }
     }
 
@@ -153,6 +161,7 @@ impl Card {
                     kind: SlotKind::Usb,
                     place: String::new(),
                     position: 0,
+                    cell: None,
                     suspected: None,
                     mended: None,
                 };
@@ -166,6 +175,8 @@ impl Card {
         card.hardware = words::hardware(board);
         card.serial = board.serial.as_ref().map(ToString::to_string).unwrap_or_default();
         card.simulated = board.simulated;
+        let is_said = |port: &&str| slot.is_none_or(|slot| format!("at {}", slot.place) != **port);
+        card.port = beside.port.filter(is_said).unwrap_or_default().to_owned();
         card.selectable = beside.acts && board.enrolment == Enrolment::Enrolled;
         card.buttons.clear();
         card.fill(place, beside);

@@ -173,7 +173,9 @@ impl Station {
         let run = place.job.as_ref().and_then(|job| job.run.as_ref());
         let track = run.and_then(|run| self.rates.of(run));
         let present = self.waiting.is_present(&place.board.id);
-        Card::of(place, slot, Beside { track: track.as_ref(), present, now: at, acts })
+        let port = self.switches.words(&place.board.id);
+        let beside = Beside { track: track.as_ref(), port: port.as_deref(), present, now: at, acts };
+        Card::of(place, slot, beside)
     }
 
     /// The figures of today.

@@ -1,7 +1,8 @@
-//! The first steps of a station that has done nothing yet: network, image, board. Each says how it stands; one of them has
+//! The first steps of a station that has done nothing yet: network, image, project, board. Each says how it stands; one of them has
 //! the button. Pure, but for what is asked of the store.
 
 use crate::format::size;
+use crate::station::pages::rules::encoded;
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::store::There;
@@ -33,6 +34,8 @@ pub(super) struct Step {
 struct Known {
     bootd: Bootd,
     image: Option<(String, u64)>,
+    /// The project that boards may get: the one with an image that comes first.
+    project: Option<String>,
     /// The board that is let in, else one that waits for it.
     board: Option<Board>,
     boards: u64,
@@ -47,11 +50,13 @@ pub(super) async fn steps(visit: &Visit) -> Result<Option<Vec<Step>>, Refusal> {
     let newest = BoardsAsked { limit: Some(LOOKED), ..BoardsAsked::default() };
     let images = store.images(&ListAsked { limit: Some(LOOKED), ..ListAsked::default() }).await?.items;
     let ready = images.into_iter().find(|image| image.state == ImageState::Ready);
+    let projects = store.projects().await?;
     let boards = store.boards(&newest, There::default()).await?.items;
     let of = |enrolment| boards.iter().find(move |board| board.enrolment == enrolment).cloned();
     let known = Known {
         bootd: visit.station.privileged.known(),
         image: ready.map(|image| (image.name, image.raw_len)),
+        project: projects.into_iter().find(|project| project.image.is_some()).map(|project| project.name),
         board: of(Enrolment::Enrolled).or_else(|| of(Enrolment::Waiting)),
         boards: store.count_boards().await?.0,
     };
@@ -125,6 +130,21 @@ fn image(known: &Known) -> Step {
     }
 }
 
+fn project(known: &Known) -> Step {
+    if let Some(name) = &known.project {
+        let text = format!("{name}. A rule gives it to boards by itself; you may too.");
+        return Step { text, ..step("Project", "ok", "✓", "There") };
+    }
+    let text = "A project says what boards get: the image, and where they need it values of their own, scripts, and \
+                settings for the first boot. Values and scripts have pages of their own; the project names them."
+        .to_owned();
+    if known.image.is_none() {
+        return Step { text, ..step("Project", "idle", "○", "When there is an image") };
+    }
+    let button = Some(("Make a project", "/projects/new".to_owned()));
+    Step { text, button, ..step("Project", "wait", "◇", "Waiting for you") }
+}
+
 fn board(known: &Known) -> Step {
     let Some(board) = &known.board else {
         let text = "Connect a board, and switch it on. It shows up here by itself. Nothing is written before you say so."
@@ -144,13 +164,15 @@ fn board(known: &Known) -> Step {
         return Step { text, ..step("First board", "idle", "◔", "Here, waiting for an image") };
     }
     let text = format!("{name} is ready. The next page says what is erased, and asks once more.");
-    let button = Some(("Deploy to it…", format!("/deploy?board={}", board.id)));
+    let project = known.project.as_deref().map(|project| format!("&project={}", encoded(project)));
+    let button =
+        Some(("Deploy to it…", format!("/deploy?board={}{}", board.id, project.unwrap_or_default())));
     Step { text, button, ..step("First board", "wait", "◇", "Ready for you") }
 }
 
-/// The three steps. The first that waits for somebody is the next one.
+/// The four steps. The first that waits for somebody is the next one.
 fn plan(known: &Known) -> Vec<Step> {
-    let mut steps = vec![network(known), image(known), board(known)];
+    let mut steps = vec![network(known), image(known), project(known), board(known)];
     if let Some(next) = steps.iter_mut().find(|step| step.class == "wait" && step.button.is_some()) {
         next.next = true;
     }
@@ -172,22 +194,26 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_station_leads_through_network_image_and_board_one_button_at_a_time() {
+    fn an_empty_station_leads_through_network_image_project_and_board_one_button_at_a_time() {
         let away = Bootd { state: BootdState::Away, ..Bootd::default() };
         let serves = Bootd { state: BootdState::Serving, interface: Some("eth1".into()), ..Bootd::default() };
         let image = Some(("os".to_owned(), 1 << 30));
         let mut known = Known { bootd: away, ..Known::default() };
-        assert_eq!(told(&known), [("wait", false), ("wait", true), ("idle", false)]);
+        assert_eq!(told(&known), [("wait", false), ("wait", true), ("idle", false), ("idle", false)]);
         assert!(plan(&known)[0].starts);
         known.bootd = serves;
-        assert_eq!(told(&known), [("ok", false), ("wait", true), ("idle", false)]);
+        assert_eq!(told(&known), [("ok", false), ("wait", true), ("idle", false), ("idle", false)]);
         (known.board, known.boards) = (here(Enrolment::Enrolled), 1);
-        assert_eq!(told(&known), [("ok", false), ("wait", true), ("idle", false)]);
+        assert_eq!(told(&known), [("ok", false), ("wait", true), ("idle", false), ("idle", false)]);
         known.image = image;
-        assert_eq!(told(&known), [("ok", false), ("ok", false), ("wait", true)]);
-        assert_eq!(plan(&known)[2].button.as_ref().unwrap().1, "/deploy?board=1");
+        assert_eq!(told(&known), [("ok", false), ("ok", false), ("wait", true), ("wait", false)]);
+        // Who wants no project needs none.
+        assert_eq!(plan(&known)[3].button.as_ref().unwrap().1, "/deploy?board=1");
+        known.project = Some("gate way".to_owned());
+        assert_eq!(told(&known), [("ok", false), ("ok", false), ("ok", false), ("wait", true)]);
+        assert_eq!(plan(&known)[3].button.as_ref().unwrap().1, "/deploy?board=1&project=gate%20way");
         known.board = here(Enrolment::Waiting);
-        assert_eq!(plan(&known)[2].button.as_ref().unwrap().1, "#b1");
+        assert_eq!(plan(&known)[3].button.as_ref().unwrap().1, "#b1");
         // Boards that come by themselves need nobody who boots them.
         known.bootd = Bootd { state: BootdState::Away, ..Bootd::default() };
         assert_eq!(told(&known)[0], ("ok", false));

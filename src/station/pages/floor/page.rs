@@ -16,6 +16,9 @@ use crate::station_api::Role;
 struct Page {
     frame: Frame,
     figures: Figures,
+    /// Slots that are on the map, row by row.
+    map: Vec<Card>,
+    /// Slots that aren't.
     slots: Vec<Card>,
     others: Vec<Card>,
     number: u64,
@@ -40,10 +43,13 @@ pub(super) async fn floor(visit: Visit) -> Answer {
     let image = visit.station.store().image_before().await?;
     let first = if wall { None } else { super::first::steps(&visit).await? };
     let frame = visit.frame("Floor", "floor").await;
+    let (mut map, slots): (Vec<_>, Vec<_>) = drawn.slots.into_iter().partition(|card| card.cell.is_some());
+    map.sort_by_key(|card| card.cell);
     page(&Page {
         frame,
         figures: drawn.figures,
-        slots: drawn.slots,
+        map,
+        slots,
         others: drawn.others,
         number: drawn.number,
         acts,

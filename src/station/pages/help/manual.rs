@@ -13,6 +13,7 @@ pub(super) static PAGES: &[(&str, &str)] = files! {
     "docs", ".md":
     "pages",
     "usb-by-serial",
+    "labels",
     "store",
     "station-api",
     "device-api",

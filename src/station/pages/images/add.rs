@@ -57,10 +57,17 @@ struct Told {
     came: u64,
     size: u64,
     piece: usize,
+    /// Of what is here; where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crc32: Option<u32>,
 }
 
 fn told(status: StatusCode, upload: Upload) -> Answer {
-    let told = Told { id: upload.id, came: upload.came, size: upload.size, piece: LONGEST_PIECE };
+    told_with(status, upload, None)
+}
+
+fn told_with(status: StatusCode, upload: Upload, crc32: Option<u32>) -> Answer {
+    let told = Told { id: upload.id, came: upload.came, size: upload.size, piece: LONGEST_PIECE, crc32 };
     Ok(json(status, &told))
 }
 
@@ -92,9 +99,16 @@ async fn fetch(visit: Visit, form: Form) -> Answer {
     Ok(go("/images"))
 }
 
-/// How much is here: where the script goes on.
-async fn state(visit: Visit, _: Form) -> Answer {
+/// How much is here: where the script goes on. With `check` also what that is, for whom goes on after a pause: a file may
+/// have changed and kept its name and its length.
+async fn state(visit: Visit, form: Form) -> Answer {
     match visit.station.store().upload(visit.part("upload")).await {
+        Ok(upload) if upload.state == UploadState::Coming && form.is_on("check") => {
+            match visit.station.crc_of_upload(&upload).await {
+                Ok(crc) => told_with(StatusCode::OK, upload, Some(crc)),
+                Err(refusal) => refused(refusal),
+            }
+        }
         Ok(upload) if upload.state == UploadState::Coming => told(StatusCode::OK, upload),
         // All of it came, though the answer to the last piece didn't arrive.
         Ok(upload) if upload.state == UploadState::Taking => told(StatusCode::OK, upload),

@@ -28,6 +28,7 @@ pub(super) struct Coming {
     pub(super) line: String,
     /// What a browser needs to go on with it.
     pub(super) size: u64,
+    pub(super) sha256: String,
     pub(super) waits: bool,
     /// Whether the person who looks can go on with it: nothing comes any more, or it is their own. A page that was loaded
     /// anew in the middle of an upload has sent its last piece a moment ago.
@@ -259,6 +260,7 @@ fn one(visit: &Visit, upload: &Upload, now: i64) -> Coming {
         amount,
         line: message(&line).into_owned(),
         size: upload.size,
+        sha256: upload.sha256.clone(),
         waits,
         goes_on: waits || own,
         over: upload.state == UploadState::Failed,

@@ -2,6 +2,7 @@
 
 mod eeprom;
 mod fields;
+mod labels;
 mod list;
 mod one;
 mod project_file;
@@ -47,13 +48,13 @@ pub(super) fn add_to(pages: &mut Pages) {
 }
 
 /// What a form was made of: a page that stands open for a while doesn't undo what somebody else has changed meanwhile.
-fn mark(fields: &impl std::fmt::Debug) -> String {
+pub(super) fn mark(fields: &impl std::fmt::Debug) -> String {
     let hash = blake3::hash(format!("{fields:?}").as_bytes()).to_hex();
     hash.get(..16).unwrap_or_default().to_owned()
 }
 
 /// Refuses what comes from a form that was made of something else than there is now.
-fn unchanged(form: &Form, now: &impl std::fmt::Debug) -> Result<(), Refusal> {
+pub(super) fn unchanged(form: &Form, now: &impl std::fmt::Debug) -> Result<(), Refusal> {
     let was = form.text("was");
     if was.is_empty() || was == mark(now) {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Answer, eeprom, encoded, mark, unchanged};
+use super::{Answer, eeprom, encoded, labels, mark, unchanged};
 use crate::device_api::{End, Role as Disk, Script};
 use crate::firstboot::{self, KEYS};
 use crate::format::count;
@@ -31,6 +31,8 @@ struct Line {
     scripts: Vec<(String, String)>,
     /// What is set for the first boot, by its names.
     first_boot: String,
+    /// What is printed; empty: nothing.
+    label: String,
     rules: Vec<(String, String)>,
 }
 
@@ -57,6 +59,7 @@ struct Fields {
     scripts: Vec<String>,
     first_boot: FirstBootSettings,
     eeprom: eeprom::Fields,
+    label: labels::Fields,
 }
 
 /// A first-boot setting in the form.
@@ -96,6 +99,10 @@ struct One {
     file: String,
     /// Images of EEPROMs, each with what it is.
     firmware: Vec<(String, String)>,
+    /// Labels and printers that there are.
+    labels: Vec<String>,
+    printers: Vec<String>,
+    most_copies: u32,
     /// Settings that bootloaders know, with what they do.
     known: Vec<(&'static str, &'static str)>,
     /// What its boards get into their EEPROMs.
@@ -129,6 +136,7 @@ fn line(project: &Project, rules: &[Rule]) -> Line {
         },
         values: project.values.join(", "),
         scripts: project.scripts.iter().map(|name| (name.clone(), encoded(name))).collect(),
+        label: project.label.as_ref().map(labels::words).unwrap_or_default(),
         first_boot: project.first_boot.keys().cloned().collect::<Vec<_>>().join(", "),
         rules: rules.iter().filter(uses).map(|rule| (rule.name.clone(), encoded(&rule.name))).collect(),
     }
@@ -158,6 +166,7 @@ impl Fields {
             scripts: form.all("script").take(Script::MOST + 1).map(str::to_owned).collect(),
             first_boot: first_boot(form),
             eeprom: eeprom::Fields::of_form(form),
+            label: labels::Fields::of_form(form),
         }
     }
 
@@ -177,6 +186,7 @@ impl Fields {
             scripts: project.scripts.clone(),
             first_boot: project.first_boot.clone(),
             eeprom: eeprom::Fields::of_project(project.eeprom.as_ref()),
+            label: labels::Fields::of_project(project.label.as_ref()),
         }
     }
 
@@ -211,6 +221,7 @@ impl Fields {
             scripts: self.scripts.clone(),
             first_boot: self.first_boot.clone(),
             eeprom: self.eeprom.eeprom(form)?,
+            label: self.label.label(form)?,
             made: 0,
             warnings: Vec::new(),
         })
@@ -306,6 +317,8 @@ async fn page_with(
     let status = wrong.as_ref().map_or(axum::http::StatusCode::OK, Refusal::status);
     let wrong = wrong.map(|refusal| sentence(&refusal.detail()));
     let firmware = eeprom::choices(visit, &fields.eeprom.firmware).await?;
+    let labels = store.labels().await?.into_iter().map(|label| label.name).collect();
+    let printers = store.printers().await?.into_iter().map(|printer| printer.name).collect();
     let gets = match there.and_then(|project| project.eeprom.as_ref()) {
         Some(asked) => Some(eeprom::shown(visit, asked).await?),
         None => None,
@@ -329,6 +342,9 @@ async fn page_with(
             formats,
             format,
             firmware,
+            labels,
+            printers,
+            most_copies: crate::station_api::MOST_COPIES,
             known: eeprom::known(),
             gets,
         },

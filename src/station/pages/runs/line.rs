@@ -1,5 +1,6 @@
 //! A run in a list. Pure.
 
+use crate::error::Kind;
 use crate::format::message;
 use crate::run::Segment;
 use crate::station::pages::floor::segments;
@@ -45,6 +46,10 @@ pub(super) fn way(word: &str) -> &'static str {
 pub(super) fn state(line: &RunLine) -> (&'static str, &'static str, String) {
     let (stage, segment) = words::stage(&line.stage);
     match line.outcome.as_str() {
+        // Somebody wanted it to end.
+        "failed" | "lost" if line.kind == Some(Kind::Interrupted) => {
+            ("idle", "○", format!("Cancelled: {}", stage.to_lowercase()))
+        }
         // A start or a reset proves nothing that was written.
         "done" if matches!(line.way.as_str(), "deploy" | "flash" | "backup") => {
             ("ok", "✓", "Done, verified".to_owned())

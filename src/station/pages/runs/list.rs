@@ -105,6 +105,7 @@ pub(super) async fn list(visit: Visit) -> Answer {
         ("not-verified", "done, not verified"),
         ("failed", "failed"),
         ("lost", "lost"),
+        ("cancelled", "cancelled"),
     ];
     let outcomes = outcomes.map(|(word, words)| (word.to_owned(), words.to_owned()));
     let stages = Stage::ALL.iter().map(|stage| (stage.word().to_owned(), stage.word().replace('-', " ")));

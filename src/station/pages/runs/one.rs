@@ -250,8 +250,10 @@ impl Script {
 impl Eeprom {
     fn of(run: &EepromRun) -> Self {
         let (class, sign) = match run.state {
-            EepromState::There | EepromState::Verified | EepromState::Seen => ("ok", "✓"),
-            EepromState::HandedOver => ("wait", "▲"),
+            EepromState::There | EepromState::Verified | EepromState::Earlier | EepromState::Seen => {
+                ("ok", "✓")
+            }
+            EepromState::HandedOver | EepromState::Offered | EepromState::Untold => ("wait", "▲"),
             EepromState::Waiting => ("run", "●"),
             EepromState::Skipped => ("idle", "○"),
             EepromState::Refused | EepromState::Failed => ("bad", "✕"),
@@ -275,6 +277,7 @@ fn fact(name: &'static str) -> &'static str {
         "before" => "Before",
         "new" => "New",
         "settings" => "Settings",
+        "earlier" => "Begun by",
         "read back" => "Read back",
         "seen" => "Seen",
         _ => "Note",

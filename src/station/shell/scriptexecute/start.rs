@@ -18,7 +18,7 @@ use crate::error::Kind;
 use crate::format::{count, hex};
 use crate::station::key::{Pass, random};
 use crate::station::shell::base;
-use crate::station::store::{self, Keyless};
+use crate::station::store::Keyless;
 use crate::station::web::{Call, Refusal};
 use crate::station::{Station, device, now};
 use crate::station_api::{
@@ -174,6 +174,7 @@ async fn arrives(station: &Arc<Station>, told: &Told, board: Board) -> Result<Bo
             flash,
             ..BoardEeprom::default()
         }),
+        jumper: told.jumper,
     };
     let keyless = Keyless {
         model: told.model.clone(),
@@ -182,9 +183,8 @@ async fn arrives(station: &Arc<Station>, told: &Told, board: Board) -> Result<Bo
         facts,
     };
     station.store().told_without_key(&id, &keyless).await?;
-    if let Some(number) = told.jumper {
-        at_jumper(station, &id, number).await?;
-    }
+    station.at_jumper(&id, told.jumper).await?;
+    station.switches.ask_soon();
     let mut board = station.store().board(&id).await?;
     if station.settings.enrol() == Enrol::Open && board.enrolment == Enrolment::Waiting {
         let change = BoardChange { enrolment: Some(Enrolment::Enrolled), ..BoardChange::default() };
@@ -196,15 +196,6 @@ async fn arrives(station: &Arc<Station>, told: &Told, board: Board) -> Result<Bo
         station.arrived(&id).await?;
     }
     Ok(board)
-}
-
-/// A board says by its jumpers where it is. The slot is the one that people have called so; without one it is nowhere.
-async fn at_jumper(station: &Station, board: &str, number: u8) -> Result<(), Refusal> {
-    let change = BoardChange { slot: Some(format!("jumper-{number}")), ..BoardChange::default() };
-    match station.store().change_board(board, &change).await {
-        Ok(_) | Err(store::Error::NoSuch { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The script of a job. What that OS can't do is refused here, before anything is written.
@@ -223,7 +214,14 @@ async fn work(
     if matches!(job.action, Action::Deploy | Action::Backup) {
         fits(told, job, &plan, image.as_ref())?;
     }
-    let eeprom = device::begin_eeprom(station, job, &[EEPROM]).await?;
+    let eeprom = match device::begin_eeprom(station, job, &[EEPROM]).await? {
+        device::BegunEeprom::Nothing => None,
+        device::BegunEeprom::Write(eeprom) => Some(eeprom),
+        // It never tells how it was started, so it is offered nothing over the network.
+        device::BegunEeprom::StartAgain => {
+            return Err(Refusal::conflict("the old utility OS can't start its board again for an EEPROM"));
+        }
+    };
     let left = device::scripts_to_run(station, job).await?;
     let place = |script: Script| {
         let place = plan.scripts.iter().position(|one| one.name == script.name)?;

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::board::{Mac, Serial, Who};
+use crate::board::{Jumper, Mac, Serial, Who};
 use crate::device_api::{Disk, Role};
 use crate::format::is_hidden;
 
@@ -101,8 +101,8 @@ pub(super) struct Told {
     pub(super) temperature: Option<f64>,
     /// How it was started, by the firmware's number.
     pub(super) bootmode: Option<u8>,
-    /// The number of its jumpers, 0 to 7.
-    pub(super) jumper: Option<u8>,
+    /// What its jumpers say.
+    pub(super) jumper: Option<Jumper>,
 }
 
 impl Asked {
@@ -124,7 +124,7 @@ impl Asked {
             disk: self.disk(),
             temperature: self.temperature(),
             bootmode: number(self.bootmode.as_ref()).and_then(|mode| u8::try_from(mode).ok()),
-            jumper: plain(self.inversejumper.as_ref()).and_then(|bits| jumper(&bits)),
+            jumper: plain(self.inversejumper.as_ref()).and_then(|digits| Jumper::of_digits(&digits)),
         })
     }
 
@@ -179,7 +179,7 @@ impl Told {
         put("mac", self.mac.map(|mac| mac.to_string()));
         put("memorysize", self.memory.map(|memory| (memory / 1024).to_string()));
         put("bootmode", self.bootmode.map(|mode| mode.to_string()));
-        put("inversejumper", self.jumper.map(|number| format!("{:03b}", number ^ 7)));
+        put("inversejumper", self.jumper.map(Jumper::digits));
         if let Some(disk) = &self.disk {
             put("storagesize", Some((disk.size / 512).to_string()));
             put("cid", disk.cid.clone());
@@ -223,12 +223,6 @@ fn memory(kb: u64) -> Option<u64> {
     }
 }
 
-/// The number that jumpers on GPIO 5, 13 and 21 say: an open line reads 1, and means 0.
-fn jumper(bits: &str) -> Option<u8> {
-    let is = bits.len() == 3 && bits.bytes().all(|byte| matches!(byte, b'0' | b'1'));
-    is.then(|| u8::from_str_radix(bits, 2).ok()).flatten().map(|bits| bits ^ 7)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -252,7 +246,7 @@ mod tests {
         assert_eq!(told.mac, "dc:a6:32:01:02:03".parse().ok());
         assert_eq!(told.model.as_deref(), Some("Raspberry Pi Compute Module 4 Rev 1.0"));
         assert_eq!((told.memory, told.temperature), (Some(2 << 30), Some(48.3)));
-        assert_eq!((told.boot().as_deref(), told.jumper), (Some("network"), Some(3)));
+        assert_eq!((told.boot().as_deref(), told.jumper.map(Jumper::number)), (Some("network"), Some(3)));
         let disk = told.disk.clone().unwrap();
         assert_eq!((disk.size, disk.role, disk.name.as_str()), (15_269_888 * 512, Role::Emmc, "mmcblk0"));
         assert_eq!(disk.cid.as_deref(), Some("150100424a54443452079a3ef0d2b1a7"));

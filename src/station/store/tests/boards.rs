@@ -263,7 +263,7 @@ on_both! {
             let told = register(n, Some(&format!("0000000{n}")), &[&format!("dc:a6:32:00:00:0{n}")]);
             ids.push(store.register(&told, n > 2, NOW).await.unwrap().board().id.clone());
         }
-        let slot = Slot { name: "A-01".into(), kind: SlotKind::Usb, place: "1-1.2".into(), position: 0, suspected: None, mended: None };
+        let slot = Slot { name: "A-01".into(), kind: SlotKind::Usb, place: "1-1.2".into(), position: 0, cell: None, suspected: None, mended: None };
         store.put_slot(&slot).await.unwrap();
         let change = BoardChange {
             name: Some("lab-01".into()),

@@ -14,10 +14,15 @@ pub(crate) async fn fill(store: &Store) {
         kind: SlotKind::Usb,
         place: "1-1.2".into(),
         position: 0,
+        cell: None,
         suspected: None,
         mended: None,
     };
     store.put_slot(&slot).await.unwrap();
+    let (name, address, by) = ("sw1".into(), "10.0.0.2".into(), "ada".into());
+    let switch =
+        crate::station_api::Switch { name, address, uplinks: vec!["24".into()], made: NOW, by, asked: None };
+    store.put_switch(&switch, Some("reader")).await.unwrap();
     let image = image("raspios");
     store.add_image(&image).await.unwrap();
     let chunks: Vec<_> = (0..450u64).map(|n| (format!("{n:064x}"), n)).collect();
@@ -87,6 +92,11 @@ pub(crate) async fn fill(store: &Store) {
         |file: &str, record| crate::station::spool::Read { file: file.into(), stamp: "1".into(), record };
     let files = [read("a.json", Ok(Box::new(record))), read("b.json", Err("it is no record".into()))];
     store.spool_keep(&files, NOW).await.unwrap();
+    let bucket = "s3://piprov/lab".parse().unwrap();
+    store.first_object_place(&crate::config::objects::ObjectPlace::Directory, None, NOW).await.unwrap();
+    store.move_objects(&bucket, NOW).await.unwrap().unwrap();
+    let done = crate::station::store::ObjectCopied { done: true, ..Default::default() };
+    assert!(store.objects_copied(2, &done, NOW).await.unwrap());
 }
 
 async fn tables(store: &Store) -> Vec<(String, u64)> {

@@ -51,6 +51,8 @@ fn import() -> Import {
         ],
         images: vec!["os".into()],
         firmware: Vec::new(),
+        labels: Vec::new(),
+        printers: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ mod jobs;
 mod killed_tests;
 mod open;
 mod people;
+mod prints;
 mod rules;
 mod scale;
 mod scripts;
@@ -102,6 +103,7 @@ pub(crate) fn register(key: u8, serial: Option<&str>, macs: &[&str]) -> Register
         link_mbps: None,
         boot: None,
         eeprom: None,
+        jumper: None,
         simulated: false,
     }
 }

@@ -116,7 +116,7 @@ on_both! {
         for position in 0..200 {
             let (name, place) = (format!("S{position}"), format!("1-{}", position + 1));
             let (kind, suspected, mended) = (SlotKind::Usb, None, None);
-            store.put_slot(&Slot { name, kind, place, position, suspected, mended }).await.unwrap();
+            store.put_slot(&Slot { name, kind, place, position, cell: None, suspected, mended }).await.unwrap();
         }
         let histories = store.histories().await.unwrap();
         assert!(histories.len() == 200 && histories.iter().all(|one| one.runs.len() == 5));
@@ -151,6 +151,38 @@ fn each_list_of_runs_walks_an_index() {
             let walks = plan.contains(" INDEX run_") && plan.matches("TEMP B-TREE").count() <= 2;
             assert!(walks, "{what}: {plan}");
         }
+    });
+}
+
+/// What may be read for statistics of 100,000 runs: each tally once, joined to one answer.
+const MOST_TALLIED: u64 = 400_000;
+
+on_both! {
+    async fn statistics_of_a_hundred_thousand_runs_read_each_tally_once(place: &Place) {
+        let store = place.open().await;
+        fill(&store).await;
+        let counted = Counted::new(&store).await;
+        let all = counted.work(async || {
+            assert_eq!(store.tallies(0, i64::MAX).await.unwrap().lines().count(), 100_000);
+        });
+        let all = all.await;
+        let day = counted.work(async || store.tallies(50_000_000, 50_060_000).await.unwrap()).await;
+        bounded(&store, &counted, &[("all", all), ("a minute of them", day)], MOST_TALLIED);
+        // Of a minute not all of them are read.
+        assert!(day <= counted.most(10_000), "{day}");
+    }
+}
+
+#[test]
+fn statistics_touch_no_record() {
+    runtime().block_on(async {
+        let place = Place::sqlite();
+        let store = place.open().await;
+        fill(&store).await;
+        let sql = "EXPLAIN QUERY PLAN SELECT group_concat(tally, ',') FROM (SELECT tally FROM run WHERE started >= 0 AND \
+                   started < 100000000 ORDER BY started DESC LIMIT 200000) t";
+        let plan = format!("{:?}", store.db.rows(sql, &[]).await.unwrap().iter().map(|row| &row.values).collect::<Vec<_>>());
+        assert!(plan.contains("COVERING INDEX run_tally"), "{plan}");
     });
 }
 

@@ -58,7 +58,7 @@ on_both! {
             ("A4", SlotKind::Reset, "dc:a6:32:01:02:04"),
         ] {
             let (name, place) = (name.to_owned(), at.to_owned());
-            store.put_slot(&Slot { name, kind, place, position: 0, suspected: None, mended: None }).await.unwrap();
+            store.put_slot(&Slot { name, kind, place, position: 0, cell: None, suspected: None, mended: None }).await.unwrap();
         }
         let state = place.dir.path().join("state");
         let ledger = Ledger::open(&state).unwrap();

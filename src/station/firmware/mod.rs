@@ -1,64 +1,26 @@
 //! EEPROMs of boards: images that come in, and what of them a board gets.
 
+mod taken;
+
 use sha2::{Digest as _, Sha256};
 
-use super::store::{self, Asked};
-use super::web::{Refusal, Who};
+use super::bootd::Offer;
+use super::store::{self, Asked, LastEeprom};
+use super::web::Refusal;
 use super::{Station, acts, now};
 use crate::board::Model;
-use crate::device_api::{Action, Role};
+use crate::device_api::{Action, Aim, Role};
 use crate::eeprom::own::{Board as Known, By, Decided, Own, Refused, decide};
 use crate::eeprom::update::{SIGNATURE, UPDATE};
 use crate::eeprom::{Image, Sig};
 use crate::error::Explain as _;
-use crate::format::{hex, is_hidden};
+use crate::format::hex;
 use crate::image::files::FatFile;
 use crate::station_api::{
-    Board, EepromHad, EepromRun, EepromState, Firmware, Job, Plan, ProjectEeprom, RuleTest, Thing, What,
+    Board, BoardChange, BootdState, EepromHad, EepromOtherwise, EepromRun, EepromState, Held, Job, Plan,
+    ProjectEeprom, RuleTest, Thing, What,
 };
-
-/// No image is longer.
-pub(super) const LONGEST: usize = 2 << 20;
-
-/// What is read in an image. What isn't one is refused.
-fn read(name: &str, channel: Option<&str>, bytes: Vec<u8>) -> Result<(Firmware, Vec<u8>), Refusal> {
-    let sha256 = hex(&Sha256::digest(&bytes));
-    let bad = |error: crate::eeprom::Error| {
-        let refusal = Refusal::meaningless(format!("it is no image of an EEPROM: {error}"));
-        match error.hint() {
-            Some(hint) => refusal.with_hint(hint),
-            None => refusal,
-        }
-    };
-    let image = Image::parse(bytes).map_err(bad)?;
-    image.check_modules().map_err(bad)?;
-    let bootconf = image.bootconf().map_err(bad)?.to_owned();
-    if bootconf.contains(|char| !matches!(char, '\n' | '\r' | '\t') && is_hidden(char)) {
-        return Err(Refusal::meaningless("its bootconf.txt has control characters"));
-    }
-    if channel.is_some_and(|channel| {
-        channel.is_empty()
-            || channel.len() > 32
-            || !channel.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    }) {
-        return Err(Refusal::meaningless("a channel has 1 to 32 letters, digits and hyphens"));
-    }
-    let told = Firmware {
-        name: name.to_owned(),
-        chip: image.family().chip().to_owned(),
-        channel: channel.map(str::to_owned),
-        built: image.built(),
-        version: image.version().map(str::to_owned),
-        mfg_ver: image.mfg_ver(),
-        sha256,
-        size: image.bytes().len() as u64,
-        signed: image.is_signed() || image.is_counter_signed(),
-        ab: image.is_ab(),
-        bootconf,
-        made: now(),
-    };
-    Ok((told, image.bytes().to_vec()))
-}
+pub(super) use taken::{LONGEST_PACKAGE, Wanted};
 
 /// What is to be done with the EEPROM of a job's board.
 pub(super) struct Work {
@@ -68,6 +30,8 @@ pub(super) struct Work {
     pub(super) own: Option<Box<Own>>,
     /// Why the board isn't touched.
     pub(super) refused: Option<Refused>,
+    /// Where a board can't have it, its job goes on.
+    pub(super) go_on: bool,
 }
 
 impl Work {
@@ -76,43 +40,40 @@ impl Work {
         let Some(own) = self.own.as_ref().filter(|own| own.by == By::BootPartition) else {
             return Vec::new();
         };
-        let soc = own.image.family().chip().trim_start_matches("BCM").to_owned();
-        // A bootloader takes only what is newer than its last update.
-        let sig = own.image.sig(u64::try_from(job.made / 1000).unwrap_or_default());
-        let sig = Sig { target_soc: Some(soc), ..sig };
         let file = |path: &str, bytes: Vec<u8>| FatFile { path: path.to_owned(), bytes };
-        vec![file(UPDATE, own.image.bytes().to_vec()), file(SIGNATURE, sig.to_string().into_bytes())]
+        let signature = signature(&own.image, job, None).into_bytes();
+        vec![file(UPDATE, own.image.bytes().to_vec()), file(SIGNATURE, signature)]
     }
 }
 
+/// What makes a bootloader take an image: it takes only what is newer than its last update (`after`, in seconds since 1970).
+fn signature(image: &Image, job: &Job, after: Option<u64>) -> String {
+    let made = u64::try_from(job.made / 1000).unwrap_or_default();
+    let soc = image.family().chip().trim_start_matches("BCM").to_owned();
+    let sig = image.sig(made.max(after.map_or(0, |after| after.saturating_add(1))));
+    Sig { target_soc: Some(soc), ..sig }.to_string()
+}
+
+/// What is to be done in an attempt after one that has offered its board an image over the network.
+fn after_offer(asked: &ProjectEeprom, last: LastEeprom, this: Option<&str>) -> Work {
+    let go_on = asked.otherwise == EepromOtherwise::GoOn;
+    let mut told = last.eeprom;
+    if this != Some(last.run.as_str()) {
+        told.earlier = Some(told.earlier.unwrap_or(last.run));
+    }
+    let refused = match told.state {
+        // Seen when it registered; or left out, in an attempt between these.
+        EepromState::Seen | EepromState::Skipped => None,
+        _ => {
+            told.why = Refused::NotTaken.to_string();
+            told.state = if go_on { EepromState::Skipped } else { EepromState::Failed };
+            (!go_on).then_some(Refused::NotTaken)
+        }
+    };
+    Work { told, own: None, refused, go_on }
+}
+
 impl Station {
-    /// Keeps an image.
-    pub(super) async fn add_firmware(
-        &self,
-        who: &Who,
-        name: &str,
-        channel: Option<&str>,
-        bytes: Vec<u8>,
-    ) -> Result<Firmware, Refusal> {
-        let (named, channel) = (name.to_owned(), channel.map(str::to_owned));
-        let looked = tokio::task::spawn_blocking(move || read(&named, channel.as_deref(), bytes));
-        let (told, bytes) = looked.await.map_err(|error| Refusal::meaningless(error.to_string()))??;
-        let firmware = match self.store().add_firmware(&told, &bytes).await {
-            Ok(firmware) => firmware,
-            Err(error @ store::Error::Many { .. }) => return Err(Refusal::conflict(error.to_string())),
-            Err(error) => return Err(error.into()),
-        };
-        self.changed(who, "firmware.add", &firmware.name).await;
-        Ok(firmware)
-    }
-
-    /// Removes an image.
-    pub(super) async fn remove_firmware(&self, who: &Who, name: &str) -> Result<(), Refusal> {
-        self.store().remove_firmware(name).await?;
-        self.changed(who, "firmware.remove", name).await;
-        Ok(())
-    }
-
     /// What is to be done with the EEPROM of a job's board; `None` where its project says nothing of it.
     pub(super) async fn eeprom_of(&self, job: &Job) -> Result<Option<Work>, Refusal> {
         let plan = self.store().plan(&job.id).await?;
@@ -121,7 +82,20 @@ impl Station {
             return Ok(None);
         };
         let board = self.store().board(&job.board).await?;
-        self.eeprom_for(&asked, &sha256, &board, &job.target).await.map(Some)
+        let last = self.store().eeprom_last(&job.board).await?;
+        let last = match last {
+            Some(last) if last.eeprom.network && last.job.as_ref() == Some(&job.id) => {
+                let this = job.run.as_deref();
+                // In the attempt that offers it, it is offered however often that is asked.
+                if this != Some(last.run.as_str()) || last.eeprom.state != EepromState::Offered {
+                    return Ok(Some(after_offer(&asked, last, this)));
+                }
+                None
+            }
+            last => last,
+        };
+        let begun = last.filter(|last| last.eeprom.is_open()).map(|last| (last.run, last.eeprom));
+        self.eeprom_for(&asked, &sha256, &board, &job.target, begun).await.map(Some)
     }
 
     /// Whether a board can have the EEPROM of what is asked for. So a person is told at once what the board would be told
@@ -134,18 +108,20 @@ impl Station {
             // It hasn't told anything yet.
             return Ok(());
         }
-        match self.eeprom_for(eeprom, sha256, &board, &asked.target).await?.refused {
+        match self.eeprom_for(eeprom, sha256, &board, &asked.target, None).await?.refused {
             None => Ok(()),
             Some(why) => Err(refusal(&why)),
         }
     }
 
+    /// `begun`: what an attempt before this one was to write, and of which nobody has told how it ended, with its run's name.
     async fn eeprom_for(
         &self,
         asked: &ProjectEeprom,
         sha256: &str,
         board: &Board,
         target: &[Role],
+        begun: Option<(String, EepromRun)>,
     ) -> Result<Work, Refusal> {
         let bytes = self.store().firmware_bytes(sha256).await?;
         let image = Image::parse(bytes).map_err(|error| Refusal::meaningless(error.to_string()))?;
@@ -156,7 +132,10 @@ impl Station {
             model: model.or_else(|| board.model.as_deref().and_then(Model::told)),
             told,
             target: disk(board, target),
+            begun: begun.as_ref().and_then(|(_, run)| run.sha256.as_deref()),
+            network: self.has_started(board),
         };
+        let go_on = asked.otherwise == EepromOtherwise::GoOn;
         let decided = decide(asked, &image, known);
         let mut run = EepromRun {
             built: image.built(),
@@ -170,7 +149,7 @@ impl Station {
         Ok(match decided {
             Ok(Decided::Nothing(why)) => {
                 run.why = why;
-                Work { told: run, own: None, refused: None }
+                Work { told: run, own: None, refused: None, go_on }
             }
             Ok(Decided::Write(own)) => {
                 run.sha256 = Some(hex(&Sha256::digest(own.image.bytes())));
@@ -184,14 +163,61 @@ impl Station {
                 run.state = match own.by {
                     By::Flash => EepromState::Waiting,
                     By::BootPartition => EepromState::HandedOver,
+                    By::Network => EepromState::Offered,
                 };
-                Work { told: run, own: Some(own), refused: None }
+                run.network = own.by == By::Network;
+                // The same image again: what the board had before stands in the record of the first attempt.
+                if let Some((name, earlier)) = begun.filter(|(_, earlier)| earlier.sha256 == run.sha256)
+                    && own.by == By::Flash
+                {
+                    run.before = earlier.before;
+                    run.earlier = Some(earlier.earlier.unwrap_or(name));
+                }
+                Work { told: run, own: Some(own), refused: None, go_on }
             }
             Err(why) => {
                 (run.state, run.why) = (EepromState::Refused, why.to_string());
-                Work { told: run, own: None, refused: Some(why) }
+                Work { told: run, own: None, refused: Some(why), go_on }
             }
         })
+    }
+
+    /// Whether the board was started over the network by what this station speaks to.
+    fn has_started(&self, board: &Board) -> bool {
+        let known = self.privileged.known();
+        let by_network = board.facts.as_ref().is_some_and(|facts| facts.boot.as_deref() == Some("network"));
+        by_network
+            && !board.macs.is_empty()
+            && known.state == BootdState::Serving
+            && known.interface.is_some()
+    }
+
+    /// Offers a job's board an image over the network, and waits until what boots boards has it.
+    ///
+    /// # Errors
+    /// Why it hasn't.
+    pub(super) async fn offer_eeprom(&self, job: &Job, own: &Own) -> Result<(), String> {
+        let failed = |error: store::Error| crate::error::chain(&error);
+        let board = self.store().board(&job.board).await.map_err(failed)?;
+        // It starts again, and one that is done or had one boot only would fall to its disk.
+        if board.held != Held::Armed {
+            let change = BoardChange { held: Some(Held::Once), ..BoardChange::default() };
+            self.store().change_board(&board.id, &change).await.map_err(failed)?;
+        }
+        let told = board.facts.as_ref().and_then(|facts| facts.eeprom.as_ref());
+        self.privileged.offers.put(Offer {
+            job: job.id.clone(),
+            run: job.run.clone().unwrap_or_default(),
+            boards: board.macs.clone(),
+            image: own.image.bytes().into(),
+            signature: signature(&own.image, job, told.and_then(|told| told.updated)),
+        });
+        self.changes.tell(Thing::Board, &board.id, Some(&board.id));
+        let there = self.privileged.offers.until_there(&job.id).await;
+        if there.is_err() {
+            self.privileged.offers.remove(&job.id);
+        }
+        there
     }
 
     /// What the rules say of a board, with what would become of its EEPROM.
@@ -201,14 +227,15 @@ impl Station {
             let project = self.store().project(project).await?;
             if let Some(asked) = project.eeprom {
                 let sha256 = self.store().firmware(&asked.firmware).await?.sha256;
-                let work = self.eeprom_for(&asked, &sha256, board, &project.target).await?;
+                let work = self.eeprom_for(&asked, &sha256, board, &project.target, None).await?;
                 test.eeprom = Some(work.told.would());
             }
         }
         Ok(test)
     }
 
-    /// A board that has started again tells its bootloader: where that is the one that was handed over, its record says so.
+    /// A board that has started again tells its bootloader: where that is the one that was handed over or offered, its record
+    /// says so.
     pub(super) async fn eeprom_seen(&self, board: &Board) -> Result<(), Refusal> {
         let told = board.facts.as_ref().and_then(|facts| facts.eeprom.as_ref());
         let Some(told) = told.filter(|told| told.built.is_some()).cloned() else { return Ok(()) };
@@ -233,7 +260,7 @@ impl Station {
     ) -> Result<bool, Refusal> {
         let asked = plan.project.as_ref().and_then(|project| project.eeprom.as_ref());
         let Some(asked) = asked.filter(|_| plan.firmware.is_some()) else { return Ok(true) };
-        if asked.otherwise == crate::station_api::EepromOtherwise::Fail {
+        if asked.otherwise == EepromOtherwise::Fail {
             return Ok(false);
         }
         let why = "the board's client is a shell client, which writes none".to_owned();
@@ -255,15 +282,10 @@ fn refusal(why: &Refused) -> Refusal {
 
 /// The disk that a job writes, as the board's client chooses it; `None` where that isn't known.
 fn disk(board: &Board, target: &[Role]) -> Option<Role> {
-    // A simulated board's file stands for whatever disk is asked for.
-    if let ([only], [first, ..]) = (&board.disks[..], target)
-        && only.role == Role::File
-    {
-        return Some(*first);
+    match acts::fit::disk(board, target) {
+        // A simulated board's file stands for whatever disk is asked for.
+        Aim::One(disk) if disk.role == Role::File => target.first().copied().or(Some(disk.role)),
+        Aim::One(disk) => Some(disk.role),
+        Aim::Several(_) | Aim::Nothing => None,
     }
-    if target.is_empty() {
-        return acts::fit::disk(board).map(|disk| disk.role);
-    }
-    let one = |role: &&Role| board.disks.iter().filter(|disk| disk.role == **role).count() == 1;
-    target.iter().find(one).copied()
 }

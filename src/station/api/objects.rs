@@ -1,0 +1,27 @@
+//! Where the bytes of images are kept.
+
+use crate::station::web::{Access, Call, Refusal, Row, Table};
+use crate::station_api::{ObjectsAt, ObjectsStatus, Role};
+
+pub(super) fn add_to(table: &mut Table) {
+    let look = Access::Role(Role::Viewer);
+    let change = Access::Role(Role::Admin);
+    table.add(Row::get("/api/v1/objects", look, "Where the bytes of images are kept"), status);
+    let row =
+        Row::post("/api/v1/objects/move", change, "Keep the bytes of images elsewhere, and copy them there");
+    table.add(row, move_to);
+    let row = Row::post("/api/v1/objects/remove", change, "Remove what was left in a place");
+    table.add(row, remove);
+}
+
+async fn status(call: Call, (): (), (): ()) -> Result<ObjectsStatus, Refusal> {
+    call.station.objects_status().await
+}
+
+async fn move_to(call: Call, (): (), asked: ObjectsAt) -> Result<ObjectsStatus, Refusal> {
+    call.station.move_objects(&call.who(), &asked).await
+}
+
+async fn remove(call: Call, (): (), asked: ObjectsAt) -> Result<ObjectsStatus, Refusal> {
+    call.station.remove_objects(&call.who(), &asked).await
+}
