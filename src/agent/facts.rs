@@ -45,6 +45,7 @@ pub fn facts(root: &Path) -> Register {
         throttled: throttled(&sys),
         zones: zones(&sys),
         duid: tree("chosen/rpi-duid"),
+        boot_id: text(&proc.join("sys/kernel/random/boot_id")).map(|text| text.chars().take(64).collect()),
         firmware: Some(Firmware {
             version: tree("chosen/bootloader/version"),
             built: bytes(&proc.join("device-tree/chosen/bootloader/build-timestamp"))
@@ -173,6 +174,7 @@ mod tests {
         put("sys/class/thermal/thermal_zone0/temp", b"48312\n");
         put("sys/devices/platform/soc/soc:firmware/get_throttled", b"50000\n");
         put("proc/device-tree/chosen/rpi-duid", b"001000911006186073\0");
+        put("proc/sys/kernel/random/boot_id", b"0f0f6a3c-7a5b-4c1d-9e8f-112233445566\n");
         put("proc/device-tree/chosen/bootloader/version", b"4a6d1c1e9ee3\0");
         put("proc/device-tree/chosen/bootloader/build-timestamp", &0x6603_2a80_u32.to_be_bytes());
         for n in 0..40 {
@@ -196,6 +198,7 @@ mod tests {
         assert_eq!((facts.memory, facts.temperature), (Some(3_884_276 * 1024), Some(48.312)));
         assert_eq!((facts.throttled, facts.link_mbps), (Some(0x50000), Some(1000)));
         assert_eq!(facts.duid.as_deref(), Some("001000911006186073"));
+        assert_eq!(facts.boot_id.as_deref(), Some("0f0f6a3c-7a5b-4c1d-9e8f-112233445566"));
         let firmware = facts.firmware.unwrap();
         assert_eq!((firmware.version.as_deref(), firmware.built), (Some("4a6d1c1e9ee3"), Some(0x6603_2a80)));
         assert_eq!((facts.zones.len(), facts.zones[0].name.as_str()), (MOST_ZONES, "zone-00"));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
-use crate::beneath::place_of;
+use crate::beneath::{Access, place_of};
 use crate::format::hex;
 
 /// Longer than any file of a key.
@@ -41,7 +41,7 @@ impl Identity {
             return pair(Ed25519KeyPair::from_pkcs8(&bytes)).map(Self::lasting);
         }
         let (pair, bytes) = Self::made()?;
-        let new = dir.new_file(&name, 0o600)?;
+        let new = dir.new_file(&name, Access::Mode(0o600))?;
         new.file().write_all(&bytes)?;
         new.put()?;
         Ok(Self::lasting(pair))

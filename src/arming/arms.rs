@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use super::{Arming, Change, Name, Rule, TooMany, Verdict, Word};
-use crate::beneath::{place_of, read_bounded};
+use crate::beneath::{Access, place_of, read_bounded};
 use crate::board::{Mac, Serial, Who};
 
 /// Lines that may be out of date before the file is written anew.
@@ -202,7 +202,7 @@ impl Log {
         lines.extend(spent.into_iter().map(Line::Spent));
         let text: String = lines.iter().map(Line::text).collect();
         let (dir, name) = place_of(path)?;
-        let new = dir.new_file(name, 0o600)?;
+        let new = dir.new_file(name, Access::Mode(0o600))?;
         new.file().write_all(text.as_bytes())?;
         let file = new.replace()?;
         Ok(Self { path: path.to_owned(), file, len: text.len() as u64, lines: lines.len() })

@@ -22,18 +22,12 @@ const MOST: usize = 1 << 16;
 /// Which users may do what with a new file. A file system without modes gives its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// This mode, whatever the umask is. A plain number means this.
+    /// This mode, whatever the umask is.
     Mode(u32),
     /// This mode without what the umask takes away, as an ordinary new file has it.
     Usual(u32),
     /// Mode and owner of the file that is replaced; this mode where there is no such file.
     AsBefore(u32),
-}
-
-impl From<u32> for Access {
-    fn from(mode: u32) -> Self {
-        Self::Mode(mode)
-    }
 }
 
 /// A file that is being written and has no place yet. If it doesn't get one, nothing is left; if its process is
@@ -155,9 +149,8 @@ impl Dir {
     ///
     /// # Errors
     /// What the system says.
-    pub fn new_file(&self, name: impl AsRef<OsStr>, access: impl Into<Access>) -> io::Result<NewFile<'_>> {
+    pub fn new_file(&self, name: impl AsRef<OsStr>, access: Access) -> io::Result<NewFile<'_>> {
         let name = checked(name.as_ref())?.to_owned();
-        let access = access.into();
         if !self.swept.swap(true, Ordering::Relaxed) {
             // What can't be removed, as somebody else's in a directory for everybody, is in nobody's way.
             let _ = self.sweep();
@@ -175,12 +168,7 @@ impl Dir {
     ///
     /// # Errors
     /// What the system says; then the old one is there, and a directory stays.
-    pub fn replace_file(
-        &self,
-        name: impl AsRef<OsStr>,
-        bytes: &[u8],
-        access: impl Into<Access>,
-    ) -> io::Result<()> {
+    pub fn replace_file(&self, name: impl AsRef<OsStr>, bytes: &[u8], access: Access) -> io::Result<()> {
         let new = self.new_file(name, access)?;
         new.file().write_all(bytes)?;
         new.replace().map(drop)
@@ -268,27 +256,27 @@ mod tests {
     #[test]
     fn a_file_is_replaced_whole_and_leaves_nothing_behind() {
         let (dir, at) = lab();
-        at.replace_file("a", b"one", 0o644).unwrap();
-        at.replace_file("a", b"two", 0o600).unwrap();
+        at.replace_file("a", b"one", Access::Mode(0o644)).unwrap();
+        at.replace_file("a", b"two", Access::Mode(0o600)).unwrap();
         assert_eq!(at.read("a", 10).unwrap(), b"two");
         assert_eq!(mode(&dir, "a"), 0o600);
-        at.replace_file("b", b"three", 0o644).unwrap();
+        at.replace_file("b", b"three", Access::Mode(0o644)).unwrap();
         std::fs::create_dir(dir.path().join("c")).unwrap();
-        assert!(at.replace_file("c", b"", 0o644).is_err());
-        assert!(at.replace_file("../x", b"", 0o644).is_err());
+        assert!(at.replace_file("c", b"", Access::Mode(0o644)).is_err());
+        assert!(at.replace_file("../x", b"", Access::Mode(0o644)).is_err());
         assert_eq!(at.names().unwrap(), ["a", "b", "c"]);
     }
 
     #[test]
     fn a_link_is_replaced_and_not_followed() {
         let (_dir, at) = lab();
-        at.replace_file("secret", b"secret", 0o600).unwrap();
+        at.replace_file("secret", b"secret", Access::Mode(0o600)).unwrap();
         at.symlink("a", "secret").unwrap();
         at.replace_file("a", b"mine", Access::AsBefore(0o644)).unwrap();
         assert_eq!(at.read("secret", 10).unwrap(), b"secret");
         assert_eq!(at.read("a", 10).unwrap(), b"mine");
         at.symlink("b", "nowhere").unwrap();
-        let new = at.new_file("b", 0o644).unwrap();
+        let new = at.new_file("b", Access::Mode(0o644)).unwrap();
         assert_eq!(new.put().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(at.target("b").unwrap(), "nowhere");
     }
@@ -296,12 +284,12 @@ mod tests {
     #[test]
     fn nothing_is_replaced_that_came_meanwhile() {
         let (_dir, at) = lab();
-        let new = at.new_file("a", 0o644).unwrap();
+        let new = at.new_file("a", Access::Mode(0o644)).unwrap();
         new.file().write_all(b"mine").unwrap();
-        at.replace_file("a", b"theirs", 0o644).unwrap();
+        at.replace_file("a", b"theirs", Access::Mode(0o644)).unwrap();
         assert_eq!(new.put().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(at.read("a", 10).unwrap(), b"theirs");
-        let new = at.new_file("b", 0o644).unwrap();
+        let new = at.new_file("b", Access::Mode(0o644)).unwrap();
         new.file().write_all(b"mine").unwrap();
         new.put().unwrap();
         assert_eq!(at.read("b", 10).unwrap(), b"mine");
@@ -311,8 +299,8 @@ mod tests {
     #[test]
     fn a_file_that_gets_no_place_is_gone_and_the_old_one_stays() {
         let (_dir, at) = lab();
-        at.replace_file("a", b"old", 0o644).unwrap();
-        let new = at.new_file("a", 0o644).unwrap();
+        at.replace_file("a", b"old", Access::Mode(0o644)).unwrap();
+        let new = at.new_file("a", Access::Mode(0o644)).unwrap();
         new.file().write_all(b"new").unwrap();
         let mut again = new.reopen().unwrap();
         assert_eq!(io::read_to_string(&mut again).unwrap(), "new");
@@ -347,7 +335,7 @@ mod tests {
     #[test]
     fn leftovers_are_swept_but_not_what_is_being_written() {
         let (_dir, at) = lab();
-        let writing = at.new_file("a", 0o644).unwrap();
+        let writing = at.new_file("a", Access::Mode(0o644)).unwrap();
         let name = writing.temporary.name.clone();
         drop(at.begin(0o644).unwrap());
         // A program that another test starts holds a copy of the lock until it has begun.
@@ -365,22 +353,23 @@ mod tests {
     #[test]
     fn what_others_planted_under_such_names_is_neither_followed_nor_waited_for() {
         let (dir, at) = lab();
-        at.replace_file("secret", b"secret", 0o600).unwrap();
+        at.replace_file("secret", b"secret", Access::Mode(0o600)).unwrap();
         at.symlink(".piprov-new-1", "secret").unwrap();
         at.make(".piprov-new-2", 0o700).unwrap();
         at.node(".piprov-new-3", FileType::Fifo, 0).unwrap();
         at.symlink(".piprov-new-4", "/dev/zero").unwrap();
-        at.replace_file("a", b"mine", 0o644).unwrap();
+        at.replace_file("a", b"mine", Access::Mode(0o644)).unwrap();
         assert_eq!(at.read("secret", 10).unwrap(), b"secret");
         assert_eq!(at.names().unwrap().len(), 6);
         // Also its next names.
-        let next = at.new_file("b", 0o644).unwrap().temporary.name.clone().into_string().unwrap();
+        let next =
+            at.new_file("b", Access::Mode(0o644)).unwrap().temporary.name.clone().into_string().unwrap();
         let (begin, number) = next.rsplit_once('-').unwrap();
         for more in 1..50 {
             let name = format!("{begin}-{}", number.parse::<u32>().unwrap() + more);
             at.symlink(name, "secret").unwrap();
         }
-        at.replace_file("b", b"mine", 0o644).unwrap();
+        at.replace_file("b", b"mine", Access::Mode(0o644)).unwrap();
         assert_eq!(std::fs::read(dir.path().join("secret")).unwrap(), b"secret");
         assert_eq!(
             (at.read("a", 10).unwrap(), at.read("b", 10).unwrap()),
@@ -391,7 +380,7 @@ mod tests {
     #[test]
     fn a_placed_file_is_locked_no_more() {
         let (_dir, at) = lab();
-        let file = at.new_file("a", 0o644).unwrap().replace().unwrap();
+        let file = at.new_file("a", Access::Mode(0o644)).unwrap().replace().unwrap();
         let other = at.file("a").unwrap();
         rustix::fs::flock(&other, FlockOperation::NonBlockingLockExclusive).unwrap();
         drop(file);

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::client::At;
 use super::failure::Context;
 use super::findings;
-use super::output::Output;
+use super::output::{Output, Readers};
 use crate::cli::ui::Ui;
 use crate::cli::{Global, common};
 use crate::config::Settings;
@@ -90,7 +90,7 @@ fn bundle(path: &Path, at: &At, global: &Global, ui: &Ui, stop: &Stop) -> crate:
         ui.warn(format_args!("missing: {missing}"));
     }
     let missing = bundle.left().to_vec();
-    let new = output.begin(0o600)?;
+    let new = output.begin(Readers::Owner)?;
     let written = bundle.write(SystemTime::now(), std::io::BufWriter::new(new.file()));
     let bytes = written.context(format_args!("writing {}", output.label()))?;
     new.end()?;

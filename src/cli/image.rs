@@ -12,7 +12,7 @@ use crate::cli::bar::Bar;
 use crate::cli::client::{self, At, Station, moment, new_name, path, tell, tell_one, word};
 use crate::cli::confirm::confirm;
 use crate::cli::failure::Context;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, Readers};
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Failure, Global};
@@ -352,7 +352,7 @@ impl Export {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         let image = known(&self.one.image, station)?;
         let output = Output::at(&self.output, true, ui)?;
-        let new = output.begin(0o644)?;
+        let new = output.begin(Readers::Usual)?;
         let bar = Arc::new(Bar::new(ui, "getting"));
         let (raw, again) = (path(["images", &image.id, "raw"]), client::again(ui, Some(Arc::clone(&bar))));
         let mut from = Resuming::of(&station.client, &raw, Pauses::usual(), again)?;

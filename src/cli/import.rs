@@ -127,13 +127,24 @@ impl Taking<'_> {
     /// Whether it is new; `None` where it isn't taken.
     fn image(&mut self, one: &FoundImage, files: Option<&Path>) -> crate::cli::Result<Option<bool>> {
         match self.station.get::<Image>(&path(["images", &one.name])) {
+            // What didn't come whole before makes room for what is sent now.
+            Ok(there) if there.state == ImageState::Failed => {}
+            Ok(there) if there.state == ImageState::Coming => {
+                self.left(
+                    "image",
+                    &one.name,
+                    "an image of this name is coming just now: take it over again after that",
+                );
+                return Ok(None);
+            }
             Ok(there) if one.sha256.as_deref() == Some(&there.file_sha256) => return Ok(Some(false)),
-            Ok(there) if there.state == ImageState::Ready => {
-                self.left("image", &one.name, "the station has another image of this name");
+            Ok(there) if there.state == ImageState::Damaged => {
+                let why = "the station's image of this name is damaged: remove it, or add its file under another name";
+                self.left("image", &one.name, why);
                 return Ok(None);
             }
             Ok(_) => {
-                self.left("image", &one.name, "the station has an image of this name that isn't whole");
+                self.left("image", &one.name, "the station has another image of this name");
                 return Ok(None);
             }
             Err(error) if error.status() == Some(404) => {}
@@ -258,7 +269,13 @@ impl Taking<'_> {
     /// What only a person may do.
     fn next_steps(&self, found: &Found, has_users: bool) {
         let ui = self.ui;
-        if let Some(project) = &found.active {
+        let is_left = |project: &String| {
+            self.left.iter().any(|left| left.what == "project" && left.name == *project)
+                || !found.import.projects.iter().any(|one| one.name == *project)
+        };
+        if let Some(project) = found.active.as_ref().filter(|project| is_left(project)) {
+            ui.say(format_args!("each board got the project {} there, which isn't taken", quoted(project)));
+        } else if let Some(project) = &found.active {
             let project = quoted(project);
             ui.say(format_args!(
                 "each board got the project {project} there: `piprov rule add all --project {project}` does the same here, and \

@@ -6,7 +6,7 @@ use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
 use crate::cli::confirm::confirm;
 use crate::cli::input::read_text;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, Readers};
 use crate::cli::script::NoName;
 use crate::cli::ui::Ui;
 use crate::format::count;
@@ -209,7 +209,7 @@ impl Fill {
             call = call.query("board", board);
         }
         let bytes = call.send()?.bytes(LONGEST)?;
-        let writing = output.begin(0o666)?;
+        let writing = output.begin(Readers::Usual)?;
         writing.write(&bytes)?;
         writing.end()?;
         if !output.is_standard() {

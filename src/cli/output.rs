@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::report::Usage;
 use super::ui::Ui;
 use super::{Failure, Result};
-use crate::beneath::{Dir, NewFile, place_of};
+use crate::beneath::{Access, Dir, NewFile, place_of};
 use crate::error::{Explain, Kind, Remedy};
 
 /// A file can't be made.
@@ -41,6 +41,24 @@ pub(super) enum Output {
     Standard(File),
     /// A name in a directory, which was free.
     File { dir: Dir, name: OsString, path: PathBuf },
+}
+
+/// Who may read a new file. Nobody has to say a mode here: what an exact one takes from the umask is a person's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Whoever may by the umask, as with each ordinary file.
+    Usual,
+    /// Its owner alone: it is a secret.
+    Owner,
+}
+
+impl Readers {
+    const fn access(self) -> Access {
+        match self {
+            Self::Usual => Access::Usual(0o666),
+            Self::Owner => Access::Mode(0o600),
+        }
+    }
 }
 
 /// What is written to.
@@ -95,11 +113,11 @@ impl Output {
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn begin(&self, mode: u32) -> Result<Writing<'_>> {
+    pub(super) fn begin(&self, readers: Readers) -> Result<Writing<'_>> {
         Ok(match self {
             Self::Standard(file) => Writing::Standard(file),
             Self::File { dir, name, path } => {
-                let new = dir.new_file(name, mode);
+                let new = dir.new_file(name, readers.access());
                 let new = new.map_err(|source| NotMade { path: path.clone(), source })?;
                 Writing::File { new, path }
             }

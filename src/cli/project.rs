@@ -9,11 +9,12 @@ use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
 use crate::cli::confirm::confirm;
 use crate::cli::input::read_text;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, Readers};
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
 use crate::device_api::{End, Role, Script};
 use crate::error::{Explain, Kind, Remedy};
+use crate::firstboot::KEYS;
 use crate::format::count;
 use crate::station_api::{
     Again, FirstBootSettings, MOST_RETRIES, Project as Known, ProjectClone, ProjectFile, ProjectImport,
@@ -154,6 +155,15 @@ struct Import {
     /// Change the project, and its scripts, where they are there already
     #[arg(long)]
     replace: bool,
+    /// First-boot setting that the file has otherwise or not, as of `project add`
+    ///
+    /// No secret stands in a file that `piprov project export` has written. A project that is there keeps its own; another one
+    /// needs each: --set-file gives them where nobody sees them on a command line.
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "First boot")]
+    first_boot: Vec<String>,
+    /// File with such settings, as TOML: password = "…"
+    #[arg(long = "set-file", value_name = "FILE", help_heading = "First boot", value_hint = clap::ValueHint::FilePath)]
+    first_boot_file: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -196,6 +206,32 @@ impl Explain for OtherScript {
 
     fn hint(&self) -> Option<Remedy> {
         Some("`--replace` changes it, also for the other projects that have it.".into())
+    }
+}
+
+/// A file leaves secrets out that nobody has given.
+#[derive(Debug, thiserror::Error)]
+#[error("no secret stands in a project's file, and this project needs {}", .keys.join(" and "))]
+struct NoSecrets {
+    keys: Vec<String>,
+}
+
+impl Explain for NoSecrets {
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        let keys = self.keys.iter().map(|key| if key == "password-hash" { "password" } else { key.as_str() });
+        let lines: Vec<_> = keys.map(|key| format!("{key} = \"…\"")).collect();
+        Some(
+            format!(
+                "`--set-file FILE` gives it from a file with {}; with an empty value it goes: `--set {}=`.",
+                lines.join(" and "),
+                self.keys.first().map_or("KEY", String::as_str)
+            )
+            .into(),
+        )
     }
 }
 
@@ -248,15 +284,22 @@ impl Export {
         for name in &project.scripts {
             scripts.push(station.get::<Script>(&path(["scripts", name]))?);
         }
+        let secrets: Vec<_> = secrets(&project.first_boot).map(str::to_owned).collect();
         let text = ProjectFile { project, scripts }.write();
         if output.is_standard() && ui.width_out.is_some() {
             // A person reads it: names are shown as everywhere.
             text.lines().for_each(|line| ui.result(line));
             return Ok(());
         }
-        let writing = output.begin(0o666)?;
+        let writing = output.begin(Readers::Usual)?;
         writing.write(text.as_bytes())?;
         writing.end()?;
+        if !secrets.is_empty() {
+            ui.warn(format_args!(
+                "{} isn't in the file, since it is a secret: who makes another project of the file has to give it",
+                secrets.join(" and ")
+            ));
+        }
         if !output.is_standard() {
             client::done(ui, "written", "file", &output.label());
         }
@@ -271,8 +314,22 @@ impl Import {
         if let Some(name) = self.name {
             project.name = name;
         }
-        if !self.replace {
+        let set = first_boot(project.first_boot, &self.first_boot, self.first_boot_file.as_deref());
+        project.first_boot = set?;
+        let before = if self.replace {
+            match station.get::<Known>(&path(["projects", &project.name])) {
+                Ok(before) => before.first_boot,
+                Err(error) if error.status() == Some(404) => FirstBootSettings::new(),
+                Err(error) => return Err(error)?,
+            }
+        } else {
             is_free(station, &project.name)?;
+            FirstBootSettings::new()
+        };
+        let lacks = secrets(&project.first_boot).filter(|key| !before.contains_key(*key));
+        let keys: Vec<_> = lacks.map(str::to_owned).collect();
+        if !keys.is_empty() {
+            return Err(NoSecrets { keys })?;
         }
         // All are looked at before one is changed.
         let mut new = Vec::new();
@@ -355,6 +412,12 @@ fn first_boot(
     Ok(settings)
 }
 
+/// The secrets that are left out: a station tells none.
+fn secrets(all: &FirstBootSettings) -> impl Iterator<Item = &str> {
+    let is_secret = |key: &str| KEYS.iter().any(|known| known.name == key && known.is_secret);
+    all.iter().filter(move |(key, text)| text.is_empty() && is_secret(key)).map(|(key, _)| key.as_str())
+}
+
 /// Settings in a line: secrets by their names only.
 fn settings(all: &FirstBootSettings) -> String {
     let one = |(key, text): (&String, &String)| match text.lines().count() {
@@ -393,6 +456,7 @@ fn show(project: &Known, ui: &Ui) -> crate::cli::Result<()> {
             ("made", if project.made > 0 { moment(project.made) } else { String::new() }),
         ],
     );
+    project.warnings.iter().for_each(|told| ui.warn(told));
     Ok(())
 }
 

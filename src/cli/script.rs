@@ -15,7 +15,8 @@ use crate::stop::Stop;
 /// Show and change what boards run before and after their image is written
 ///
 /// Boards of projects that name a script run it as root, by /bin/sh. It finds $STORAGE, $PART1, $PART2, $SERIAL, $SERVER
-/// and $PIPROV_… in its environment. Jobs that are there keep the text that they were made with.
+/// and $PIPROV_… in its environment; the board's own values as $PIPROV_VALUE_SN for the value `sn`, in capitals. Jobs that
+/// are there keep the text that they were made with.
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Script {
@@ -32,6 +33,10 @@ enum Command {
     /// Show one script with its text
     Show(One),
     /// Add a script, or change it: what isn't said stays
+    ///
+    /// It finds in its environment $STORAGE (the disk), $PART1 and $PART2 (its first partitions), $SERIAL and $SERVER, and
+    /// $PIPROV_PROJECT, $PIPROV_SLOT, $PIPROV_BOARD, $PIPROV_RUN and others; each value of the board as $PIPROV_VALUE_ and its
+    /// name in capitals, so that `sn` is $PIPROV_VALUE_SN. All of them stand in docs/device-api.md.
     Add(Add),
     /// Remove a script that no project has
     Remove(Remove),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, Readers};
 use crate::cli::ui::Ui;
 use crate::station_api::{MadeToken, NewToken, Role, Scope, Token as Known};
 use crate::stop::Stop;
@@ -108,7 +108,7 @@ impl Add {
     fn run(self, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
         // The file first: a token whose text got lost is of no use to anybody.
         let output = Output::at(&self.output, false, ui)?;
-        let new = output.begin(0o600)?;
+        let new = output.begin(Readers::Owner)?;
         let day = 24 * 60 * 60 * 1000;
         let now = jiff::Timestamp::now().as_millisecond();
         let expires = self.days.map(|days| now + i64::from(days) * day);

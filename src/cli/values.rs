@@ -87,7 +87,7 @@ struct Add {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(id = "what", multiple = false)]
+#[group(id = "what", required = true, multiple = false)]
 struct What {
     /// A sequence from this value on, such as SN000001 or dc:a6:32:00:00:01
     #[arg(long, value_name = "VALUE", requires = "to")]
@@ -133,6 +133,9 @@ struct Upload {
     /// Change nothing, and tell what would change
     #[arg(long)]
     dry_run: bool,
+    /// Its name, to show that it is meant where rows go that no board has yet
+    #[arg(long, value_name = "SOURCE", conflicts_with = "dry_run")]
+    confirm: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -172,8 +175,19 @@ impl Values {
                 show(&station.patch(&path(["values", &args.one.name]), &change)?, ui)
             }
             Command::Upload(args) => {
-                let file = read(&args.file, LONGEST)?;
-                upload(&station, &args.one.name, &file, args.dry_run, ui)
+                let (name, file) = (&args.one.name, read(&args.file, LONGEST)?);
+                if !args.dry_run {
+                    // A file that was cut off looks like one with fewer rows.
+                    let gone = put_table(&station, name, &file, true)?.gone;
+                    if gone > 0 {
+                        ui.say(format_args!(
+                            "{} that no board has yet and that this file hasn't would go",
+                            count(gone, "row")
+                        ));
+                        confirm(name, args.confirm.as_deref(), ui, stop)?;
+                    }
+                }
+                upload(&station, name, &file, args.dry_run, ui)
             }
             Command::Release(args) => {
                 confirm(&args.board, args.confirm.as_deref(), ui, stop)?;
@@ -193,10 +207,14 @@ impl Values {
     }
 }
 
-fn upload(station: &Station, name: &str, file: &[u8], dry: bool, ui: &Ui) -> crate::cli::Result<()> {
+fn put_table(station: &Station, name: &str, file: &[u8], dry: bool) -> crate::cli::Result<ValueUpload> {
     let place = path(["values", name, "table"]);
     let call = station.client.put(&place).query("dry", dry);
-    let told: ValueUpload = call.send_bytes(file, "text/csv")?.json()?;
+    Ok(call.send_bytes(file, "text/csv")?.json()?)
+}
+
+fn upload(station: &Station, name: &str, file: &[u8], dry: bool, ui: &Ui) -> crate::cli::Result<()> {
+    let told = put_table(station, name, file, dry)?;
     let rows = |rows: u64| count(rows, "row");
     let facts = [
         ("file", rows(told.rows)),
@@ -219,12 +237,8 @@ impl Add {
             (Some(from), _) => range_of_values(&from, to.as_deref().unwrap_or_default(), step)
                 .map_err(|error| Usage { message: error.to_string(), hint: None })?,
             (None, Some(url)) => ValuesOf::Http(AskedServer { url, unique }),
-            (None, None) if file.is_some() => ValuesOf::Table(Sheet { unique, columns: Vec::new() }),
-            (None, None) => {
-                let message = "nothing says where the values come from".to_owned();
-                let hint = Some("Give `--from` and `--to`, `--table` or `--url`.".into());
-                return Err(Usage { message, hint })?;
-            }
+            // One of the three is said.
+            (None, None) => ValuesOf::Table(Sheet { unique, columns: Vec::new() }),
         };
         let made: MadeValueSource =
             station.post("/api/v1/values", &NewValueSource { name: name.clone(), of, warn })?;

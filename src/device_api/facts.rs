@@ -73,6 +73,10 @@ pub struct Register {
     /// The number that its maker has burnt in and printed as a code (`rpi-duid` of the device tree).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duid: Option<String>,
+    /// The number that the kernel gives each start of its own (`/proc/sys/kernel/random/boot_id`). By it is known whether a
+    /// board that comes anew has started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
     /// The bootloader that has started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firmware: Option<Firmware>,

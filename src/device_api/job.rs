@@ -177,6 +177,9 @@ pub struct Outcome {
     /// The same by its chunks, as [`ImageRef::chunks`]: instead of the sha256, or beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_back_chunks: Option<String>,
+    /// What was read back may have come out of the board's memory instead of from the disk: then it proves nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_memory: bool,
     /// Bytes that were written, what was written twice twice: at most 1 GiB and 16 times the image or the board's largest
     /// disk.
     #[serde(default)]

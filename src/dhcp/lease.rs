@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FlockOperation;
 
 use super::error::Error;
-use crate::beneath::place_of;
+use crate::beneath::{Access, place_of};
 use crate::board::Mac;
 
 /// Lines that may be out of date before the file is written anew.
@@ -270,7 +270,7 @@ impl Store {
         let records = self.records();
         let text: String = records.iter().map(Record::line).collect();
         let (dir, name) = place_of(&self.path)?;
-        let new = dir.new_file(name, 0o600)?;
+        let new = dir.new_file(name, Access::Mode(0o600))?;
         new.file().write_all(text.as_bytes())?;
         self.file = new.replace()?;
         self.len = text.len() as u64;

@@ -15,7 +15,7 @@ use std::path::Path;
 use rustix::fs::FileType;
 
 use super::Image;
-use crate::beneath::{Dir, open_regular, place_of, read_bounded};
+use crate::beneath::{Access, Dir, open_regular, place_of, read_bounded};
 pub use chosen::Bootloader;
 pub use error::Error;
 pub use list::{Channel, Place, each, may_be_image, place};
@@ -93,7 +93,7 @@ pub fn write(path: &Path, bytes: &[u8], over: bool) -> Result<(), Error> {
     if over {
         return replace(&dir, &name, bytes);
     }
-    put(&dir, &name, bytes, 0o644, false).map_err(|error| match error {
+    put(&dir, &name, bytes, Access::Usual(0o666), false).map_err(|error| match error {
         Error::Os { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
             Error::Exists { path: path.to_owned() }
         }
@@ -147,13 +147,13 @@ pub fn replace(dir: &Dir, name: impl AsRef<OsStr>, bytes: &[u8]) -> Result<(), E
             .map_or(0o644, |stat| stat.st_mode & 0o777),
         false => 0o644,
     };
-    put(dir, name, bytes, mode, true)
+    put(dir, name, bytes, Access::Mode(mode), true)
 }
 
-fn put(dir: &Dir, name: &OsStr, bytes: &[u8], mode: u32, over: bool) -> Result<(), Error> {
+fn put(dir: &Dir, name: &OsStr, bytes: &[u8], access: Access, over: bool) -> Result<(), Error> {
     let path = dir.at(name);
     let failed = Error::os("writing", &path);
-    let new = dir.new_file(name, mode).map_err(&failed)?;
+    let new = dir.new_file(name, access).map_err(&failed)?;
     new.file().write_all(bytes).map_err(&failed)?;
     new.file().sync_all().map_err(&failed)?;
     compare(new.reopen().map_err(&failed)?, &path, bytes)?;

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::boot_order::Mode;
 use super::edit::{Wanted, edit};
 use super::image::Image;
-use super::update::SELF_UPDATE;
+use super::update::{Edited, SELF_UPDATE};
 use super::{BootConf, Error, Needs, day};
 use crate::board::Model;
 use crate::device_api::{BoardEeprom, Role};
@@ -281,6 +281,22 @@ pub fn check(asked: &ProjectEeprom) -> Result<Vec<String>, Error> {
     asked.set.iter().try_for_each(|(key, value)| conf.set(key, value))?;
     let notes = conf.warnings();
     asked.unset.iter().try_for_each(|key| conf.unset(key))?;
+    Ok(notes)
+}
+
+/// The same, and whether this image can have it: what no board could start from is told at once. Of a signed image that is
+/// told with the board, which may be signed too.
+///
+/// # Errors
+/// Those of [`check`], and [`Error::SignedBoot`] and others of the image.
+pub fn check_on(asked: &ProjectEeprom, image: &Image) -> Result<Vec<String>, Error> {
+    let notes = check(asked)?;
+    if !image.is_signed() {
+        let mut conf = BootConf::parse(image.bootconf()?);
+        asked.unset.iter().try_for_each(|key| conf.unset(key))?;
+        asked.set.iter().try_for_each(|(key, value)| conf.set(key, value))?;
+        Edited::new(image, conf)?;
+    }
     Ok(notes)
 }
 

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::Error;
 use super::rules::{FILE, Rules, UNITS, unit};
-use crate::beneath::{Dir, Links, read_bounded};
+use crate::beneath::{Access, Dir, Links, read_bounded};
 
 /// Where the rules go: local ones, which win over a package's of the same name.
 const RULES: &str = "etc/udev/rules.d";
@@ -105,7 +105,9 @@ impl Change {
         let folder =
             self.make_folder().map_err(Error::os("making", self.path.parent().unwrap_or(&self.path)))?;
         // Whole or not at all: udev reads the directory whenever it changes, and the helper may be running.
-        folder.replace_file(self.name(), contents, self.mode()).map_err(Error::os("writing", &self.path))
+        folder
+            .replace_file(self.name(), contents, Access::Mode(self.mode()))
+            .map_err(Error::os("writing", &self.path))
     }
 }
 

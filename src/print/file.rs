@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Error;
-use crate::beneath::{Dir, is_name};
+use crate::beneath::{Access, Dir, is_name};
 
 /// Puts a label into a directory below `base`, which is made. It is there whole, and read again, or not at all. What lies
 /// there under its name stays.
@@ -19,7 +19,7 @@ pub fn file(base: &Path, directory: &str, name: &str, bytes: &[u8]) -> Result<()
     let base = Dir::open(base).map_err(|error| os("opening the directory of", error.into()))?;
     let (dir, _) =
         base.make(directory, 0o755).map_err(|error| os("making the directory of", error.into()))?;
-    let new = dir.new_file(name, 0o644).map_err(|error| os("writing", error))?;
+    let new = dir.new_file(name, Access::Mode(0o644)).map_err(|error| os("writing", error))?;
     std::io::Write::write_all(&mut new.file(), bytes).map_err(|error| os("writing", error))?;
     // One that was written before, and of which that couldn't be said, is looked at as any other.
     match new.put() {

@@ -11,7 +11,7 @@ use rustix::fs::{Access, AtFlags, Mode};
 use rustix::io::Errno;
 
 use super::{Record, RunId};
-use crate::beneath::Dir;
+use crate::beneath::{self, Dir};
 use crate::error::{Explain, Kind, Remedy, Task, remedy};
 use crate::format::json;
 use crate::stop::until;
@@ -203,7 +203,9 @@ impl Ledger {
         };
         let text = json::pretty(&kept.record).map_err(|error| failed("writing")(error.into()))? + "\n";
         let mode = if self.shared { 0o640 } else { 0o600 };
-        self.dir.replace_file(&kept.name, text.as_bytes(), mode).map_err(failed("writing"))?;
+        self.dir
+            .replace_file(&kept.name, text.as_bytes(), beneath::Access::Mode(mode))
+            .map_err(failed("writing"))?;
         let again = self.dir.read(&kept.name, LONGEST).map_err(failed("reading"))?;
         match serde_json::from_slice::<Record>(&again) {
             Ok(record) if record == kept.record => Ok(path),

@@ -113,22 +113,38 @@ pub(super) fn kept(
         }
         _ => {}
     }
-    let plain: FirstBootSettings = kept
-        .iter()
-        .filter(|(_, text)| !has_names(text))
-        .map(|(key, text)| (key.clone(), text.clone()))
-        .collect();
     // Of a key that has values in it the name has to be one, and all have to fit together whatever the values are.
-    let mut whole = plain;
-    for key in kept.keys() {
-        if whole.contains_key(key) || key == FIRST_BOOT_FORMAT {
-            continue;
-        }
-        let sample = KEYS.iter().find(|known| known.name == key).map_or("", firstboot::Key::sample);
-        whole.insert(key.clone(), sample.to_owned());
-    }
-    settings_of(&whole, true)?;
+    settings_of(&sample(&kept), true)?;
     Ok(kept)
+}
+
+/// Settings as some board may have them: where a board's values stand, there is something that can be.
+#[must_use]
+pub(super) fn sample(settings: &FirstBootSettings) -> FirstBootSettings {
+    let mut whole = FirstBootSettings::new();
+    for (key, text) in settings {
+        if !has_names(text) {
+            whole.insert(key.clone(), text.clone());
+        } else if key != FIRST_BOOT_FORMAT {
+            let sample = KEYS.iter().find(|known| known.name == key).map_or("", firstboot::Key::sample);
+            whole.insert(key.clone(), sample.to_owned());
+        }
+    }
+    whole
+}
+
+/// The values of a board that settings need, each with the key of one that needs it.
+#[must_use]
+pub(super) fn needed(settings: &FirstBootSettings) -> BTreeMap<String, String> {
+    let mut needed = BTreeMap::new();
+    for (key, text) in settings {
+        for part in parts(text) {
+            if let Part::Name(name) = part {
+                needed.entry(name.to_owned()).or_insert_with(|| key.clone());
+            }
+        }
+    }
+    needed
 }
 
 /// What is told of settings: not the secrets, which are empty.
@@ -214,6 +230,16 @@ mod tests {
         let all =
             [("user", "{who}"), ("password", "{pin}"), ("wifi-ssid", "{lab}"), ("wifi-country", "{land}")];
         assert_eq!(kept(&all).unwrap(), map(&all));
+    }
+
+    #[test]
+    fn the_values_that_settings_need_are_known_by_name() {
+        let settings = map(&[("hostname", "gate-{sn}-{serial8}"), ("user", "{sn}"), ("timezone", "{B}")]);
+        assert_eq!(needed(&settings), map(&[("serial8", "hostname"), ("sn", "hostname")]));
+        let some =
+            sample(&map(&[("hostname", "{sn}"), ("timezone", "Europe/Berlin"), ("format", "first-run")]));
+        assert!(settings_of(&some, true).is_ok() && some["timezone"] == "Europe/Berlin", "{some:?}");
+        assert_ne!(some["hostname"], "{sn}");
     }
 
     #[test]

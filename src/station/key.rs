@@ -10,7 +10,7 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
-use crate::beneath::Dir;
+use crate::beneath::{Access, Dir};
 use crate::error::{Explain, Kind};
 use crate::format::{hex, unhex};
 
@@ -113,7 +113,7 @@ impl StationKey {
             return Self::of(&bytes).ok_or(Error::NoKey { path });
         }
         let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| Error::Random)?;
-        let new = dir.new_file(FILE, 0o600).map_err(file)?;
+        let new = dir.new_file(FILE, Access::Mode(0o600)).map_err(file)?;
         new.file().write_all(made.as_ref()).map_err(file)?;
         new.put().map_err(file)?;
         Self::of(made.as_ref()).ok_or(Error::NoKey { path })

@@ -8,16 +8,18 @@ use axum::body::Bytes;
 
 use super::first_boot::wanted;
 use super::images::{self, Own, Stored};
+use super::shell::scriptexecute;
 use super::store::Asked;
 use super::web::Refusal;
 use super::{Station, first_boot, now};
+use crate::device_api::Action;
 use crate::error::{Explain as _, chain};
 use crate::firstboot;
 use crate::image::chunk::Digest;
 use crate::image::files::{FatFile, Patch, PatchedReadAt};
 use crate::image::read_at::ReadAt;
 use crate::run::FirstBoot;
-use crate::station_api::{FirstBootSettings, Image, Job, Plan, Time};
+use crate::station_api::{FirstBootSettings, Image, ImageState, Job, Plan, Time};
 
 /// Why the image of a job can't have its board's settings.
 fn refused(image: &Image, why: &firstboot::Error) -> Refusal {
@@ -113,15 +115,37 @@ impl Station {
     /// Whether the image of what is asked for can have its settings. So a person is told at once what a board would find out
     /// else.
     pub(super) async fn can_have(&self, asked: &Asked) -> Result<(), Refusal> {
-        self.can_have_eeprom(asked).await?;
-        let Some(image) = asked.image.as_ref().filter(|_| asked.project.is_some()) else { return Ok(()) };
-        let plan = self.store().would(asked).await?;
-        if plan.first_boot.is_empty() {
+        if asked.project.is_none() || asked.action != Action::Deploy {
             return Ok(());
         }
-        self.make_own(("", now()), &plan.first_boot, Vec::new(), &self.store().image(image).await?)
-            .await
-            .map(drop)
+        let plan = self.store().would(asked).await?;
+        self.can_have_eeprom(asked, &plan).await?;
+        self.can_have_settings(asked, &plan).await
+    }
+
+    /// The same of its image alone: a board is told of its EEPROM by its job, which changes nothing then.
+    pub(super) async fn can_have_image(&self, asked: &Asked) -> Result<(), Refusal> {
+        let facts = self.store().board(&asked.board).await?.facts;
+        if facts.is_some_and(|facts| facts.agent == scriptexecute::AGENT) {
+            return Err(Refusal::meaningless(scriptexecute::NO_SETTINGS));
+        }
+        let plan = self.store().would(asked).await?;
+        self.can_have_settings(asked, &plan).await
+    }
+
+    async fn can_have_settings(&self, asked: &Asked, plan: &Plan) -> Result<(), Refusal> {
+        let Some(image) = asked.image.as_ref().filter(|_| !plan.first_boot.is_empty()) else { return Ok(()) };
+        let image = self.store().image(image).await?;
+        if image.state != ImageState::Ready {
+            // That it isn't is told where the job is made.
+            return Ok(());
+        }
+        self.can_take(&plan.first_boot, &image).await
+    }
+
+    /// Whether an image can have these settings.
+    pub(super) async fn can_take(&self, settings: &FirstBootSettings, image: &Image) -> Result<(), Refusal> {
+        self.make_own(("", now()), settings, Vec::new(), image).await.map(drop)
     }
 
     /// A chunk of a job's image. `has`: its name was looked for among those of the job.

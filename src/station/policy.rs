@@ -1,12 +1,15 @@
 //! What people change of rules, projects, scripts and settings, whether they ask by the API or on a page: the same checks, the same
 //! audit, the same news.
 
+use std::collections::BTreeSet;
+
 use super::web::{Refusal, Who};
 use super::{Station, api, first_boot, key, now, store};
 use crate::control::message::{About, Notice};
 use crate::device_api::Script;
 use crate::station_api::{
-    FirstBootSettings, NetworkNotice, NewRule, Project, ProjectImport, Rule, SettingLine, Thing,
+    FirstBootSettings, ImageState, NetworkNotice, NewRule, OWN, Project, ProjectImport, Rule, SettingLine,
+    Thing, ValuesOf,
 };
 
 impl Station {
@@ -74,7 +77,7 @@ impl Station {
         let project = Project { name: new.to_owned(), ..before };
         let project = self.store().put_project(&Project { made: now(), ..project }).await?;
         self.changed(who, "project.put", &project.name).await;
-        Ok(told(project))
+        self.with_doubts(project).await
     }
 
     /// Takes a project and its scripts from a file: all of it, or nothing.
@@ -116,14 +119,22 @@ impl Station {
         let new = project.first_boot.clone();
         let kept = tokio::task::spawn_blocking(move || first_boot::kept(&before, &new, &salt)).await;
         let kept = kept.map_err(|error| Refusal::meaningless(error.to_string()))?;
-        let first_boot = kept.map_err(|wrong| Refusal::meaningless(format!("first_boot: {wrong}")))?;
+        let first_boot = kept.map_err(|wrong| {
+            let refusal = Refusal::meaningless(format!("first_boot: {wrong}"));
+            match wrong {
+                first_boot::Wrong::NoSecret { .. } => refusal.with_hint(
+                    "no secret stands in a project's file: write it there for this once, or take its line out",
+                ),
+                _ => refusal,
+            }
+        })?;
         let project = Project { made: now(), first_boot, ..project };
         let project = self.store().put_project_and(&project, scripts).await?;
         for script in scripts {
             self.changed(who, "script.put", &script.name).await;
         }
         self.changed(who, "project.put", &project.name).await;
-        Ok(told(project))
+        self.with_doubts(project).await
     }
 
     /// All projects, without what is secret in them.
@@ -133,7 +144,49 @@ impl Station {
 
     /// A project, without what is secret in it.
     pub(super) async fn project(&self, name: &str) -> Result<Project, Refusal> {
-        Ok(told(self.store().project(name).await?))
+        self.with_doubts(self.store().project(name).await?).await
+    }
+
+    /// A project without what is secret in it, with what its boards couldn't have.
+    async fn with_doubts(&self, project: Project) -> Result<Project, Refusal> {
+        let warnings = self.doubts(&project).await?;
+        Ok(Project { warnings, ..told(project) })
+    }
+
+    /// What boards of a project couldn't have, as far as that is seen without a board. `project` has its secrets.
+    async fn doubts(&self, project: &Project) -> Result<Vec<String>, Refusal> {
+        let settings = &project.first_boot;
+        let mut doubts = Vec::new();
+        let mut given: BTreeSet<String> = OWN.iter().map(|&name| name.to_owned()).collect();
+        let mut asks = false;
+        for source in &project.values {
+            match self.store().value_source(source).await?.of {
+                ValuesOf::Table(sheet) => given.extend(sheet.columns),
+                // What a server answers isn't known before.
+                ValuesOf::Http(_) => asks = true,
+                ValuesOf::Sequence(_) | ValuesOf::Addresses(_) => given.extend([source.clone()]),
+            }
+        }
+        for (name, key) in first_boot::needed(settings) {
+            if !asks && !given.contains(&name) {
+                doubts.push(format!(
+                    "first boot: {key} needs the value `{name}`, which no source of the project gives"
+                ));
+            }
+        }
+        if settings.is_empty() {
+            return Ok(doubts);
+        }
+        let image = match &project.image {
+            Some(image) => self.store().image(image).await.ok().filter(|one| one.state == ImageState::Ready),
+            None => None,
+        };
+        if let Some(image) = image
+            && let Err(refusal) = self.can_take(&first_boot::sample(settings), &image).await
+        {
+            doubts.push(refusal.detail());
+        }
+        Ok(doubts)
     }
 
     /// Removes a project.

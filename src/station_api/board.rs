@@ -86,6 +86,9 @@ pub struct BoardFacts {
     /// The number that its maker has burnt in and printed as a code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duid: Option<String>,
+    /// The number of its start, as its kernel gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
     /// The bootloader that has started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firmware: Option<Firmware>,

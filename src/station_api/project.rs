@@ -52,6 +52,10 @@ pub struct Project {
     /// When it was made.
     #[serde(default)]
     pub made: Time,
+    /// What its boards couldn't have of it as the station is now, each a sentence. Only told, where one project is asked
+    /// for or put: what comes in is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// See [`Project::first_boot`].

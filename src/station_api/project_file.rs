@@ -97,6 +97,7 @@ impl ProjectFile {
         // A project is made of texts and numbers, which TOML has all.
         let mut project = toml::Table::try_from(&self.project).unwrap_or_default();
         project.remove("made");
+        project.remove("warnings");
         toml::to_string_pretty(&File { form: FORM, project, script: self.scripts.clone() })
             .unwrap_or_default()
     }
@@ -158,6 +159,7 @@ mod tests {
             eeprom: None,
             label: None,
             made: 17,
+            warnings: vec!["only told".into()],
         };
         let script = Script {
             name: "resize".into(),
@@ -176,7 +178,10 @@ mod tests {
              background = false\nonce = false\nlimit = 5\n"
         );
         let read = ProjectFile::read(&text).unwrap();
-        assert_eq!((read.project, read.scripts), (Project { made: 0, ..project }, vec![script]));
+        assert_eq!(
+            (read.project, read.scripts),
+            (Project { made: 0, warnings: Vec::new(), ..project }, vec![script])
+        );
         assert_eq!(
             ProjectFile::read("piprov-project = 1\n[project]\nname = \"a\"").unwrap().project.name,
             "a"

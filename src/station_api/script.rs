@@ -37,7 +37,7 @@ pub enum ScriptState {
     Done,
     /// It has ended otherwise.
     Failed,
-    /// It began, and the board started again before it has ended.
+    /// It began, and the board asked for work anew before its end was told.
     Restarted,
 }
 
@@ -51,8 +51,14 @@ impl ScriptState {
             Self::Running => "runs",
             Self::Done => "has ended well",
             Self::Failed => "failed",
-            Self::Restarted => "began, then the board started again",
+            Self::Restarted => "began, and its end was never told",
         }
+    }
+
+    /// Whether something of it was heard in its run.
+    #[must_use]
+    pub const fn has_begun(self) -> bool {
+        !matches!(self, Self::Waiting | Self::DoneBefore)
     }
 
     /// Whether nothing of it is left to do.

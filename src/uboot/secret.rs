@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::beneath::{self, place_of};
+use crate::beneath::{self, Access, place_of};
 use crate::error::{Action, Explain, Kind, Remedy, Task, remedy};
 
 /// Hexadecimal digits in the file.
@@ -132,7 +132,7 @@ impl Secret {
     pub fn create(&self, path: &Path) -> Result<(), Error> {
         let os = |source| Error::Os { doing: "making the secret", path: path.to_owned(), source };
         let (dir, name) = place_of(path).map_err(os)?;
-        let new = dir.new_file(name, 0o600).map_err(os)?;
+        let new = dir.new_file(name, Access::Mode(0o600)).map_err(os)?;
         writeln!(new.file(), "{:016x}{:016x}", self.0[0], self.0[1]).map_err(os)?;
         new.put().map(drop).map_err(os)
     }

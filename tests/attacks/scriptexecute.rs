@@ -106,8 +106,18 @@ fn nobody_marks_a_board_as_done_or_gives_it_a_log_without_the_token_of_its_attem
         assert!((400..500).contains(&status), "{wrong}: {status}");
     }
     assert_eq!(rig.state(&job), "running");
-    // The token of another board ends that board's job, whatever serial number is told with it.
-    assert_eq!(rig.get(&format!("{base}&token={foreign}&{done}")).status, 200);
+    // The token of another board ends neither's job: it is said that the two don't belong together.
+    let mixed = rig.get(&format!("{base}&token={foreign}&{done}"));
+    assert!(
+        mixed.status == 403 && text(&mixed).contains("given to the board 10000000af04b2db"),
+        "{}",
+        text(&mixed)
+    );
+    assert_eq!(rig.get(&format!("{base}x&token={token}&{done}")).status, 403);
+    assert_eq!((rig.state(&job), rig.state(&other)), (json!("running"), json!("running")));
+    // The short number is the same board's.
+    let short = "/scriptexecute?serial=af04b2db";
+    assert_eq!(rig.get(&format!("{short}&token={foreign}&{done}")).status, 200);
     assert_eq!((rig.state(&job), rig.state(&other)), (json!("running"), json!("done")));
     // A new attempt: the token of before opens nothing.
     let again = text(&rig.get(&question(SERIAL, 1 << 20)));
@@ -137,6 +147,10 @@ fn nothing_is_verified_that_was_not_read_back_from_the_disk_and_equal() {
         let (job, token) = rig.at_work(&format!("10000000af04c0{n:02}"), project);
         rig.get(&format!("/scriptexecute?token={token}&{told}"));
         assert_eq!(rig.state(&job), state, "{told}");
+        if told.ends_with("fresh=0") {
+            let run = rig.station.admin("GET", "/api/v1/runs", None).ok()["items"][0].clone();
+            assert!(run["why"].as_str().unwrap().contains("out of the board's memory"), "{run}");
+        }
     }
 }
 
@@ -245,4 +259,19 @@ fn a_job_that_this_os_cannot_carry_out_is_refused_before_anything_is_written() {
         assert!(token(&script).is_none() && script.contains(why), "{project}: {script:.400}");
         assert_eq!(rig.state(job["id"].as_str().unwrap()), "failed", "{project}");
     }
+}
+
+#[test]
+fn one_address_keeps_no_board_from_its_script_and_starts_without_a_step_make_one_run() {
+    let rig = rig();
+    let (job, _) = rig.at_work(SERIAL, "plain");
+    let refused = (0..200).map(|_| rig.get(&question(SERIAL, 1 << 20))).find(|answer| answer.status == 503);
+    let refused = refused.unwrap();
+    let wait = refused.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+    assert_eq!(wait.map(|(_, seconds)| seconds.as_str()), Some("1"), "{refused:?}");
+    let other = rig.get_from_elsewhere(&question("10000000af04b2dc", 1 << 20));
+    assert_eq!(other.status, 200, "{other:?}");
+    let runs = rig.station.admin("GET", "/api/v1/runs", None).ok()["items"].as_array().unwrap().clone();
+    assert!(runs.len() == 1 && runs[0]["outcome"] == "unfinished", "{runs:#?}");
+    assert_eq!(rig.state(&job), "running");
 }

@@ -182,6 +182,85 @@ fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
 }
 
 #[test]
+fn an_image_that_was_damaged_comes_when_it_is_mended_and_its_project_has_it_then() {
+    let station = cmprovision();
+    let path = |name: &str| station.path(name).display().to_string();
+    let args = ["import", "cmprovision", &path("cmp/database.sqlite"), "--files", &path("cmp")];
+    let file = station.path("cmp/public/uploads/k3Jd9.img");
+    let good = fs::read(&file).unwrap();
+    let mut torn = good.clone();
+    torn[1 << 20] ^= 1;
+    fs::write(&file, torn).unwrap();
+    let lines = station.json(&args);
+    assert_eq!(count(&lines, "image"), (0, 0), "{lines:#?}");
+    assert!(
+        left(&lines, "image of a project").iter().any(|why| why.contains("no image `gateway`")),
+        "{lines:#?}"
+    );
+    let image =
+        |station: &Station| station.json(&["project", "show", "gateway"]).remove(0)["value"]["image"].clone();
+    assert_eq!(image(&station), Value::Null);
+    fs::write(&file, good).unwrap();
+    let lines = station.json(&args);
+    assert_eq!(count(&lines, "image"), (1, 0), "{lines:#?}");
+    assert_eq!(image(&station), "gateway");
+}
+
+#[test]
+fn one_record_with_a_wrong_clock_keeps_no_other_from_coming_and_a_missing_project_is_not_advised() {
+    let station = cmprovision();
+    let file = station.path("cmp/database.sqlite");
+    let wrong = "UPDATE cms SET provisioning_started_at = '1999-12-31 23:59:59' WHERE id = 2;
+        UPDATE settings SET value = '2' WHERE key = 'active_project';
+        INSERT INTO cmlogs VALUES (3, 'gone', NULL, NULL, 'info', 'x', '2023-01-11 17:40:52', NULL);
+        INSERT INTO users VALUES (2, 'Grace Hopper', 'g@example.org', 'x', NULL, NULL), (3, 'Müller/x', '', 'x', NULL, NULL);";
+    database(&file, wrong);
+    let file = file.display().to_string();
+    let output = station.run(&["import", "cmprovision", &file]);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(output.status.success(), "{said}");
+    for line in [
+        "record: 1 taken over",
+        "left out: record 10000000af04b2db: it says that it began 1999-12-31T23:59:59Z",
+        "left out: project odd: all of it is left out, since its script `odd` isn't taken",
+        "each board got the project odd there, which isn't taken",
+        "left out: log 1 line:",
+        "left out: e-mail addresses 2 users:",
+        "left out: name of a user Müller/x",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(!said.contains("piprov rule add all"), "{said}");
+}
+
+/// What the page says is what works: its commands, one after the other.
+#[test]
+fn the_commands_of_the_page_run_in_their_order() {
+    let station = cmprovision();
+    fs::create_dir(station.path("cmp/database")).unwrap();
+    fs::rename(station.path("cmp/database.sqlite"), station.path("cmp/database/database.sqlite")).unwrap();
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/from-cmprovision.md")).unwrap();
+    let commands: Vec<_> =
+        page.lines().filter_map(|line| line.strip_prefix("piprov import cmprovision ")).collect();
+    assert_eq!(commands.len(), 2, "{commands:#?}");
+    let cmp = station.path("cmp").display().to_string();
+    let mut taken = Vec::new();
+    for command in commands {
+        let words = command.split(' ').map(|word| word.replace("/var/lib/cmprovision", &cmp));
+        let words: Vec<String> =
+            ["import", "cmprovision"].map(str::to_owned).into_iter().chain(words).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let lines = station.json(&words);
+        assert!(lines.iter().any(|line| line["event"] == "imported"), "{lines:#?}");
+        taken.push((count(&lines, "project"), count(&lines, "record"), count(&lines, "image")));
+    }
+    assert_eq!(taken, [((2, 0), (2, 0), (1, 0)); 2], "the first changes nothing");
+    assert_eq!(station.json(&["project", "list"]).len(), 2);
+}
+
+#[test]
 fn a_manufacturing_database_comes_over_with_each_time_that_a_board_was_done() {
     let station = Station::start();
     let file = station.path("m.db").display().to_string();

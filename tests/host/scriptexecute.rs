@@ -131,6 +131,7 @@ fn a_board_of_the_old_os_gets_scripts_image_and_eeprom_and_each_is_proved() {
     let detail = &record["detail"];
     let digest = piprov::format::hex(&Sha256::digest(&rig.image));
     assert_eq!((&detail["read_back_sha256"], &detail["client"]), (&json!(digest), &json!("scriptexecutor")));
+    assert!(detail["fetched"].is_null(), "nobody has counted that: {detail:#}");
     // What the board told of itself.
     let told = &detail["told"];
     assert_eq!(told["disks"][0]["cid"], "150100424a54443452079a3ef0d2b1a7", "{told:#}");
@@ -254,4 +255,35 @@ fn what_fails_says_which_step_it_was_and_the_image_is_not_begun_where_a_script_b
         "{record:#}"
     );
     assert!(rig.log(&record).contains("gzip: crc error"), "{}", rig.log(&record));
+}
+
+#[test]
+fn nothing_that_a_script_has_begun_goes_on_after_it() {
+    let rig = rig(&["--enrol", "open"]);
+    let mut board = rig.board();
+    let beat = |name: &str| format!("while :; do echo x >>$ROOM/{name}; sleep 0.2; done");
+    // One that ends well leaves something behind; one that takes too long has a child that doesn't want to end.
+    rig.script("leaves", &format!("({}) &\nsleep 1", beat("left")), json!({"when": "pre", "priority": 1}));
+    let hangs = format!("(trap '' TERM; {}) &\nsleep 300", beat("hangs"));
+    rig.script("hangs", &hangs, json!({"when": "pre", "priority": 3, "limit": 2}));
+    rig.script(
+        "beside",
+        &format!("({}) &\nsleep 300", beat("beside")),
+        json!({"when": "pre", "priority": 2, "background": true}),
+    );
+    rig.project(json!({"scripts": ["leaves", "hangs", "beside"]}));
+    board.start(&rig.url());
+    let record = rig.ended(&board, 1);
+    assert!(record["why"].as_str().unwrap().contains("script hangs (pre) ended with status"), "{record:#}");
+    assert!(rig.log(&record).contains("it took more than 2 s, and is ended"), "{}", rig.log(&record));
+    let beats = || {
+        let of = |name: &str| fs::metadata(left(&board, name)).map_or(0, |file| file.len());
+        [of("left"), of("hangs"), of("beside")]
+    };
+    // What has ended beats no more; a beat is a fifth of a second.
+    until("silence", || {
+        let before = beats();
+        std::thread::park_timeout(std::time::Duration::from_secs(1));
+        (before == beats() && before.iter().all(|beats| *beats > 0)).then_some(())
+    });
 }

@@ -109,13 +109,33 @@ fn an_image_that_reads_no_settings_is_told_before_a_board_is_touched() {
         "{error}"
     );
     assert_eq!(runs(&station).len(), 0);
-    // A rule's board hears it before its disk is touched.
+    // So does who makes the project.
+    let told = station.json(&["project", "show", "gates"]).remove(0)["value"]["warnings"].to_string();
+    assert!(
+        told.contains("first-boot settings and the image `blob`: the image has no partition table"),
+        "{told}"
+    );
+    // A rule doesn't begin either: no script runs, and nothing is drawn that another board could have.
+    fs::write(station.path("pslc.sh"), "touch ran\n").unwrap();
+    station.json(&["script", "add", "pslc.sh", "--when", "pre"]);
+    station.json(&["values", "add", "sn", "--from", "1", "--to", "9"]);
+    station.json(&["project", "set", "gates", "--script", "pslc", "--value", "sn"]);
     station.json(&["rule", "add", "all", "--project", "gates", "--any"]);
     // Boards that are there already are looked at when the station is armed.
     station.json(&["station", "arm"]);
-    let failed =
-        until("a run that failed", || runs(&station).into_iter().find(|run| run["outcome"] == "failed"));
-    assert!(failed["why"].as_str().unwrap().contains("no partition table"), "{failed}");
+    let stuck = until("a board whose rule can't start", || {
+        let board = station.json(&["board", "show", serial]).remove(0)["value"].clone();
+        board["stuck"].as_str().map(str::to_owned)
+    });
+    assert!(stuck.contains("the image `blob`: the image has no partition table"), "{stuck}");
+    let list = String::from_utf8(station.run(&["board", "list"]).stdout).unwrap();
+    assert!(list.contains("stuck"), "{list}");
+    assert_eq!(runs(&station).len(), 0);
+    assert_eq!(station.json(&["values", "list"])[0]["value"]["left"], json!(9));
+    // With an image that takes them it begins.
+    station.json(&["project", "set", "gates", "--image", "os", "--no-values"]);
+    assert!(station.json(&["project", "show", "gates"])[0]["value"]["warnings"].is_null());
+    station.json(&["station", "disarm"]);
     drop(agent);
     assert!(fs::read(before).unwrap().iter().all(|byte| *byte == 0xee), "the disk is as it was");
 
@@ -123,6 +143,19 @@ fn an_image_that_reads_no_settings_is_told_before_a_board_is_touched() {
     station.json(&["project", "set", "gates", "--image", "os", "--set", "hostname=gate-{slot}"]);
     let error = station.stderr(&["board", "deploy", serial, "--project", "gates", "--confirm", serial], 65);
     assert!(error.contains("the board has no value `slot`"), "{error}");
+    // One that no source gives is named at once; what a table has is a value too.
+    fs::write(station.path("keys.csv"), "pin\n1\n").unwrap();
+    station.json(&["values", "add", "keys", "--table", "keys.csv"]);
+    let set = ["project", "set", "gates", "--set"];
+    let warned = |more: &[&str]| {
+        let out = station.run(&[&set[..], more].concat());
+        assert!(out.status.success(), "{out:?}");
+        String::from_utf8(out.stderr).unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let told = warned(&["hostname=gate-{pin}-{nosuch}", "--value", "keys"]);
+    assert!(told.contains("warning: first boot: hostname needs the value `nosuch`"), "{told}");
+    assert!(!told.contains("`pin`"), "{told}");
+    assert_eq!(warned(&["hostname=gate-{pin}-{serial8}"]), "");
     for (setting, why) in
         [("hostname=a b", "hostname:"), ("hostnam=x", "hostname"), ("wifi-ssid=", "wifi-ssid")]
     {

@@ -34,6 +34,63 @@ fn a_clone_has_the_secrets_of_its_project_and_nobody_sees_them() {
 }
 
 #[test]
+fn a_file_says_which_secrets_it_lacks_and_takes_them_and_has_the_mode_of_other_files() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let station = crate::station_cli::Station::start();
+    let words = |text: &[u8]| String::from_utf8_lossy(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    std::fs::write(station.path("secret.toml"), "password = \"correct horse\"\n").unwrap();
+    station.json(&["project", "add", "one", "--set", "user=ada", "--set-file", "secret.toml"]);
+    let export = |umask: &str, name: &str| {
+        let program = station.command(&[]).get_program().to_owned();
+        let line = format!("umask {umask}; exec \"$0\" project export one -o {name}");
+        let mut command = std::process::Command::new("sh");
+        command
+            .args(["-c", &line])
+            .arg(program)
+            .envs(station.command(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let out = command.current_dir(station.path("")).output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+        let mode = std::fs::metadata(station.path(name)).unwrap().permissions().mode() & 0o777;
+        (mode, words(&out.stderr))
+    };
+    let (mode, told) = export("077", "one.toml");
+    assert!(mode == 0o600 && told.contains("warning: password-hash isn't in the file"), "{mode:o} {told}");
+    assert_eq!(export("027", "two.toml").0, 0o640);
+    // Where the project is there, it keeps its own; another one needs it, and may have it in two ways.
+    station.json(&["project", "import", "one.toml", "--replace"]);
+    let lacks = station.stderr(&["project", "import", "one.toml", "--name", "two"], 2);
+    let lacks = words(lacks.as_bytes());
+    assert!(lacks.contains("this project needs password-hash") && lacks.contains("--set-file"), "{lacks}");
+    station.json(&["project", "import", "one.toml", "--name", "two", "--set-file", "secret.toml"]);
+    station.json(&[
+        "project",
+        "import",
+        "one.toml",
+        "--name",
+        "three",
+        "--set",
+        "password-hash=",
+        "--set",
+        "user=",
+    ]);
+    for (name, has) in [("one", true), ("two", true), ("three", false)] {
+        let project = station.json(&["project", "show", name]).remove(0)["value"].clone();
+        assert_eq!(project["first_boot"].get("password-hash").is_some(), has, "{project}");
+    }
+    // Whoever asks the API hears it too.
+    let import =
+        json!({ "project": { "name": "four", "first_boot": { "user": "ada", "password-hash": "" } } });
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let answer = station.admin("POST", "/api/v1/projects/import", Some(&import));
+    assert_eq!(answer.status, 422);
+    assert!(
+        answer.json()["hint"].as_str().unwrap().contains("no secret stands in a project's file"),
+        "{answer:?}"
+    );
+}
+
+#[test]
 fn an_import_changes_a_project_and_its_scripts_or_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &[]);

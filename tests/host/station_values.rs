@@ -140,6 +140,30 @@ fn take(listener: &TcpListener, status: &str, answer: &str) -> (String, Value) {
 }
 
 #[test]
+fn a_file_that_was_cut_off_takes_no_rows_away_unasked() {
+    let station = Station::start();
+    let rows: String = (0..41).map(|n| format!("gw-{n}\n")).collect();
+    fs::write(station.path("keys.csv"), format!("host_name\n{rows}")).unwrap();
+    station.json(&["values", "add", "keys", "--table", "keys.csv"]);
+    fs::write(station.path("keys.csv"), "host_name\ngw-0\ngw-1\ngw-2\ngw-3\n").unwrap();
+    let upload = ["values", "upload", "keys", "keys.csv"];
+    let left = || station.json(&["values", "list"])[0]["value"]["left"].clone();
+    let asked = station.stderr(&upload, 2);
+    let asked = asked.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(asked.contains("37 rows that no board has yet and that this file hasn't would go"), "{asked}");
+    assert!(asked.contains("--confirm keys"), "{asked}");
+    assert_eq!(left(), 41);
+    station.stderr(&[&upload[..], &["--confirm", "key"]].concat(), 2);
+    assert_eq!(left(), 41);
+    let told = station.json(&[&upload[..], &["--confirm", "keys"]].concat());
+    assert_eq!((&told[0]["value"]["gone"], left()), (&json!(37), json!(4)));
+    // More rows take none away: nobody is asked.
+    fs::write(station.path("keys.csv"), format!("host_name\n{rows}")).unwrap();
+    station.json(&upload);
+    assert_eq!(left(), 41);
+}
+
+#[test]
 fn a_server_is_asked_again_until_it_answers_and_the_manifest_has_what_it_said() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("piprov.toml");

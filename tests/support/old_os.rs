@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 /// What busybox runs on the host, in namespaces of its own: a /dev with this disk, and a script that is fetched.
 const START: &str = r#"
 set -e
+unset START BUSYBOX
 for file in null zero urandom; do touch "$ROOM/dev/$file"; mount --bind "/dev/$file" "$ROOM/dev/$file"; done
 mount --rbind "$ROOM/dev" /dev
 cd "$ROOM"
@@ -22,6 +23,9 @@ curl -g --retry 10 --retry-connrefused -s -o "$script" "$URL" 2>/dev/null
 cp "$script" "$ROOM/started"
 exec "$ROOM/bin/sh" "$script"
 "#;
+
+/// The first of its processes: with it all the others go, as with the power, whatever sessions they have made.
+const FIRST: &str = r#""$BUSYBOX" sh -c "$START" & wait"#;
 
 /// A board.
 pub(crate) struct OldOs {
@@ -87,7 +91,9 @@ impl OldOs {
         self.power_off();
         let log = fs::File::options().create(true).append(true).open(self.room.join("console")).unwrap();
         let mut command = Command::new("unshare");
-        command.args(["-m", "--propagation", "private"]).arg(bin_of("busybox")).args(["sh", "-c", START]);
+        command.args(["-m", "--pid", "--fork", "--kill-child", "--propagation", "private"]);
+        command.arg(bin_of("busybox")).args(["sh", "-c", FIRST]);
+        command.env("BUSYBOX", bin_of("busybox")).env("START", START);
         command.env("ROOM", &self.room).env("URL", url).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
         self.child = Some(command.spawn().unwrap());

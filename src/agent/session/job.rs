@@ -269,6 +269,7 @@ pub(super) const fn nothing() -> Outcome {
         errno: None,
         read_back_sha256: None,
         read_back_chunks: None,
+        from_memory: false,
         written: 0,
         kept: 0,
         fetched: 0,

@@ -48,7 +48,11 @@ pub(super) fn row(board: &Known) -> [String; 7] {
         board.model.clone().unwrap_or_default() + if board.simulated { " (simulated)" } else { "" },
         word(board.enrolment),
         network(board.held).split(':').next().unwrap_or_default().to_owned(),
-        if board.job.is_some() { "yes".to_owned() } else { String::new() },
+        match (&board.job, &board.stuck) {
+            (Some(_), _) => "yes".to_owned(),
+            (None, Some(_)) => "stuck".to_owned(),
+            (None, None) => String::new(),
+        },
         moment(board.last_seen),
     ]
 }

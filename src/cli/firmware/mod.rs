@@ -11,7 +11,7 @@ use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, path, tell, tell_one};
 use crate::cli::confirm::confirm;
 use crate::cli::eeprom::{model, one_image};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, Readers};
 use crate::cli::ui::Ui;
 use crate::eeprom::files::Bootloader;
 use crate::eeprom::{Needs, day};
@@ -182,7 +182,7 @@ impl Get {
         let known: Known = station.get(&path(["firmware", &self.one.name]))?;
         let output = Output::at(&self.output, true, ui)?;
         let bytes = bytes(&known, station)?;
-        let new = output.begin(0o644)?;
+        let new = output.begin(Readers::Usual)?;
         new.write(&bytes)?;
         new.end()?;
         if !output.is_standard() {

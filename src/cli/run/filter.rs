@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::list::{Outcome, Since};
 use crate::cli::client::{Station, path};
-use crate::cli::output::Output;
+use crate::cli::output::{Output, Readers};
 use crate::cli::table::{self, Columns};
 use crate::cli::ui::{Style, Ui};
 use crate::format::json::json;
@@ -103,7 +103,7 @@ impl Export {
         let output = Output::at(&self.output, false, ui)?;
         // Nothing is made before the station has agreed.
         let mut from = call.send()?.into_reader();
-        let new = output.begin(0o644)?;
+        let new = output.begin(Readers::Usual)?;
         let (mut buf, mut bytes) = (vec![0; BUF], 0_u64);
         loop {
             let len = from.read(&mut buf).map_err(crate::cli::image::of_reader)?;

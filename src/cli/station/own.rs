@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cli::failure::Context;
-use crate::cli::output::Output;
+use crate::cli::output::{Output, Readers};
 use crate::cli::table;
 use crate::cli::ui::Ui;
 use crate::cli::{Global, common};
@@ -156,7 +156,7 @@ impl Cert {
 impl Backup {
     pub(super) fn run(self, global: &Global, ui: &Ui) -> crate::cli::Result<()> {
         let output = Output::at(&self.output, true, ui)?;
-        let new = output.begin(0o600)?;
+        let new = output.begin(Readers::Owner)?;
         let rows = copies::backup(&own(global, ui, self.place)?, std::io::BufWriter::new(new.file()))?;
         new.end()?;
         if output.is_standard() {

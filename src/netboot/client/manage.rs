@@ -11,7 +11,7 @@ use super::record::{Lock, Phase, Record, Records};
 use super::source::{HostSource, Source};
 use super::view::View;
 use super::{Error, exports, home, host, nfs, rename};
-use crate::beneath::Dir;
+use crate::beneath::{Access, Dir};
 use crate::stop::Stop;
 
 /// Where everything is.
@@ -119,7 +119,8 @@ impl Clients {
         if records.iter().any(|record| record.exported && record.phase == Phase::Ready) {
             let dir = home::make(path.parent().unwrap_or(Path::new("/")), 0o755)?;
             let name = path.file_name().unwrap_or_default();
-            dir.replace_file(name, text.as_bytes(), 0o644).map_err(Error::os("writing", &path))?;
+            dir.replace_file(name, text.as_bytes(), Access::Mode(0o644))
+                .map_err(Error::os("writing", &path))?;
         } else {
             match home::around(&path) {
                 Err(gone) if gone.is_gone() => {}

@@ -13,7 +13,7 @@ use super::Error;
 use super::checklist::Mode;
 use super::layout::Layout;
 use super::names::Name;
-use crate::beneath::Dir;
+use crate::beneath::{Access, Dir};
 
 /// How far a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,7 +178,8 @@ impl Records {
                 dir.unlink(&name).map_err(Error::os("removing", &dir.at(&name)))?;
             }
         }
-        dir.replace_file(file(&record.name), text.as_bytes(), 0o644).map_err(Error::os("writing", &path))
+        dir.replace_file(file(&record.name), text.as_bytes(), Access::Mode(0o644))
+            .map_err(Error::os("writing", &path))
     }
 
     pub(super) fn remove(&self, name: &str) -> Result<(), Error> {

@@ -261,7 +261,8 @@ async fn ended(station: &Station, job: &Job, outcome: Outcome, client: Option<&s
         "expected_chunks": chunks,
         "written": outcome.written,
         "kept": outcome.kept,
-        "fetched": outcome.fetched,
+        // A client of a shell doesn't count that.
+        "fetched": (client.is_none() || outcome.fetched > 0).then_some(outcome.fetched),
     });
     let mut detail = detail;
     if let Some(detail) = detail.as_object_mut() {

@@ -96,12 +96,19 @@ fn may_work(board: &Board) -> Result<(), Refusal> {
 impl Station {
     /// A board has come that may take work: the rules say what it gets.
     pub(super) async fn arrived(&self, board: &str) -> Result<(), Refusal> {
-        use super::store::Arrival;
+        use super::store::{Arrival, Unfit};
         if !self.room().begins_jobs() {
             tracing::warn!(board, "no rule starts a job: the station's disk has too little room left");
             return Ok(());
         }
-        match self.store().arrive(board, super::now()).await? {
+        // A board runs scripts that can't be taken back and uses up values: first it is seen whether it can have the rest.
+        let unfit = match self.store().would_start(board).await? {
+            Some(asked) => {
+                self.can_have_image(&asked).await.err().map(|why| Unfit { asked, why: why.detail() })
+            }
+            None => None,
+        };
+        match self.store().arrive_unless(board, unfit.as_ref(), super::now()).await? {
             Arrival::Starts(job) => {
                 tracing::info!(board, job = %job.id, by = %job.by, "a rule starts a job");
                 self.job_made(&job).await?;

@@ -17,7 +17,7 @@ use crate::error::Explain as _;
 use crate::format::hex;
 use crate::image::files::FatFile;
 use crate::station_api::{
-    Board, BoardChange, BootdState, EepromHad, EepromOtherwise, EepromRun, EepromState, Held, Job,
+    Board, BoardChange, BootdState, EepromHad, EepromOtherwise, EepromRun, EepromState, Held, Job, Plan,
     ProjectEeprom, RuleTest, Thing, What,
 };
 pub(super) use taken::{LONGEST_PACKAGE, Wanted};
@@ -100,19 +100,15 @@ impl Station {
 
     /// Whether a board can have the EEPROM of what is asked for. So a person is told at once what the board would be told
     /// else.
-    pub(super) async fn can_have_eeprom(&self, asked: &Asked) -> Result<(), Refusal> {
-        if asked.project.is_none() || asked.action != Action::Deploy {
-            return Ok(());
-        }
-        let plan = self.store().would(asked).await?;
-        let eeprom = plan.project.and_then(|project| project.eeprom);
-        let (Some(eeprom), Some(sha256)) = (eeprom, plan.firmware) else { return Ok(()) };
+    pub(super) async fn can_have_eeprom(&self, asked: &Asked, plan: &Plan) -> Result<(), Refusal> {
+        let eeprom = plan.project.as_ref().and_then(|project| project.eeprom.as_ref());
+        let (Some(eeprom), Some(sha256)) = (eeprom, &plan.firmware) else { return Ok(()) };
         let board = self.store().board(&asked.board).await?;
         if board.facts.is_none() {
             // It hasn't told anything yet.
             return Ok(());
         }
-        match self.eeprom_for(&eeprom, &sha256, &board, &asked.target, None).await?.refused {
+        match self.eeprom_for(eeprom, sha256, &board, &asked.target, None).await?.refused {
             None => Ok(()),
             Some(why) => Err(refusal(&why)),
         }

@@ -120,13 +120,6 @@ impl Images {
             added: now(),
             backup_of,
         };
-        // One that didn't come makes room for the next that has its name.
-        if let Ok(old) = self.inner.store.image(name).await
-            && old.name == name
-            && old.state == ImageState::Failed
-        {
-            self.inner.store.remove_image(&old.id).await?;
-        }
         self.inner.store.add_image(&image).await?;
         Ok(image)
     }

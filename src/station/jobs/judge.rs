@@ -38,6 +38,10 @@ pub fn judge(action: Action, outcome: &Outcome, expected: Expected<'_>) -> Endin
             hint: Some("the disk may be worn, or lie about its size".into()),
             kind: Kind::Failed,
         }
+    } else if equal.contains(&Some(true)) && outcome.from_memory {
+        let why = "what was read back is what was to be there, but it may have come out of the board's memory and not from \
+                   the disk, which proves nothing: the board couldn't empty its caches";
+        Ending::NotVerified { why: why.to_owned(), hint: None }
     } else if equal.contains(&Some(true)) {
         Ending::Done { proof: Proof::ReadBack }
     } else if sha256.is_some() || chunks.is_some() {
@@ -95,6 +99,7 @@ mod tests {
             errno: failed.map(|_| 5),
             read_back_sha256: read.map(str::to_owned),
             read_back_chunks: None,
+            from_memory: false,
             written: 0,
             kept: 0,
             fetched: 0,
@@ -114,6 +119,11 @@ mod tests {
         for (read, expected) in [(None, Some("ab")), (None, None), (Some("ab"), None), (Some(""), Some(""))] {
             assert_eq!(deploy(&outcome(None, read), expected).word(), "not verified", "{read:?}");
         }
+        // Out of memory it proves nothing, and what differs there differs.
+        let from_memory = |read| Outcome { from_memory: true, ..outcome(None, Some(read)) };
+        let unproved = deploy(&from_memory("ab"), Some("ab"));
+        assert!(unproved.word() == "not verified" && unproved.why().unwrap().contains("the board's memory"));
+        assert_eq!(deploy(&from_memory("ac"), Some("ab")).word(), "failed");
         let failed = deploy(&outcome(Some("read failed"), Some("ab")), Some("ab"));
         assert_eq!(failed.why(), Some("mmcblk0: read failed (error 5)"));
         // What is told twice is told once.

@@ -4,7 +4,7 @@
 
 mod job;
 mod proof;
-mod scriptexecute;
+pub(super) mod scriptexecute;
 mod sent;
 
 pub(super) use scriptexecute::Begun;

@@ -57,16 +57,21 @@ pub(super) fn wilson(failed: u64, of: u64) -> (f64, f64) {
     ((middle - half).max(0.0), (middle + half).min(1.0))
 }
 
-/// A reason with `#` for its numbers, and the longest part of it without one.
+/// A reason with `#` for its numbers, and the longest part of it without one. What its board is called is `#` already in its
+/// tally.
 pub(super) fn reason(why: &str) -> (String, String) {
     let mut text = String::with_capacity(why.len());
     for (at, word) in why.split(' ').enumerate() {
         if at > 0 {
             text.push(' ');
         }
-        let digest = word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if digest {
+        // A serial number is called by name: `af04b2da: the disk is full`, `(10000000af04b2da)`.
+        let bare = word.trim_matches(|char: char| char.is_ascii_punctuation());
+        let digest = bare.len() >= 8 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if digest && let Some((before, behind)) = word.split_once(bare) {
+            text.push_str(before);
             text.push('#');
+            text.push_str(behind);
             continue;
         }
         let mut number = false;
@@ -138,6 +143,12 @@ mod tests {
             reason("at 12.5 s: deadbeef01 isn't cafe"),
             ("at #.# s: # isn't cafe".into(), "isn't cafe".into())
         );
+        // Numbers of boards, as their makers give them.
+        for why in ["af04b2da: no disk", "10000000af04b2db: no disk", "#: no disk"] {
+            assert_eq!(reason(why).0, "#: no disk");
+        }
+        assert_eq!(reason("(af04b2da), deadbeef. abcdefab:x").0, "(#), #. abcdefab:x");
+        assert_eq!(reason("a face is decade").0, "a face is decade");
         assert_eq!(reason(""), (String::new(), String::new()));
         let cut = "a sentence ".repeat(8).chars().take(LONGEST_WHY).collect::<String>();
         assert_eq!(reason(&cut).0, format!("{}a …", "a sentence ".repeat(7)));

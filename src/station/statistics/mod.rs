@@ -53,9 +53,14 @@ impl Station {
                 first.ok().and_then(begin_of).unwrap_or_default()
             }
         };
-        if until <= since || until.saturating_sub(since) > MOST_DAYS * 86_400_000 {
-            let text = format!("`until` is to be behind `since`, and {MOST_DAYS} days at most");
-            return Err(Refusal::meaningless(text));
+        if until <= since {
+            return Err(Refusal::meaningless("`until` is to be behind `since`"));
+        }
+        if until.saturating_sub(since) > MOST_DAYS * 86_400_000 {
+            let days = until.saturating_sub(since) / 86_400_000;
+            let text =
+                format!("from `since` to `until` are {days} days, and {MOST_DAYS} are counted at most");
+            return Err(Refusal::meaningless(text).with_hint("ask for one part of that time after the other"));
         }
         let _turn = AT_ONCE.acquire().await.ok();
         let bench: Vec<String> = self.store().slots().await?.into_iter().map(|slot| slot.name).collect();

@@ -281,6 +281,20 @@ impl Tx {
         })
     }
 
+    /// A place that [`Self::settle`] goes back to. `name` is a word.
+    pub(super) async fn mark(&mut self, name: &'static str) -> Result<(), Error> {
+        self.run(&format!("SAVEPOINT {name}"), &[]).await.map(drop)
+    }
+
+    /// What was done since [`Self::mark`] stays, or nothing of it where it went wrong: whoever asked for it may go on.
+    pub(super) async fn settle<T>(&mut self, name: &'static str, done: Result<T, Error>) -> Result<T, Error> {
+        if done.is_err() {
+            self.run(&format!("ROLLBACK TO SAVEPOINT {name}"), &[]).await?;
+        }
+        self.run(&format!("RELEASE SAVEPOINT {name}"), &[]).await?;
+        done
+    }
+
     /// Makes it last.
     pub(super) async fn commit(self) -> Result<(), Error> {
         match self {

@@ -41,17 +41,9 @@ pub(super) async fn reserve(tx: &mut Tx, plan: Plan, board: &str, now: Time) -> 
     }
     let board = boards::one(tx, board).await?;
     // All or nothing: whoever asks may go on after an error.
-    tx.run("SAVEPOINT draws", &[]).await?;
-    match all(tx, &mut plan, &draws, &board, now).await {
-        Ok(()) => {
-            tx.run("RELEASE SAVEPOINT draws", &[]).await?;
-            Ok(plan)
-        }
-        Err(error) => {
-            tx.run("ROLLBACK TO SAVEPOINT draws", &[]).await?;
-            Err(error)
-        }
-    }
+    tx.mark("draws").await?;
+    let drawn = all(tx, &mut plan, &draws, &board, now).await;
+    tx.settle("draws", drawn).await.map(|()| plan)
 }
 
 async fn all(tx: &mut Tx, plan: &mut Plan, draws: &[String], board: &Board, now: Time) -> Result<(), Error> {

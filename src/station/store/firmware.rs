@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use super::db::{Row, Tx, json, values};
 use super::{Error, Store, check_name};
-use crate::eeprom::own;
+use crate::eeprom::{Image, own};
 use crate::format::hex;
 use crate::station_api::{EepromRun, Firmware, ProjectEeprom, Time};
 
@@ -65,7 +65,9 @@ pub(super) async fn sum(tx: &mut Tx, name: &str) -> Result<String, Error> {
 /// Whether a project may have this.
 pub(super) async fn check(tx: &mut Tx, eeprom: &ProjectEeprom) -> Result<(), Error> {
     let bad = |why: String| Err(Error::BadValue { what: "eeprom", why });
-    sum(tx, &eeprom.firmware).await?;
+    let sql = "SELECT body FROM firmware WHERE name = $1";
+    let row = tx.row(sql, values![&eeprom.firmware]).await?;
+    let body = row.ok_or_else(|| no_such(&eeprom.firmware))?.text()?;
     if eeprom.set.len() > ProjectEeprom::MOST || eeprom.unset.len() > ProjectEeprom::MOST {
         return bad(format!("it sets and takes out {} settings at most", ProjectEeprom::MOST));
     }
@@ -75,7 +77,13 @@ pub(super) async fn check(tx: &mut Tx, eeprom: &ProjectEeprom) -> Result<(), Err
     if eeprom.boot_from_target && eeprom.set.contains_key("BOOT_ORDER") {
         return bad("BOOT_ORDER is set, and is to follow the disk: one of them".to_owned());
     }
-    own::check(eeprom).map_or_else(|error| bad(error.to_string()), |_| Ok(()))
+    // One that is damaged is told where it is read.
+    let image = unpacked(&body).and_then(|bytes| Image::parse(bytes).ok());
+    let checked = match image {
+        Some(image) => own::check_on(eeprom, &image),
+        None => own::check(eeprom),
+    };
+    checked.map_or_else(|error| bad(error.to_string()), |_| Ok(()))
 }
 
 /// The projects that have an image.

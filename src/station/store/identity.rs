@@ -189,12 +189,18 @@ fn facts(told: &Register, now: Time) -> BoardFacts {
         throttled: told.throttled,
         zones: told.zones.clone(),
         duid: told.duid.clone(),
+        boot_id: told.boot_id.clone().filter(|id| is_boot_id(id)),
         firmware: told.firmware.clone(),
         link_mbps: told.link_mbps,
         boot: told.boot.clone(),
         eeprom: told.eeprom.clone(),
         jumper: told.jumper,
     }
+}
+
+/// Whether it is the number of a start, as the kernel writes it: 32 hexadecimal digits with hyphens.
+fn is_boot_id(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
 fn cut(text: &str, most: usize) -> String {

@@ -32,13 +32,16 @@ fn missing(name: &str) -> Error {
 }
 
 impl Store {
-    /// Makes an image, usually one that is coming.
+    /// Makes an image, usually one that is coming. One that didn't come makes room for the next that has its name: projects
+    /// name it by that, and nothing else needs it.
     ///
     /// # Errors
     /// [`Error::Taken`], [`Error::BadValue`].
     pub async fn add_image(&self, image: &Image) -> Result<(), Error> {
         check_name(&image.name)?;
         let mut tx = self.db.begin().await?;
+        let sql = "DELETE FROM image WHERE name = $1 AND state = 'failed'";
+        tx.run(sql, values![&image.name]).await?;
         tx.run(
             "INSERT INTO image (id, name, state, why, index_id, raw_len, raw_sha256, file_sha256, stored, zero, unused,
                  added, backup_of, station) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::db::{Tx, json, values};
-use super::{Error, Store, check_name, firmware, identity, labels, people, projects, runs, scripts};
+use super::{Error, Store, check_name, firmware, identity, labels, people, plans, projects, runs, scripts};
 use crate::board::Who;
 use crate::device_api::Script;
 use crate::error::Kind;
@@ -22,6 +22,9 @@ const LONGEST_LINE: usize = 500;
 /// Nothing was done to such boards before 2012, and nothing will have been long after now.
 const FIRST: Time = 1_325_376_000_000;
 const AHEAD: Time = 366 * 86_400_000;
+
+/// So much is told of what is left out before it is summed up.
+const MOST_LEFT: usize = 1000;
 
 #[derive(Default)]
 struct Book {
@@ -60,7 +63,7 @@ fn is_of_one(error: &Error) -> bool {
     matches!(error, Error::BadValue { .. } | Error::NoSuch { .. } | Error::Taken { .. } | Error::Many { .. })
 }
 
-fn bounds(import: &Import, now: Time) -> Result<(), Error> {
+fn bounds(import: &Import) -> Result<(), Error> {
     let bad = |why: String| Err(Error::BadValue { what: "import", why });
     check_name(&import.from)?;
     if import.records.len() > Import::MOST_RECORDS {
@@ -75,33 +78,55 @@ fn bounds(import: &Import, now: Time) -> Result<(), Error> {
     if many.max().unwrap_or_default() > Import::MOST {
         return bad(format!("it has more than {} of one kind", Import::MOST));
     }
-    for record in &import.records {
-        let long =
-            |text: &Option<String>, most| text.as_ref().is_some_and(|text| text.chars().count() > most);
-        let facts =
-            record.facts.iter().any(|(name, fact)| name.len() > 64 || fact.chars().count() > LONGEST_FACT);
-        let lines = record.log.iter().any(|line| line.text.chars().count() > LONGEST_LINE);
-        if record.facts.len() > MOST_FACTS || record.log.len() > MOST_LINES || facts || lines {
-            return bad(format!(
-                "the record of {} has more or longer facts or lines than are kept",
-                record.serial
-            ));
-        }
-        let texts = long(&record.model, 200) || long(&record.why, LONGEST_LINE);
-        if texts || long(&record.image, 200) || long(&record.project, 200) {
-            return bad(format!("the record of {} has a text that is too long", record.serial));
-        }
-        let disk = record.disk.as_ref();
-        let sizes = disk.is_some_and(|disk| disk.size > 1 << 60 || disk.name.chars().count() > 64);
-        if sizes || record.memory.is_some_and(|memory| memory > 1 << 50) || record.serial.is_zero() {
-            return bad(format!("the record of {} has a number that can't be", record.serial));
-        }
-        let most = now.saturating_add(AHEAD);
-        if ![Some(record.started), record.ended].into_iter().flatten().all(|at| (FIRST..most).contains(&at)) {
-            return bad(format!("the record of {} has a time that can't be", record.serial));
-        }
-    }
     Ok(())
+}
+
+/// Why a record isn't taken. One that can't be keeps nothing else from coming over.
+fn wrong(record: &OldRecord, now: Time) -> Option<String> {
+    let long = |text: &Option<String>, most| text.as_ref().is_some_and(|text| text.chars().count() > most);
+    let facts =
+        record.facts.iter().any(|(name, fact)| name.len() > 64 || fact.chars().count() > LONGEST_FACT);
+    let lines = record.log.iter().any(|line| line.text.chars().count() > LONGEST_LINE);
+    if record.facts.len() > MOST_FACTS || record.log.len() > MOST_LINES || facts || lines {
+        return Some("it has more or longer facts or lines than are kept".to_owned());
+    }
+    let texts = long(&record.model, 200) || long(&record.why, LONGEST_LINE);
+    if texts || long(&record.image, 200) || long(&record.project, 200) {
+        return Some("it has a text that is too long".to_owned());
+    }
+    let disk = record.disk.as_ref();
+    let sizes = disk.is_some_and(|disk| disk.size > 1 << 60 || disk.name.chars().count() > 64);
+    if sizes || record.memory.is_some_and(|memory| memory > 1 << 50) || record.serial.is_zero() {
+        return Some("it has a number that can't be".to_owned());
+    }
+    match is_time(record.started, now) {
+        true => None,
+        false => Some(format!(
+            "it says that it began {}, which can't be: its clock was wrong",
+            moment(record.started)
+        )),
+    }
+}
+
+/// Whether something may have been done to such a board then.
+fn is_time(at: Time, now: Time) -> bool {
+    (FIRST..now.saturating_add(AHEAD)).contains(&at)
+}
+
+fn moment(at: Time) -> String {
+    Timestamp::from_millisecond(at)
+        .map_or_else(|_| "at no time that there is".to_owned(), |at| at.to_string())
+}
+
+/// A record whose times are all some that can be. Whether it had others.
+fn in_time(record: &OldRecord, now: Time) -> (OldRecord, bool) {
+    let mut kept = record.clone();
+    kept.ended = record.ended.filter(|at| is_time(*at, now));
+    for line in kept.log.iter_mut().filter(|line| !is_time(line.time, now)) {
+        line.time = record.started;
+    }
+    let odd = kept.ended != record.ended || kept.log != record.log;
+    (kept, odd)
 }
 
 impl Store {
@@ -110,12 +135,14 @@ impl Store {
     /// # Errors
     /// [`Error::BadValue`] for what is beyond its bounds, and what the database says.
     pub async fn import(&self, import: &Import, dry: bool, now: Time) -> Result<Imported, Error> {
-        bounds(import, now)?;
+        bounds(import)?;
         let mut tx = self.db.begin().await?;
         let mut book = Book::default();
         let mut without = BTreeSet::new();
         for script in &import.scripts {
-            match take_script(&mut tx, script).await {
+            tx.mark("one").await?;
+            let taken = take_script(&mut tx, script).await;
+            match tx.settle("one", taken).await {
                 Ok(is_new) => book.count("script", is_new),
                 Err(error) if is_of_one(&error) => {
                     without.insert(script.name.as_str());
@@ -145,10 +172,13 @@ impl Store {
         for project in &import.projects {
             let lacks = project.scripts.iter().find(|script| without.contains(script.as_str()));
             if let Some(script) = lacks {
-                book.left("project", &project.name, format!("its script `{script}` isn't taken"));
+                let why = format!("all of it is left out, since its script `{script}` isn't taken");
+                book.left("project", &project.name, why);
                 continue;
             }
-            match take_project(&mut tx, project, import, dry, &mut book, now).await {
+            tx.mark("one").await?;
+            let taken = take_project(&mut tx, project, import, dry, &mut book, now).await;
+            match tx.settle("one", taken).await {
                 Ok(is_new) => book.count("project", is_new),
                 Err(error) if is_of_one(&error) => book.left("project", &project.name, error),
                 Err(error) => return Err(error),
@@ -160,15 +190,35 @@ impl Store {
                 book.count("user", false);
                 continue;
             }
-            match people::add_disabled(&mut tx, name, now).await {
+            tx.mark("one").await?;
+            let added = people::add_disabled(&mut tx, name, now).await;
+            match tx.settle("one", added).await {
                 Ok(()) => book.count("user", true),
                 Err(error) if is_of_one(&error) => book.left("user", name, error),
                 Err(error) => return Err(error),
             }
         }
+        let mut untold = 0;
         for record in &import.records {
-            let is_new = take_record(&mut tx, &import.from, record).await?;
-            book.count("record", is_new);
+            let why = wrong(record, now);
+            let (kept, odd) = in_time(record, now);
+            let why = match why {
+                Some(why) => Some(why),
+                None => {
+                    book.count("record", take_record(&mut tx, &import.from, &kept).await?);
+                    odd.then(|| {
+                        "it is taken without the times in it that can't be: its clock was wrong".to_owned()
+                    })
+                }
+            };
+            match why {
+                Some(_) if book.told.left.len() >= MOST_LEFT => untold += 1,
+                Some(why) => book.left("record", record.serial.as_str(), why),
+                None => {}
+            }
+        }
+        if untold > 0 {
+            book.left("record", &format!("{untold} more"), "like those before, which aren't told one by one");
         }
         if !dry {
             tx.commit().await?;
@@ -205,6 +255,9 @@ async fn take_label(tx: &mut Tx, label: &Label) -> Result<bool, Error> {
     }
 }
 
+/// One that hasn't come whole is none: it makes room for the next of its name.
+const WHOLE: &str = "SELECT id FROM image WHERE name = $1 AND state IN ('ready', 'damaged')";
+
 /// An image that isn't there keeps nobody from the rest of a project.
 async fn take_project(
     tx: &mut Tx,
@@ -216,10 +269,11 @@ async fn take_project(
 ) -> Result<bool, Error> {
     let mut new = Project { made: now, ..project.clone() };
     if let Some(image) = &project.image
-        && tx.row("SELECT id FROM image WHERE name = $1", values![image]).await?.is_none()
+        && tx.row(WHOLE, values![image]).await?.is_none()
     {
         if !(dry && import.images.contains(image)) {
-            let why = format!("it is taken without its image: the station has no image `{image}`");
+            let why =
+                format!("it is taken without its image: the station has no image `{image}` that is whole");
             book.left("image of a project", &project.name, why);
         }
         new.image = None;
@@ -247,7 +301,14 @@ async fn take_project(
         }
     }
     if let Some(there) = projects::one(tx, &project.name).await? {
-        let same = |one: &Project| Project { made: 0, image: None, eeprom: None, label: None, ..one.clone() };
+        let same = |one: &Project| Project {
+            made: 0,
+            image: None,
+            eeprom: None,
+            label: None,
+            warnings: Vec::new(),
+            ..one.clone()
+        };
         if same(&there) == same(project) {
             // What it was without the first time may have come since.
             let (image, eeprom) = (there.image.clone().or(new.image), there.eeprom.clone().or(new.eeprom));
@@ -269,6 +330,11 @@ fn run_of(from: &str, record: &OldRecord) -> RunId {
     let hash = blake3::hash(text.as_bytes());
     let chance = hash.as_bytes().iter().take(6).fold(0u64, |chance, byte| chance << 8 | u64::from(*byte));
     RunId::new(chance)
+}
+
+/// Degrees Celsius, where a text has some that can be.
+fn temperature(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|degrees| (-273.15..=1000.0).contains(degrees))
 }
 
 async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, Error> {
@@ -310,12 +376,18 @@ async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, E
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are few")]
     let seconds = seen.saturating_sub(old.started).max(0) as f64 / 1000.0;
     record.seconds = Some(seconds);
-    let told = members!({
+    let mut told = members!({
         "macs": old.mac.into_iter().collect::<Vec<_>>(),
         "model": old.model,
         "memory": old.memory,
         "disks": disks,
     });
+    if let Some(version) = old.facts.get("firmware") {
+        plans::add(
+            &mut told,
+            members!({ "facts": members!({ "firmware": members!({ "version": version }) }) }),
+        );
+    }
     record.detail = members!({
         "imported": from,
         "image": old.image,
@@ -323,6 +395,13 @@ async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, E
         "facts": old.facts,
         "told": told,
     });
+    let degrees = |fact: &str| old.facts.get(fact).and_then(|text| temperature(text));
+    if let Some(degrees) = degrees("temp1") {
+        plans::add(&mut record.detail, members!({ "before": members!({ "temperature": degrees }) }));
+    }
+    if let Some(degrees) = degrees("temp2") {
+        plans::add(&mut record.detail, members!({ "after": members!({ "temperature": degrees }) }));
+    }
     let by = format!("taken over from {from}");
     let beside = runs::Beside {
         board: board.as_deref(),

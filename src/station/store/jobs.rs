@@ -10,7 +10,7 @@ use super::{Error, Store, boards, draws, new_name, plans, prints, script_runs};
 use crate::board::Who;
 use crate::device_api::{Action, End, Orders, Progress, Role};
 use crate::error::Kind;
-use crate::run::{Ending, Record, Stage, Way, ledger};
+use crate::run::{Ending, Entered, Record, Stage, Way, ledger};
 use crate::station::jobs::{Event, LEASE, Refused, SILENCE, Step, Verdict, claim, is_open, next, verdict};
 use crate::station_api::{
     Board, EepromRun, EepromState, Enrolment, Held, Job, JobState, JobsAsked, LabelWhen, Page, Plan, Time,
@@ -278,7 +278,12 @@ pub(super) async fn begin_run(tx: &mut Tx, job: &mut Job, board: &Board, now: Ti
     let plan = plans::read(tx, &job.id).await?;
     record.detail = plans::beside(&plan);
     plans::add(&mut record.detail, told_before(board));
-    script_runs::begin(tx, &board.id, &plan, &mut record.detail).await?;
+    for script in script_runs::begin(tx, &board.id, &plan, &mut record.detail).await? {
+        record.warnings.push(
+            format!("script {script} has begun before and its end was never told; it counts as run, and wasn't run again")
+                .into(),
+        );
+    }
     job.fence += 1;
     job.lease_until = now.saturating_add(LEASE);
     job.run = Some(record.run.as_str().to_owned());
@@ -300,6 +305,36 @@ pub(super) async fn begin_run(tx: &mut Tx, job: &mut Job, board: &Board, now: Ti
     };
     runs::keep(tx, &record, beside).await?;
     Ok(record.run.as_str().to_owned())
+}
+
+/// Whether a board has started again since a run of it began; `None` where it doesn't tell the numbers of its starts.
+fn has_restarted(record: &Record, board: &Board) -> Option<bool> {
+    let before = record.detail.pointer("/told/facts/boot_id")?.as_str()?;
+    Some(before != board.facts.as_ref()?.boot_id.as_deref()?)
+}
+
+/// What is known of a script that had begun, and of which nobody has told the end.
+fn broken_off(script: &str, has_restarted: Option<bool>) -> String {
+    let known = match has_restarted {
+        Some(true) => "has started the board again",
+        Some(false) => "has begun and its end was never told; the board has not started again",
+        None => "has begun and its end was never told: it has started the board again, or was broken off",
+    };
+    format!("script {script} {known}; what comes next is another attempt")
+}
+
+/// A board without a key asks again before it has told anything of its attempt: the same one begins anew, with another
+/// number. Else whoever starts as a board again and again makes one record each time. Whether that is so.
+async fn begin_anew(tx: &mut Tx, job: &mut Job, run: &str, board: &Board, now: Time) -> Result<bool, Error> {
+    let Some(mut record) = runs::untouched(tx, run).await? else { return Ok(false) };
+    let started = Timestamp::from_millisecond(now).unwrap_or_default();
+    record = Record { stages: vec![Entered { stage: record.stage, at: started }], started, ..record };
+    plans::add(&mut record.detail, told_before(board));
+    job.fence += 1;
+    job.lease_until = now.saturating_add(LEASE);
+    runs::keep(tx, &record, Beside::default()).await?;
+    runs::begun(tx, run, job.fence, now).await?;
+    Ok(true)
 }
 
 /// What the board has told of itself until now, and by whom the run is done: it stays on record, whatever becomes of the
@@ -369,27 +404,38 @@ impl Store {
         }
         job.state = next(job.state, Event::Draw, job.cancel)?;
         job.changed = now;
+        if board.key.is_none()
+            && job.state == JobState::Running
+            && let Some(run) = job.run.clone()
+            && begin_anew(&mut tx, &mut job, &run, &board, now).await?
+        {
+            put(&mut tx, &job).await?;
+            tx.commit().await?;
+            return Ok(Some(Drawn { run, job }));
+        }
         let by = script_runs::restarted(&mut tx, &job, job.run.as_deref(), now).await?;
         if let Some(run) = &job.run {
-            let offered = runs::record(&mut tx, run).await?.and_then(|record| EepromRun::of(&record.detail));
-            let ending = match by {
+            let before = runs::record(&mut tx, run).await?;
+            let offered = before.as_ref().and_then(|record| EepromRun::of(&record.detail));
+            let has_restarted = before.and_then(|record| has_restarted(&record, &board));
+            let lost = |why: &str| Ending::Lost { why: why.to_owned(), hint: None };
+            let ending = match (by, has_restarted) {
                 // It is what it was to do.
-                None if offered.as_ref().is_some_and(|eeprom| eeprom.network && eeprom.earlier.is_none()) => {
+                (None, _)
+                    if offered.as_ref().is_some_and(|eeprom| eeprom.network && eeprom.earlier.is_none()) =>
+                {
                     let why = "the board has started again for the EEPROM image that it is offered over the network; what \
                                comes next is another attempt";
                     Ending::NotVerified { why: why.to_owned(), hint: None }
                 }
                 // It may have done what it was to do: that is no failure.
-                Some(script) => {
-                    let why = format!(
-                        "script {script} has started the board again; what comes next is another attempt"
-                    );
-                    Ending::NotVerified { why, hint: None }
+                (Some(script), has_restarted) => {
+                    Ending::NotVerified { why: broken_off(&script, has_restarted), hint: None }
                 }
-                None => {
-                    let why = "the board has started again, and goes on in another attempt";
-                    Ending::Lost { why: why.to_owned(), hint: None }
-                }
+                (None, Some(false)) => lost(
+                    "the board's agent has begun anew without a start of the board, and goes on in another attempt",
+                ),
+                (None, _) => lost("the board has started again, and goes on in another attempt"),
             };
             end_run(&mut tx, run, ending, job.cancel, now).await?;
         }

@@ -89,7 +89,7 @@ pub use passkeys::Passkey;
 pub use people::Account;
 pub use prints::{Claimed, Printed, Wanted};
 pub use retain::{Keep, Removed, room};
-pub use rules::Arrival;
+pub use rules::{Arrival, Unfit};
 pub use sessions::{Invitation, Started};
 pub use shelf::{Checked, Shared, Shelf, Uses};
 pub use switches::Addressed;

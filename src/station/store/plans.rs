@@ -102,7 +102,9 @@ pub(super) async fn retry(tx: &mut Tx, ended: &Job, kind: Option<Kind>, now: Tim
         by: format!("try {} of {} for {}", tries + 1, most + 1, who(&ended.by)),
         plan: Some(Plan { tries, ..plan }),
     };
-    match Box::pin(jobs::make(tx, &asked, now)).await {
+    tx.mark("retry").await?;
+    let made = Box::pin(jobs::make(tx, &asked, now)).await;
+    match tx.settle("retry", made).await {
         Ok(_) => Ok(()),
         // Its image was removed, or is damaged: it stays failed.
         Err(Error::BadValue { .. } | Error::NoSuch { .. } | Error::Refused(_) | Error::UsedUp { .. }) => {
@@ -129,8 +131,8 @@ impl super::Store {
         let plan = draws::reserve(&mut tx, plan, &asked.board, 0).await?;
         match plan.asks.is_empty() {
             true => filled(&mut tx, plan, &asked.board).await,
-            // What a server will answer isn't known.
-            false => Ok(Plan { first_boot: FirstBootSettings::new(), ..plan }),
+            // What a server will answer isn't known: it is looked at with something that it may answer.
+            false => Ok(Plan { first_boot: first_boot::sample(&plan.first_boot), ..plan }),
         }
     }
 

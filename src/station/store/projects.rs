@@ -30,6 +30,7 @@ fn project(row: Row) -> Result<Project, Error> {
             .transpose()
             .map_err(|error| row.wrong(error))?,
         made: row.number()?,
+        warnings: Vec::new(),
     })
 }
 

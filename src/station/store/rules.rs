@@ -7,8 +7,8 @@ use super::{Error, Store, There, boards, check_name, projects};
 use crate::device_api::{Action, End};
 use crate::station::rules::{Turn, first, test, turn};
 use crate::station_api::{
-    Again, Board, BoardsAsked, Enrolment, Job, JobState, ListAsked, Matching, NewRule, Page, Project, Rule,
-    RuleTest, Time, What,
+    Again, Board, BoardsAsked, Enrolment, Job, JobState, ListAsked, Matching, NewRule, Page, Rule, RuleTest,
+    Time, What,
 };
 
 const RULE: &str = "SELECT name, place, matching, doing, matched, last FROM rule ORDER BY place, name";
@@ -57,6 +57,15 @@ async fn has_project(tx: &mut Tx, what: &What) -> Result<(), Error> {
         return Err(Error::NoSuch { what: "project", name: project.clone() });
     }
     Ok(())
+}
+
+/// What a rule would start, and why it can't be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// What [`Store::would_start`] has told.
+    pub asked: Asked,
+    /// Why.
+    pub why: String,
 }
 
 /// What became of a board that came.
@@ -244,6 +253,43 @@ impl Store {
     /// # Errors
     /// [`Error::NoSuch`], or what the database says.
     pub async fn arrive(&self, board: &str, now: Time) -> Result<Arrival, Error> {
+        self.arrive_unless(board, None, now).await
+    }
+
+    /// What a board that comes now would get by a rule, where its image is to be looked at before: it gets first-boot
+    /// settings. Nothing changes.
+    ///
+    /// # Errors
+    /// As [`Self::arrive`].
+    pub async fn would_start(&self, board: &str) -> Result<Option<Asked>, Error> {
+        let mut tx = self.db.begin().await?;
+        let board = boards::one(&mut tx, board).await?;
+        if board.enrolment != Enrolment::Enrolled || board.job.is_some() {
+            return Ok(None);
+        }
+        let rules = all(&mut tx).await?;
+        let Some(rule) = first(&rules, &board) else { return Ok(None) };
+        let What::Project { project } = &rule.what else { return Ok(None) };
+        let known = projects::one(&mut tx, project).await?;
+        if known.is_none_or(|project| project.first_boot.is_empty()) {
+            return Ok(None);
+        }
+        match wanted(&mut tx, rule, &board).await? {
+            Wanted::Job(asked) => Ok(Some(*asked)),
+            Wanted::Nothing(_) => Ok(None),
+        }
+    }
+
+    /// As [`Self::arrive`], where what [`Self::would_start`] has told can't be done.
+    ///
+    /// # Errors
+    /// As [`Self::arrive`].
+    pub async fn arrive_unless(
+        &self,
+        board: &str,
+        unfit: Option<&Unfit>,
+        now: Time,
+    ) -> Result<Arrival, Error> {
         let mut tx = self.db.begin().await?;
         let board = boards::one(&mut tx, board).await?;
         if board.enrolment != Enrolment::Enrolled {
@@ -265,27 +311,12 @@ impl Store {
             let sql = "UPDATE rule SET matched = matched + 1, last = $2 WHERE name = $1";
             tx.run(sql, values![&rule.name, now]).await?;
         }
-        let armed = super::settings::armed(&mut tx).await?;
         let name = rule.name.clone();
-        let arrival = match (&rule.what, armed) {
-            (_, false) => Arrival::Disarmed,
-            (What::Wait, _) => Arrival::Waits { rule: name },
-            (What::Backup, _) => {
-                let asked = Asked {
-                    board: board.id.clone(),
-                    project: None,
-                    action: Action::Backup,
-                    image: None,
-                    target: Vec::new(),
-                    end: End::Wait,
-                    by: format!("rule {name}"),
-                    plan: None,
-                };
-                start(&mut tx, name, Again::Skip, asked, now).await?
-            }
-            (What::Project { project }, _) => match projects::one(&mut tx, project).await? {
-                None => Arrival::Broken { rule: name, why: format!("there is no project `{project}`") },
-                Some(project) => deploy(&mut tx, name, project, board.id.clone(), now).await?,
+        let arrival = match wanted(&mut tx, rule, &board).await? {
+            Wanted::Nothing(arrival) => arrival,
+            Wanted::Job(asked) => match unfit.filter(|unfit| unfit.asked == *asked) {
+                Some(unfit) => Arrival::Broken { rule: name, why: unfit.why.clone() },
+                None => start(&mut tx, name, &asked, now).await?,
             },
         };
         // It is told where the board is looked at: nobody reads the log of a board that nothing happens to.
@@ -300,34 +331,60 @@ impl Store {
     }
 }
 
-async fn deploy(
-    tx: &mut Tx,
-    rule: String,
-    project: Project,
-    board: String,
-    now: Time,
-) -> Result<Arrival, Error> {
-    let image = match &project.image {
-        None => None,
-        Some(image) => {
-            let row = tx.row("SELECT id FROM image WHERE name = $1", values![image]).await?;
-            row.map(|mut row| row.text()).transpose()?
-        }
-    };
-    let asked = Asked {
-        board,
-        project: Some(project.name),
-        action: Action::Deploy,
-        image,
-        target: project.target,
-        end: project.end,
-        by: format!("rule {rule}"),
-        plan: None,
-    };
-    start(tx, rule, project.again, asked, now).await
+/// What a rule has for a board.
+enum Wanted {
+    /// Nothing is begun.
+    Nothing(Arrival),
+    /// A job.
+    Job(Box<Asked>),
 }
 
-async fn start(tx: &mut Tx, rule: String, again: Again, asked: Asked, now: Time) -> Result<Arrival, Error> {
+async fn wanted(tx: &mut Tx, rule: &Rule, board: &Board) -> Result<Wanted, Error> {
+    let name = rule.name.clone();
+    if !super::settings::armed(tx).await? {
+        return Ok(Wanted::Nothing(Arrival::Disarmed));
+    }
+    let by = format!("rule {name}");
+    let (again, asked) = match &rule.what {
+        What::Wait => return Ok(Wanted::Nothing(Arrival::Waits { rule: name })),
+        What::Backup => {
+            let asked = Asked {
+                board: board.id.clone(),
+                project: None,
+                action: Action::Backup,
+                image: None,
+                target: Vec::new(),
+                end: End::Wait,
+                by,
+                plan: None,
+            };
+            (Again::Skip, asked)
+        }
+        What::Project { project } => {
+            let Some(project) = projects::one(tx, project).await? else {
+                let why = format!("there is no project `{project}`");
+                return Ok(Wanted::Nothing(Arrival::Broken { rule: name, why }));
+            };
+            let image = match &project.image {
+                None => None,
+                Some(image) => {
+                    let row = tx.row("SELECT id FROM image WHERE name = $1", values![image]).await?;
+                    row.map(|mut row| row.text()).transpose()?
+                }
+            };
+            let asked = Asked {
+                board: board.id.clone(),
+                project: Some(project.name),
+                action: Action::Deploy,
+                image,
+                target: project.target,
+                end: project.end,
+                by,
+                plan: None,
+            };
+            (project.again, asked)
+        }
+    };
     let sql = match asked.project {
         Some(_) => "SELECT state FROM job WHERE board = $1 AND project = $2 ORDER BY id DESC LIMIT 1",
         None => "SELECT state FROM job WHERE board = $1 AND action = $2 ORDER BY id DESC LIMIT 1",
@@ -336,15 +393,22 @@ async fn start(tx: &mut Tx, rule: String, again: Again, asked: Asked, now: Time)
     let same = asked.project.clone().unwrap_or(action);
     let before: Option<JobState> =
         tx.row(sql, values![&asked.board, same]).await?.map(|mut row| row.word()).transpose()?;
-    match (turn(again, before), before) {
-        (Turn::Skip, _) => Ok(Arrival::DoneBefore { rule }),
-        (Turn::Ask, Some(before)) => Ok(Arrival::Asks { rule, before }),
-        _ => match jobs::make(tx, &asked, now).await {
-            Ok(job) => Ok(Arrival::Starts(Box::new(job))),
-            Err(error @ (Error::BadValue { .. } | Error::NoSuch { .. } | Error::UsedUp { .. })) => {
-                Ok(Arrival::Broken { rule, why: error.to_string() })
-            }
-            Err(error) => Err(error),
-        },
+    Ok(match (turn(again, before), before) {
+        (Turn::Skip, _) => Wanted::Nothing(Arrival::DoneBefore { rule: name }),
+        (Turn::Ask, Some(before)) => Wanted::Nothing(Arrival::Asks { rule: name, before }),
+        _ => Wanted::Job(Box::new(asked)),
+    })
+}
+
+/// A rule that can't do what it says leaves nothing behind: what was drawn for its board is free again.
+async fn start(tx: &mut Tx, rule: String, asked: &Asked, now: Time) -> Result<Arrival, Error> {
+    tx.mark("ruled").await?;
+    let made = jobs::make(tx, asked, now).await;
+    match tx.settle("ruled", made).await {
+        Ok(job) => Ok(Arrival::Starts(Box::new(job))),
+        Err(error @ (Error::BadValue { .. } | Error::NoSuch { .. } | Error::UsedUp { .. })) => {
+            Ok(Arrival::Broken { rule, why: error.to_string() })
+        }
+        Err(error) => Err(error),
     }
 }

@@ -9,9 +9,9 @@ use super::{Error, Store, tally};
 use crate::board::Who;
 use crate::device_api::Progress;
 use crate::error::Kind;
-use crate::run::{Ending, Record};
+use crate::run::{Ending, Record, Stage};
 use crate::station::rates::Sample;
-use crate::station_api::{ListAsked, LogLine, Page, RunLine, Time};
+use crate::station_api::{ListAsked, LogLine, Page, RunLine, ScriptRun, Time};
 
 /// A run's log has so many lines at most; the last one says that there were more.
 const MOST_LINES: u64 = 20_000;
@@ -193,6 +193,27 @@ pub(super) async fn advance(tx: &mut Tx, run: &str, progress: &Progress, now: Ti
 pub(super) async fn record(tx: &mut Tx, run: &str) -> Result<Option<Record>, Error> {
     let row = tx.row("SELECT record, stage FROM run WHERE id = $1", values![run]).await?;
     row.map(|row| whole(&mut row.of("run"))).transpose()
+}
+
+/// The record of a run that goes on and of which nothing was heard yet.
+pub(super) async fn untouched(tx: &mut Tx, run: &str) -> Result<Option<Record>, Error> {
+    let sql = "SELECT record, stage FROM run
+               WHERE id = $1 AND outcome = 'unfinished' AND lines = 0 AND done = 0 AND total = 0";
+    let row = tx.row(sql, values![run]).await?;
+    let record = row.map(|row| whole(&mut row.of("run"))).transpose()?;
+    Ok(record.filter(|record| {
+        record.stage == Stage::Resolve
+            && record.detail.get("host_hooks").is_none()
+            && ScriptRun::all_of(&record.detail)
+                .iter()
+                .all(|script| script.ended.is_none() && !script.state.has_begun())
+    }))
+}
+
+/// A run begins anew at this time, with this number of its attempt.
+pub(super) async fn begun(tx: &mut Tx, run: &str, fence: u64, now: Time) -> Result<(), Error> {
+    let sql = "UPDATE run SET fence = $2, started = $3 WHERE id = $1";
+    tx.run(sql, values![run, fence, now]).await.map(drop)
 }
 
 /// Puts a member into the details of a run's record.

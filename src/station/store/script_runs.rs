@@ -23,21 +23,31 @@ fn put(detail: &mut Json, scripts: &[ScriptRun]) {
     }
 }
 
-/// An attempt begins: puts its scripts into its record. What was run once for this board isn't run again.
-pub(super) async fn begin(tx: &mut Tx, board: &str, plan: &Plan, detail: &mut Json) -> Result<(), Error> {
-    if plan.scripts.is_empty() {
-        return Ok(());
-    }
-    let mut all = Vec::new();
+/// An attempt begins: puts its scripts into its record. What was run once for this board isn't run again. The names of those
+/// of which nobody has told the end.
+pub(super) async fn begin(
+    tx: &mut Tx,
+    board: &str,
+    plan: &Plan,
+    detail: &mut Json,
+) -> Result<Vec<String>, Error> {
+    let (mut all, mut untold) = (Vec::new(), Vec::new());
     for script in &plan.scripts {
         let mut run = ScriptRun::of(script);
         if script.once && is_done(tx, board, &run.digest).await? {
             run.state = ScriptState::DoneBefore;
+            let sql =
+                "SELECT 1 FROM script_done WHERE board = $1 AND script = $2 AND once = 1 AND state = 'done'";
+            if tx.row(sql, values![board, &run.digest]).await?.is_none() {
+                untold.push(script.name.clone());
+            }
         }
         all.push(run);
     }
-    put(detail, &all);
-    Ok(())
+    if !all.is_empty() {
+        put(detail, &all);
+    }
+    Ok(untold)
 }
 
 async fn is_done(tx: &mut Tx, board: &str, digest: &str) -> Result<bool, Error> {

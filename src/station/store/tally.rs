@@ -6,6 +6,8 @@
 //! simulated, the step that it ended in, the board (the end of its id, else what it is called), slot, project, image, how
 //! long it was in each of the five segments (milliseconds), and why it failed.
 
+use std::borrow::Cow;
+
 use super::db::values;
 use super::{Error, Store};
 use crate::error::Kind;
@@ -37,6 +39,27 @@ pub(super) struct Of<'a> {
 /// A field: nothing in it ends it.
 fn field(text: &str, most: usize) -> String {
     text.chars().take(most).map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
+/// A text with `#` where a board's own name stands as a word.
+fn without<'a>(why: &'a str, names: &[Option<String>]) -> Cow<'a, str> {
+    let mut text = Cow::Borrowed(why);
+    for name in names.iter().flatten().filter(|name| name.chars().count() > 1) {
+        if !text.contains(name.as_str()) {
+            continue;
+        }
+        let (mut new, mut rest) = (String::with_capacity(text.len()), &*text);
+        while let Some((before, behind)) = rest.split_once(name.as_str()) {
+            let joined = |char: Option<char>| char.is_some_and(|char| char.is_alphanumeric() || char == '_');
+            let part = joined(new.chars().chain(before.chars()).next_back()) || joined(behind.chars().next());
+            new.push_str(before);
+            new.push_str(if part { name } else { "#" });
+            rest = behind;
+        }
+        new.push_str(rest);
+        text = Cow::Owned(new);
+    }
+    text
 }
 
 /// The tally of a run.
@@ -76,7 +99,16 @@ pub(super) fn of(record: &Record, outcome: &str, took: Option<i64>, of: Of<'_>) 
         field(of.image.unwrap_or_default(), 64),
     ];
     fields.extend(SEGMENTS.map(segment));
-    fields.push(field(record.ending.why().unwrap_or_default(), LONGEST_WHY));
+    let who = &record.board;
+    let names = [
+        who.name.clone(),
+        who.serial.map(|serial| serial.as_str().to_owned()),
+        who.serial.map(|serial| serial.directory()),
+        who.mac.map(|mac| mac.to_string()),
+        Some(of.label.to_owned()),
+    ];
+    // The same reason of a hundred boards is one: what each is called is no part of it.
+    fields.push(field(&without(record.ending.why().unwrap_or_default(), &names), LONGEST_WHY));
     fields.join("\t")
 }
 
@@ -104,6 +136,27 @@ mod tests {
     use super::*;
     use crate::board::Who;
     use crate::run::RunId;
+
+    #[test]
+    fn what_a_board_is_called_is_no_part_of_a_reason() {
+        let why = |name: &str, serial: &str, why: &str| {
+            let who = Who { name: Some(name.to_owned()), serial: serial.parse().ok(), ..Who::default() };
+            let mut record =
+                Record::begin(RunId::new(1), Way::Deploy, who, "2026-11-28T10:00:00Z".parse().unwrap());
+            record.ending = crate::run::Ending::Lost { why: why.to_owned(), hint: None };
+            let (board, slot, project, image, kind) = (None, None, None, None, None);
+            let of = Of { board, label: name, slot, project, image, kind, simulated: false };
+            super::of(&record, "lost", Some(1), of).split('\t').next_back().unwrap().to_owned()
+        };
+        let one = why("gateway-a", "10000000af04b2da", "gateway-a: 10000000af04b2da (af04b2da) is away");
+        assert_eq!(one, "#: # (#) is away");
+        assert_eq!(one, why("b7", "10000000cafe0001", "b7: 10000000cafe0001 (cafe0001) is away"));
+        // A name within a word is none.
+        assert_eq!(
+            why("lost", "1", "it's lostness, alost, lost_ and lost"),
+            "it's lostness, alost, lost_ and #"
+        );
+    }
 
     #[test]
     fn cards_in_a_reader_are_a_board_each_and_boards_that_are_known_are_one() {

@@ -9,6 +9,7 @@ use super::words::{file, lines, name, shown, time, truth};
 use super::{Found, FoundFirmware, FoundHost, FoundImage};
 use crate::board::Serial;
 use crate::device_api::{Disk, End, Role, Script, When};
+use crate::format::count;
 use crate::station_api::{Again, OldLine, OldOutcome, OldRecord, Project, ProjectEeprom, image_name};
 
 const FROM: &str = "cmprovision";
@@ -95,6 +96,16 @@ pub(super) fn found(rows: &Rows) -> Found {
             Ok(record) => found.import.records.push(record),
             Err(why) => found.left("record", text(cm, "serial"), why),
         }
+    }
+    let known: BTreeSet<&str> = of("cms").iter().map(|cm| text(cm, "serial")).collect();
+    let nobodys =
+        logs.iter().filter(|(cm, _)| !known.contains(*cm)).map(|(_, lines)| lines.len()).sum::<usize>();
+    if nobodys > 0 {
+        found.left(
+            "log",
+            &count(nobodys as u64, "line"),
+            "they are of modules that aren't in the database any more",
+        );
     }
     settings(&mut found, of("settings"), &projects);
     for host in of("hosts") {
@@ -343,7 +354,16 @@ fn users(found: &mut Found, rows: &[Row]) {
     for row in rows {
         let given = Some(text(row, "name")).filter(|name| !name.trim().is_empty());
         let given = given.unwrap_or_else(|| text(row, "email"));
-        found.import.users.push(name(given, &mut taken));
+        let called = name(given, &mut taken);
+        if called != given {
+            found.left("name of a user", given, format!("the account is called `{called}` here"));
+        }
+        found.import.users.push(called);
+    }
+    let addresses = rows.iter().filter(|row| !text(row, "email").trim().is_empty()).count();
+    if addresses > 0 {
+        let why = "accounts here have none: they aren't taken";
+        found.left("e-mail addresses", &count(addresses as u64, "user"), why);
     }
 }
 

@@ -51,13 +51,14 @@ fn rows() -> Rows {
         ("msg", "Error during dd. Return code 1."),
         ("created_at", "2023-01-11 17:41:00"),
     ]);
+    let stray = row(&[("id", "2"), ("cm", "gone"), ("loglevel", "info"), ("msg", "x")]);
     [
         ("images", vec![image]),
         ("scripts", vec![script]),
         ("projects", vec![project]),
         ("project_script", vec![row(&[("project_id", "7"), ("script_id", "3")])]),
         ("cms", vec![cm, broken, nobody]),
-        ("cmlogs", vec![log]),
+        ("cmlogs", vec![log, stray]),
         ("settings", vec![row(&[("key", "active_project"), ("value", "7")])]),
         ("hosts", vec![row(&[("id", "1"), ("ip", "172.20.0.9"), ("mac", "dc:a6:32:01:02:03")])]),
         (
@@ -122,6 +123,9 @@ fn each_kind_of_row_comes_over() {
     let left: Vec<_> = found.left.iter().map(|left| left.what.as_str()).collect();
     for what in [
         "record",
+        "log",
+        "name of a user",
+        "e-mail addresses",
         "printer of a label",
         "password of a printer",
         "EEPROM of a project",

@@ -183,7 +183,12 @@ pub fn read(bytes: &[u8], unique: Option<&str>) -> Result<Rows, BadTable> {
             }
         }
     };
-    let head = columns(&header, line_of(&header), unique)?;
+    let head = columns(&header, line_of(&header), unique).map_err(|error| match error {
+        BadTable::Header { line, column, .. } if is_open(&header) => {
+            BadTable::Header { line, column, why: OPEN.to_owned() }
+        }
+        error => error,
+    })?;
     let (mut rows, mut is_whole) = (Vec::new(), false);
     let (mut seen, mut serials) = (HashMap::new(), HashMap::new());
     let mut last = line_of(&header);
@@ -206,7 +211,8 @@ pub fn read(bytes: &[u8], unique: Option<&str>) -> Result<Rows, BadTable> {
             return Err(BadTable::ManyRows);
         }
         let line = line_of(&record);
-        let one = row_of(&record, &head, unique).map_err(|why| bad(line, why))?;
+        let one = row_of(&record, &head, unique)
+            .map_err(|why| bad(line, if is_open(&record) { OPEN.to_owned() } else { why }))?;
         if let Some(before) = seen.insert(one.unit.clone(), row) {
             let what = unique.map_or("it".to_owned(), |column| format!("its `{column}`"));
             return Err(bad(line, format!("{what} is the same as in row {before}")));
@@ -220,13 +226,21 @@ pub fn read(bytes: &[u8], unique: Option<&str>) -> Result<Rows, BadTable> {
         rows.push(one);
     }
     if !is_whole {
-        let why = "a quote is opened and never closed".to_owned();
-        return Err(BadTable::Row { row: rows.len(), line: last, why });
+        return Err(BadTable::Row { row: rows.len(), line: last, why: OPEN.to_owned() });
     }
     if rows.is_empty() {
         return Err(BadTable::NoRows);
     }
     Ok(Rows { columns: head.into_iter().filter(|name| name != SERIAL).collect(), rows })
+}
+
+/// What is wrong where [`END`] is no row of its own.
+const OPEN: &str = "a quote is opened and never closed";
+
+/// Whether a quote in it has swallowed all that comes behind, with [`END`].
+fn is_open(record: &csv::StringRecord) -> bool {
+    let end = std::str::from_utf8(END).unwrap_or_default();
+    record.iter().next_back().is_some_and(|field| field.ends_with(end))
 }
 
 /// The names of the columns.
@@ -321,6 +335,23 @@ mod tests {
         let serials: Vec<_> = rows.rows.iter().map(|row| row.serial.as_deref()).collect();
         assert_eq!(serials, [Some("10000000af04b2da"), None, Some("af04b2db")]);
         assert_eq!(rows.columns, ["key"]);
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_called_so_wherever_it_begins_and_however_much_it_swallows() {
+        let rows = "gw-1,7\n".repeat(400);
+        for (text, place) in [
+            (format!("host_name,pin\ngw-0,1\n\"gw-1,2\n{rows}"), "row 2 in line 3"),
+            (format!("host_name,\"pin\n{rows}"), "line 1"),
+            ("a\n\"x".to_owned(), "line 2"),
+        ] {
+            let error = read(text.as_bytes(), None).unwrap_err().to_string();
+            assert!(error.starts_with(place) || error.contains(place), "{error}");
+            assert!(error.ends_with("a quote is opened and never closed"), "{error}");
+        }
+        // A long field that is closed is long.
+        let error = read(format!("a\n\"{}\"\n", "x".repeat(1001)).as_bytes(), None).unwrap_err().to_string();
+        assert!(error.contains("is longer than"), "{error}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::super::view::View;
 use super::super::{Error, home, keys, overlay};
 use super::Prepared;
 use super::places::{absolute, free, missing_parents, new_boot};
-use crate::beneath::Dir;
+use crate::beneath::{Access, Dir};
 use crate::error::{Task, remedy};
 use crate::format::hex;
 use crate::run::Stage;
@@ -227,7 +227,7 @@ impl Prepared<'_> {
         let bytes = boot.read(NAME, 16 << 20).map_err(Error::os("reading", &boot.at(NAME)))?;
         self.record.made.push(self.clients.places.tftp.join(NAME));
         self.clients.records().write(&self.record)?;
-        tftp.replace_file(NAME, &bytes, 0o644).map_err(Error::os("writing", &tftp.at(NAME)))
+        tftp.replace_file(NAME, &bytes, Access::Mode(0o644)).map_err(Error::os("writing", &tftp.at(NAME)))
     }
 }
 

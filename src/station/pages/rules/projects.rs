@@ -223,6 +223,7 @@ impl Fields {
             eeprom: self.eeprom.eeprom(form)?,
             label: self.label.label(form)?,
             made: 0,
+            warnings: Vec::new(),
         })
     }
 }
@@ -411,6 +412,9 @@ pub(super) async fn change(visit: Visit, form: Form) -> Answer {
 
 /// Says what is perhaps not meant.
 fn warn(visit: &Visit, project: &Project) {
+    for told in &project.warnings {
+        visit.say(true, format!("{}.", sentence(told).trim_end_matches('.')));
+    }
     for told in eeprom::unknown(project.eeprom.as_ref()) {
         visit.say(true, format!("EEPROM: {told}."));
     }

@@ -7,13 +7,15 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::told::{Asked, digest, number};
+use super::told::{Asked, digest, number, plain};
 use super::version::Version;
 use super::{AGENT, served, text, word};
+use crate::board::Serial;
 use crate::device_api::{
     Action, BoardEeprom, EepromTold, End, Firmware, Health, Outcome, Progress, ScriptEnd, ScriptTold, When,
 };
 use crate::error::Kind;
+use crate::format::message;
 use crate::process::Lines;
 use crate::run::Stage;
 use crate::station::shell::job::{gone, of_token};
@@ -34,6 +36,7 @@ const PART: usize = 100;
 pub(super) async fn told(call: &Call, token: &str, asked: &Asked, body: Body) -> Result<Response, Refusal> {
     let job = of_token(call, token).await?;
     let station = &call.station;
+    is_of(station, &job, asked).await?;
     if asked.alldone.is_some()
         && matches!(job.state, JobState::Done | JobState::Finishing | JobState::NotVerified)
     {
@@ -72,6 +75,26 @@ pub(super) async fn told(call: &Call, token: &str, asked: &Asked, body: Body) ->
         _ => return Err(Refusal::malformed("the station knows no such step of a script")),
     }
     Ok(all)
+}
+
+/// Whether it is told of the board that the token was given to. Where two boards have got mixed up, neither's run is touched.
+async fn is_of(station: &Station, job: &Job, asked: &Asked) -> Result<(), Refusal> {
+    let Some(told) = plain(asked.serial.as_ref()) else { return Ok(()) };
+    let Some(serial) = station.store().board(&job.board).await?.serial else { return Ok(()) };
+    let same = |told: &Serial| *told == serial || told.directory() == serial.directory();
+    if Serial::of_digits(&told).as_ref().is_some_and(same) {
+        return Ok(());
+    }
+    let told = message(&told).chars().take(40).collect::<String>();
+    tracing::warn!(
+        board = job.board,
+        told,
+        "a script tells another serial number than that of the board it was given to"
+    );
+    let why = format!(
+        "this token was given to the board {serial}, and {told} is told with it: nothing of it counts"
+    );
+    Err(Refusal::forbidden(why))
 }
 
 /// What is said of a job, with its number.
@@ -244,6 +267,7 @@ fn outcome(job: &Job, stage: Stage, failed: Option<(String, Kind)>) -> Outcome {
         errno: None,
         read_back_sha256: None,
         read_back_chunks: None,
+        from_memory: false,
         written: 0,
         kept: 0,
         fetched: 0,
@@ -299,7 +323,8 @@ async fn all_done(station: &Station, job: Job, asked: &Asked) -> Result<Response
         read_back: digest(asked.eeprom.as_ref()),
     });
     let outcome = Outcome {
-        read_back_sha256: digest(asked.sha256.as_ref()).filter(|_| asked.fresh.as_deref() == Some("1")),
+        read_back_sha256: digest(asked.sha256.as_ref()),
+        from_memory: asked.fresh.as_deref() != Some("1"),
         written: image.map_or(0, |image| image.raw_len),
         before: health(facts.and_then(|facts| facts.temperature)),
         after: health(asked.temperature()),

@@ -29,15 +29,24 @@ use axum::response::{IntoResponse, Response};
 
 use super::served;
 use crate::per_second::PerSecond;
-use crate::station::web::{Access, Call, Refusal, Row, Table};
+use crate::station::web::{Access, Call, Refill, Refusal, Row, Table};
 use crate::station_api::{Board, Job, JobState, Time};
 pub(super) use script::word;
 use told::Asked;
 
 /// What such a board's facts have as the version of its agent.
-pub(super) const AGENT: &str = "scriptexecutor";
+pub(in crate::station) const AGENT: &str = "scriptexecutor";
+/// Why it gets no job with first-boot settings.
+pub(in crate::station) const NO_SETTINGS: &str =
+    "the project has first-boot settings, and the old utility OS gets images as they are";
 /// So many boards may ask for a script in a second: each question writes into the database.
 const STARTS: u32 = 30;
+/// Of those one address has so many at once, and then one in a while: it keeps no other board from asking.
+const OF_ADDRESS: (u32, Duration) = (20, Duration::from_millis(200));
+/// A board that starts again and again makes no endless list of runs: so many attempts at once, and then one in a while.
+const OF_BOARD: (u32, Duration) = (64, Duration::from_secs(600));
+/// Addresses and boards that are remembered.
+const MOST_PLACES: usize = 4096;
 /// Attempts that are remembered.
 const MOST: usize = 1000;
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -85,12 +94,15 @@ pub(super) fn holds(board: &Board, job: &Job, now: Time) -> bool {
 /// Attempts that have begun. No clock: the time comes in.
 #[derive(Debug)]
 pub(in crate::station) struct Begun {
+    since: Instant,
     inside: Mutex<Inside>,
 }
 
 #[derive(Debug)]
 struct Inside {
     starts: PerSecond,
+    of_address: Refill<IpAddr>,
+    of_board: Refill<String>,
     attempts: HashMap<String, Attempt>,
 }
 
@@ -105,7 +117,13 @@ struct Attempt {
 
 impl Default for Begun {
     fn default() -> Self {
-        Self { inside: Mutex::new(Inside { starts: PerSecond::new(STARTS), attempts: HashMap::new() }) }
+        let inside = Inside {
+            starts: PerSecond::new(STARTS),
+            of_address: Refill::new(OF_ADDRESS.0, OF_ADDRESS.1, MOST_PLACES),
+            of_board: Refill::new(OF_BOARD.0, OF_BOARD.1, MOST_PLACES),
+            attempts: HashMap::new(),
+        };
+        Self { since: Instant::now(), inside: Mutex::new(inside) }
     }
 }
 
@@ -114,14 +132,32 @@ impl Begun {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether one more board may ask for a script now.
-    fn may_start(&self, now: Instant) -> bool {
-        self.inside().starts.allows(now)
+    /// Whether one more board may ask for a script now, from there; else how long to wait. What an address asks beyond its
+    /// own counts for nobody else.
+    fn may_start(&self, from: Option<IpAddr>, now: Instant) -> Result<(), Duration> {
+        let (mut inside, at) = (self.inside(), now.saturating_duration_since(self.since));
+        if let Some(wait) = from.and_then(|from| inside.of_address.wait(&from, at)) {
+            return Err(wait);
+        }
+        if !inside.starts.allows(now) {
+            return Err(Duration::from_secs(1));
+        }
+        if let Some(from) = from {
+            inside.of_address.note(from, at);
+        }
+        Ok(())
     }
 
-    /// An attempt begins.
-    fn note(&self, job: &str, fence: u64, from: Option<IpAddr>) {
-        let attempts = &mut self.inside().attempts;
+    /// How long a board has to wait until another attempt of it may begin, where it has begun too many.
+    fn waits(&self, board: &str, now: Instant) -> Option<Duration> {
+        self.inside().of_board.wait(&board.to_owned(), now.saturating_duration_since(self.since))
+    }
+
+    /// An attempt of a board begins.
+    fn note(&self, board: &str, (job, fence): (&str, u64), from: Option<IpAddr>, now: Instant) {
+        let mut inside = self.inside();
+        inside.of_board.note(board.to_owned(), now.saturating_duration_since(self.since));
+        let attempts = &mut inside.attempts;
         if attempts.len() >= MOST && !attempts.contains_key(job) {
             attempts.clear();
         }
@@ -162,7 +198,7 @@ mod tests {
     fn an_attempt_belongs_to_the_address_that_it_began_at() {
         let (begun, now) = (Begun::default(), Instant::now());
         let at = |last: u8| Some(IpAddr::from([10, 0, 0, last]));
-        begun.note("j", 1, at(7));
+        begun.note("b", ("j", 1), at(7), now);
         assert!(begun.is_elsewhere("j", 1, at(8)) && !begun.is_elsewhere("j", 1, at(7)));
         assert!(!begun.is_elsewhere("j", 2, at(8)) && !begun.is_elsewhere("k", 1, at(8)));
         begun.script("j", 1, 0, now);
@@ -171,10 +207,37 @@ mod tests {
         begun.forget("j");
         assert!(!begun.is_elsewhere("j", 1, at(8)));
         for n in 0..3 * MOST {
-            begun.note(&n.to_string(), 1, at(7));
+            begun.note(&n.to_string(), (&n.to_string(), 1), at(7), now);
         }
         assert!(begun.inside().attempts.len() <= MOST);
-        let many = (0..100).filter(|_| begun.may_start(now)).count();
-        assert_eq!(many, STARTS as usize);
+    }
+
+    #[test]
+    fn one_address_keeps_no_other_board_from_asking() {
+        let (begun, now) = (Begun::default(), Instant::now());
+        let at = |last: u8| Some(IpAddr::from([10, 0, 0, last]));
+        let may = |from, now| begun.may_start(from, now);
+        let many = (0..100).filter(|_| may(at(7), now).is_ok()).count();
+        assert_eq!(many, OF_ADDRESS.0 as usize);
+        assert!(may(at(7), now).unwrap_err() <= OF_ADDRESS.1);
+        // The others have what is left of the second, and all of the next.
+        let others = (0..100).filter(|n| may(at(8 + n), now).is_ok()).count();
+        assert_eq!(others, (STARTS - OF_ADDRESS.0) as usize);
+        let later = now + Duration::from_secs(1);
+        assert_eq!((0..100).filter(|_| may(at(7), later).is_ok()).count(), 5);
+        assert!(may(at(8), later).is_ok());
+        assert_eq!((0..100).filter(|_| may(None, later + Duration::from_secs(1)).is_ok()).count(), 30);
+    }
+
+    #[test]
+    fn a_board_that_begins_again_and_again_waits_and_the_others_do_not() {
+        let (begun, now) = (Begun::default(), Instant::now());
+        for n in 0..u64::from(OF_BOARD.0) {
+            assert_eq!(begun.waits("b", now), None);
+            begun.note("b", ("j", n), None, now);
+        }
+        let wait = begun.waits("b", now).unwrap();
+        assert!(wait <= OF_BOARD.1 && begun.waits("c", now).is_none(), "{wait:?}");
+        assert_eq!(begun.waits("b", now + OF_BOARD.1), None);
     }
 }

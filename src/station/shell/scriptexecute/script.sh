@@ -5,7 +5,7 @@ set -u
 set -o pipefail
 [ -z "${PIPROV_BEFORE:-}" ] || rm -rf "$PIPROV_BEFORE"
 work=$(mktemp -d) && cd "$work" || exit 1
-said='' written=no blinks='' alive='' beside=''
+said='' written=no blinks='' alive='' beside='' behind=''
 
 say() { echo "piprov: $*"; }
 
@@ -73,6 +73,9 @@ still() {
 # It isn't this board's any more, or was refused: the station has said how it ended.
 over() {
     still
+    # Each ends what it has begun.
+    for one in $behind; do kill -TERM "$one" 2>/dev/null; done
+    behind=''
     wipe
     blink 0.1
     wait_for_work
@@ -110,19 +113,41 @@ wait_for_work() {
     done
 }
 
-# limited SECONDS FILE: runs a script as long as it may run.
+# end_all: what a script has begun ends, also where the script itself is over. It may end by itself first.
+end_all() {
+    kill -TERM "$own$it" 2>/dev/null || return 0
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        kill -0 "$own$it" 2>/dev/null || return 0
+        sleep 0.5
+    done
+    kill -KILL "$own$it" 2>/dev/null
+}
+
+# limited SECONDS FILE: runs a script as long as it may run. It has a session of its own, so that what it leaves running is
+# found by the number of that. Called in a shell of its own, which is told to end where nothing of it is wanted any more.
 limited() {
-    sh -v "$2" &
+    own='' it='' clock=''
+    trap 'kill "$clock" 2>/dev/null; [ -z "$it" ] || end_all; exit 143' TERM
+    if command -v setsid >/dev/null 2>&1; then
+        own=-
+        setsid sh -v "$2" &
+    else
+        sh -v "$2" &
+    fi
     it=$!
     (
-        sleep "$1"
+        sleep "$1" &
+        nap=$!
+        trap 'kill "$nap" 2>/dev/null; exit' TERM
+        wait "$nap"
         echo "piprov: it took more than $1 s, and is ended"
-        kill -TERM "$it" 2>/dev/null && sleep 5 && kill -KILL "$it" 2>/dev/null
+        end_all
     ) &
     clock=$!
     wait "$it"
     status=$?
     kill "$clock" 2>/dev/null
+    end_all
     return "$status"
 }
 
@@ -137,6 +162,7 @@ run() {
             limited "$3" "./script-$1.sh" >"log-$1" 2>&1
             echo $? >"ends-$1" && mv "ends-$1" "end-$1"
         ) &
+        behind="$behind $!"
         beside="$beside $1:$2"
         return 0
     fi

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::script::{self, STORAGE, Work};
 use super::told::{Asked, Told};
-use super::{AGENT, holds, text};
+use super::{AGENT, NO_SETTINGS, holds, text};
 use crate::board::Model;
 use crate::config::station::Enrol;
 use crate::device_api::{
     Action, BoardEeprom, EEPROM, EepromRef, Firmware, Names, Role, Script, Surroundings,
 };
 use crate::error::Kind;
-use crate::format::hex;
+use crate::format::{count, hex};
 use crate::station::key::{Pass, random};
 use crate::station::shell::base;
 use crate::station::store::Keyless;
@@ -41,9 +41,10 @@ enum Next {
 /// The answer to a board is a script, also where it gets nothing: it runs whatever comes.
 pub(super) async fn start(call: &Call, asked: &Asked) -> Result<Response, Refusal> {
     let told = asked.told().map_err(Refusal::unknown)?;
-    if !call.station.begun.may_start(Instant::now()) {
+    if let Err(wait) = call.station.begun.may_start(call.from.place(), Instant::now()) {
         let why = "too many boards ask for a script at once";
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Kind::Busy, why));
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Kind::Busy, why);
+        return Err(refusal.with_header(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1)));
     }
     let station = address(call);
     let next = match next(call, &told, asked.again.is_some(), &station).await {
@@ -109,6 +110,12 @@ async fn next(call: &Call, told: &Told, again: bool, address: &str) -> Result<Ne
         }
     }
     drop(station.waiting.asks(&id, ""));
+    if let Some(wait) = station.begun.waits(&id, Instant::now()) {
+        let minutes = wait.as_secs() / 60 + 1;
+        let why =
+            format!("it has started too often: the next attempt may begin in {}", count(minutes, "minute"));
+        return Ok(Next::Wait(why));
+    }
     let Some(job) = device::draw(station, &id).await? else {
         let board = station.store().board(&id).await?;
         let job = match &board.job {
@@ -117,12 +124,12 @@ async fn next(call: &Call, told: &Told, again: bool, address: &str) -> Result<Ne
         };
         return Ok(Next::Wait(job.or(board.stuck).unwrap_or_else(|| "there is nothing to do".to_owned())));
     };
+    station.begun.note(&id, (&job.id, job.fence), from, Instant::now());
     // Somebody may have said no since.
     let board = station.store().board(&id).await?;
     match work(station, told, &board, &job, address).await {
         Ok(script) => {
             station.streams.proves(&job.id, job.fence);
-            station.begun.note(&job.id, job.fence, from);
             Ok(Next::Work(script))
         }
         Err(refusal) if refusal.status().is_server_error() => Err(refusal),
@@ -157,6 +164,7 @@ async fn arrives(station: &Arc<Station>, told: &Told, board: Board) -> Result<Bo
         throttled: None,
         zones: Vec::new(),
         duid: None,
+        boot_id: None,
         firmware: Some(firmware).filter(|firmware| firmware.built.is_some()),
         link_mbps: None,
         boot: told.boot(),
@@ -278,8 +286,7 @@ fn fits(told: &Told, job: &Job, plan: &Plan, image: Option<&Image>) -> Result<()
         return no(format!("the image `{}` has {needs} bytes, and the board's disk {has}", image.name));
     }
     if !plan.first_boot.is_empty() {
-        let why = "the project has first-boot settings, and the old utility OS gets images as they are";
-        return no(why.to_owned());
+        return no(NO_SETTINGS.to_owned());
     }
     let eeprom = plan.project.as_ref().and_then(|project| project.eeprom.as_ref());
     if eeprom.is_some_and(|eeprom| eeprom.when == EepromWhen::IfOlder) {

@@ -46,6 +46,12 @@ on_both! {
             ..Project::default()
         };
         assert!(matches!(store.put_project(&with("no")).await, Err(Error::NoSuch { what: "firmware", .. })));
+        // As where an image is edited: a board without a key would start nothing any more.
+        let set = [("SIGNED_BOOT".to_owned(), "1".to_owned())].into();
+        let locked = ProjectEeprom { firmware: "four".into(), set, ..ProjectEeprom::default() };
+        let locked = Project { eeprom: Some(locked), ..with("four") };
+        let refused = store.put_project(&locked).await.unwrap_err().to_string();
+        assert!(refused.contains("SIGNED_BOOT=1 asks for signed systems"), "{refused}");
         store.put_project(&with("four")).await.unwrap();
         assert_eq!(store.project("p").await.unwrap().eeprom, with("four").eeprom);
         let used = store.remove_firmware("four").await.unwrap_err();

@@ -97,23 +97,78 @@ on_both! {
         assert_eq!(store.project("p").await.unwrap().image.as_deref(), Some("os"));
     }
 
+    async fn a_record_that_cannot_be_keeps_no_other_from_coming(place: &Place) {
+        let odd: [(fn(&mut OldRecord), u64, &str); 9] = [
+            (|record| record.started = -1, 0, "its clock was wrong"),
+            (|record| record.started = 86_400_000, 0, "it began 1970-01-02T00:00:00Z"),
+            (|record| record.started = NOW + 367 * 86_400_000, 0, "its clock was wrong"),
+            (|record| record.ended = Some(i64::MAX), 1, "without the times in it that can't be"),
+            (|record| record.log[0].time = i64::MIN, 1, "without the times in it that can't be"),
+            (|record| record.model = Some("x".repeat(201)), 0, "a text that is too long"),
+            (|record| record.log = vec![OldLine { time: NOW, text: String::new() }; 201], 0, "more or longer"),
+            (|record| record.serial = "00000000".parse().unwrap(), 0, "a number that can't be"),
+            (|record| record.memory = Some(u64::MAX), 0, "a number that can't be"),
+        ];
+        let store = place.open().await;
+        for (n, (change, taken, why)) in odd.into_iter().enumerate() {
+            let mut all = import();
+            all.from = format!("one{n}");
+            change(&mut all.records[2]);
+            let told = store.import(&all, false, NOW).await.unwrap();
+            let records = counts(&told).into_iter().find(|count| count.0 == "record").unwrap();
+            assert_eq!(records.1, 2 + taken, "{why}: {told:?}");
+            let left: Vec<_> = told.left.iter().filter(|left| left.what == "record").collect();
+            assert!(matches!(&left[..], [one] if one.why.contains(why)), "{why}: {left:?}");
+        }
+        // However many there are, so many lines are told.
+        let mut all = import();
+        all.records = (0..3000).map(|n| record("af04b2db", n, OldOutcome::Unknown)).collect();
+        let told = store.import(&all, true, NOW).await.unwrap();
+        let left = told.left.iter().filter(|left| left.what == "record").count();
+        assert!(left < 1010 && told.left.last().unwrap().why.contains("aren't told one by one"), "{left}");
+    }
+
+    async fn an_image_that_did_not_come_whole_is_none_and_makes_room_for_the_next(place: &Place) {
+        let store = place.open().await;
+        let torn = crate::station_api::Image { state: crate::station_api::ImageState::Failed, ..image("os") };
+        store.add_image(&torn).await.unwrap();
+        let told = store.import(&import(), false, NOW).await.unwrap();
+        let left = told.left.iter().find(|left| left.what == "image of a project").unwrap();
+        assert!(left.why.contains("no image `os` that is whole"), "{left:?}");
+        assert_eq!(store.project("p").await.unwrap().image, None);
+        // Also where a project names it already.
+        let project = store.project("p").await.unwrap();
+        store.put_project(&Project { image: Some("os".into()), ..project }).await.unwrap();
+        let whole = image("os");
+        store.add_image(&whole).await.unwrap();
+        assert_eq!(store.image("os").await.unwrap().id, whole.id);
+        assert!(store.image(&torn.id).await.is_err());
+        assert!(matches!(store.add_image(&image("os")).await, Err(Error::Taken { .. })), "what is whole stays");
+    }
+
+    async fn what_a_record_knows_stands_where_it_stands_in_others(place: &Place) {
+        let store = place.open().await;
+        let mut all = import();
+        for (name, fact) in [("temp1", "48"), ("temp2", "1e99"), ("firmware", "2023-01-11 8ba17717")] {
+            all.records[0].facts.insert(name.into(), fact.into());
+        }
+        all.records[1].facts.insert("temp2".into(), "55.5".into());
+        store.import(&all, false, NOW).await.unwrap();
+        let runs = store.runs(&RunsAsked::default()).await.unwrap().items;
+        let of = async |outcome: &str| {
+            let run = runs.iter().find(|run| run.outcome == outcome).unwrap();
+            store.run(&run.run).await.unwrap().detail
+        };
+        let (done, failed) = (of("not-verified").await, of("failed").await);
+        assert_eq!(done["before"]["temperature"], 48.0, "{done:#}");
+        assert_eq!(done["told"]["facts"]["firmware"]["version"], "2023-01-11 8ba17717", "{done:#}");
+        assert!(done.get("after").is_none(), "no such temperature can be: {done:#}");
+        assert_eq!(failed["after"]["temperature"], 55.5, "{failed:#}");
+    }
+
     async fn nothing_of_it_comes_where_a_part_is_beyond_its_bounds_and_what_is_there_stays(place: &Place) {
         let store = place.open().await;
         let long = |len: usize| "x".repeat(len);
-        let odd: [fn(&mut OldRecord); 6] = [
-            |record| record.started = -1,
-            |record| record.ended = Some(i64::MAX),
-            |record| record.model = Some("x".repeat(201)),
-            |record| record.log = vec![OldLine { time: NOW, text: String::new() }; 201],
-            |record| record.serial = "00000000".parse().unwrap(),
-            |record| record.memory = Some(u64::MAX),
-        ];
-        for change in odd {
-            let mut all = import();
-            change(&mut all.records[2]);
-            let error = store.import(&all, false, NOW).await.unwrap_err();
-            assert!(matches!(error, Error::BadValue { what: "import", .. }), "{error}");
-        }
         for from in ["", "a/b", &long(64)] {
             store.import(&Import { from: from.into(), ..import() }, false, NOW).await.unwrap_err();
         }

@@ -126,6 +126,33 @@ on_both! {
         assert_eq!(store.board(&board).await.unwrap().held, Held::Armed);
     }
 
+    async fn a_board_without_a_key_that_starts_again_and_again_is_one_run_until_it_tells_something(place: &Place) {
+        let store = place.open().await;
+        let image = image("a");
+        store.add_image(&image).await.unwrap();
+        let who = crate::board::Who { serial: Some("10000000af04b2da".parse().unwrap()), ..Default::default() };
+        let board = store.see(&who, "scriptexecute", "10.0.0.7", "asks", NOW).await.unwrap().unwrap();
+        let change = crate::station_api::BoardChange { enrolment: Some(crate::station_api::Enrolment::Enrolled), ..Default::default() };
+        store.change_board(&board, &change).await.unwrap();
+        let job = store.make_job(&deploy(&board, &image), NOW).await.unwrap();
+        let first = store.draw(&board, NOW).await.unwrap().unwrap();
+        for n in 1..100 {
+            let again = store.draw(&board, NOW + n * 1000).await.unwrap().unwrap();
+            assert_eq!((&again.run, again.job.fence), (&first.run, u64::try_from(n).unwrap() + 1));
+        }
+        let record = store.run(&first.run).await.unwrap();
+        assert_eq!((record.started.as_millisecond(), record.ending.word()), (NOW + 99_000, "unfinished"));
+        assert_eq!(record.stages.len(), 1);
+        // The number of before is an old one all the same.
+        assert_eq!(refused(store.renew(&job.id, &progress(99), NOW).await), Refused::Late { held: 100, shown: 99 });
+        store.renew(&job.id, &progress(100), NOW + 100_000).await.unwrap();
+        let next = store.draw(&board, NOW + 101_000).await.unwrap().unwrap();
+        assert_ne!(next.run, first.run);
+        assert_eq!(store.run(&first.run).await.unwrap().ending.word(), "lost");
+        let lines = store.runs(&RunsAsked::default()).await.unwrap().items;
+        assert_eq!((lines.len(), lines[1].started), (2, NOW + 99_000));
+    }
+
     async fn a_clock_that_jumps_takes_no_job_away(place: &Place) {
         let store = place.open().await;
         let (image, board) = (image("a"), board(&store, 1).await);

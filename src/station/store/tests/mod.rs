@@ -98,6 +98,7 @@ pub(crate) fn register(key: u8, serial: Option<&str>, macs: &[&str]) -> Register
         throttled: None,
         zones: Vec::new(),
         duid: None,
+        boot_id: None,
         firmware: None,
         link_mbps: None,
         boot: None,

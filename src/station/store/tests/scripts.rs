@@ -158,10 +158,46 @@ on_both! {
         let drawn = store.draw(&board, NOW + 5).await.unwrap().unwrap();
         assert_eq!((drawn.job.id.as_str(), drawn.job.fence), (job.id.as_str(), 2));
         let before = store.run(&run).await.unwrap();
-        assert!(matches!(&before.ending, Ending::NotVerified { why, .. } if why.starts_with("script pslc has started the board again")), "{:?}", before.ending);
+        // Nobody can tell whether it has started the board again, or was broken off.
+        assert!(matches!(&before.ending, Ending::NotVerified { why, .. } if why.starts_with("script pslc has begun and its end was never told: it has started")), "{:?}", before.ending);
         assert_eq!(states(&store, &run).await, [ScriptState::Restarted]);
         assert_eq!(states(&store, &drawn.run).await, [ScriptState::DoneBefore]);
         assert!(!store.expect_after_script(&board, NOW + 600_000).await.unwrap());
+        // What comes of it in the end is no plain “done”.
+        let warned = store.run(&drawn.run).await.unwrap().warnings;
+        assert!(matches!(&warned[..], [one] if format!("{one:?}").contains("script pslc has begun before and its end was never told")), "{warned:?}");
+    }
+
+    async fn whether_the_board_has_started_again_is_known_by_the_number_of_its_start(place: &Place) {
+        let store = place.open().await;
+        let (image, board) = (image("a"), board(&store, 1).await);
+        store.add_image(&image).await.unwrap();
+        let asked = project(&store, &board, &image, &[script("pslc", "reboot -f", true), script("loop", "x", false)]).await;
+        let comes = async |start: char| {
+            let boot_id = Some(format!("{}-1111-4111-8111-{}", start.to_string().repeat(8), "1".repeat(12)));
+            let told = crate::device_api::Register { boot_id, ..register(1, Some("1000000000000001"), &[]) };
+            store.register(&told, false, NOW).await.unwrap();
+        };
+        comes('a').await;
+        let Drawn { job, run } = began(&store, &asked).await;
+        store.script_told(&job.id, &told(1, "pslc", None), NOW).await.unwrap();
+        comes('a').await;
+        let drawn = store.draw(&board, NOW + 5).await.unwrap().unwrap();
+        let why = store.run(&run).await.unwrap().ending.why().unwrap().to_owned();
+        assert!(why.contains("its end was never told; the board has not started again"), "{why}");
+        comes('b').await;
+        store.script_told(&job.id, &told(2, "loop", None), NOW).await.unwrap();
+        let next = store.draw(&board, NOW + 6).await.unwrap().unwrap();
+        let why = store.run(&drawn.run).await.unwrap().ending.why().unwrap().to_owned();
+        assert!(why.starts_with("the board has started again"), "{why}");
+        comes('b').await;
+        store.draw(&board, NOW + 7).await.unwrap().unwrap();
+        let why = store.run(&next.run).await.unwrap().ending.why().unwrap().to_owned();
+        assert!(why.starts_with("the board's agent has begun anew"), "{why}");
+        // What is no such number is no word of it.
+        let odd = crate::device_api::Register { boot_id: Some("\u{1b}[2J".into()), ..register(1, Some("1000000000000001"), &[]) };
+        store.register(&odd, false, NOW).await.unwrap();
+        assert_eq!(store.board(&board).await.unwrap().facts.unwrap().boot_id, None);
     }
 
     async fn one_of_which_nobody_heard_the_end_is_not_taken_for_run_by_another_job(place: &Place) {

@@ -321,6 +321,36 @@ on_both! {
         assert_eq!(store.run(&drawn.run).await.unwrap().detail["values"]["sn"], "1");
     }
 
+    async fn a_rule_that_cannot_start_uses_up_no_values(place: &Place) {
+        let store = place.open().await;
+        sequence(&store, "sn", "1", "9").await;
+        project(&store, &["sn"]).await;
+        let first_boot = [("hostname".to_owned(), "{sn}-{slot}".to_owned())].into();
+        store.put_project(&Project { first_boot, ..store.project("p").await.unwrap() }).await.unwrap();
+        store.arm(true).await.unwrap();
+        let new = NewRule { name: "all".into(), position: None, matching: Matching::default(), what: What::Project { project: "p".into() } };
+        store.add_rule(&new).await.unwrap();
+        let one = board(&store, 1).await;
+        // The board is in no slot: it has no such value.
+        let Arrival::Broken { why, .. } = store.arrive(&one, NOW).await.unwrap() else { panic!() };
+        assert!(why.contains("the board has no value `slot`"), "{why}");
+        assert_eq!(store.board(&one).await.unwrap().stuck, Some(why));
+        let source = store.value_source("sn").await.unwrap();
+        assert_eq!((source.left, source.given), (Some(9), 0));
+        // Nor does one whose image can't have what it is to get; another thing that is asked for is another thing.
+        let first_boot = [("hostname".to_owned(), "gw-{sn}".to_owned())].into();
+        store.put_project(&Project { first_boot, ..store.project("p").await.unwrap() }).await.unwrap();
+        let asked = store.would_start(&one).await.unwrap().unwrap();
+        let unfit = crate::station::store::Unfit { asked, why: "no".into() };
+        let Arrival::Broken { why, .. } = store.arrive_unless(&one, Some(&unfit), NOW).await.unwrap() else { panic!() };
+        assert_eq!((why.as_str(), store.value_source("sn").await.unwrap().given), ("no", 0));
+        let mut other = unfit;
+        other.asked.end = crate::device_api::End::Reboot;
+        let Arrival::Starts(job) = store.arrive_unless(&one, Some(&other), NOW).await.unwrap() else { panic!() };
+        assert_eq!(said(&store.plan(&job.id).await.unwrap().values), "sn=1");
+        assert_eq!(store.would_start(&one).await.unwrap(), None, "it has something to do");
+    }
+
     async fn a_server_is_asked_before_the_board_has_its_job(place: &Place) {
         let store = place.open().await;
         server(&store, "erp", Some("pin")).await;
