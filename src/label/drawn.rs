@@ -324,7 +324,7 @@ mod tests {
             (&format!("size 50 25\ntext 1 1 4 {}", "x".repeat(100)), "line 2: there is no room"),
             (
                 "size 50 25\n\nqr 1 1 5 10000000af04b2da",
-                "line 3: the code of this text has 33 modules, and needs",
+                "line 3: the code of this text has 29 modules, and needs",
             ),
             ("size 50 25\nqr 1 1 20 Größe", "line 2: a code has ASCII"),
             (&format!("size 50 25\nqr 1 1 20 {}", "x".repeat(2500)), "line 2: 2500 characters are too many"),

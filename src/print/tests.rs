@@ -83,10 +83,11 @@ fn one_that_takes_nothing_more_is_let_go_when_the_flag_is_set() {
     other.join().unwrap();
 }
 
+/// A port, and what a server there was told and got.
+type Serving = (u16, JoinHandle<(Vec<String>, Vec<u8>)>);
+
 /// An FTP server of a few lines: answers by the words of commands. What it was told, and the file.
-fn ftp_server(
-    answer: impl Fn(&str) -> Option<String> + Send + 'static,
-) -> (u16, JoinHandle<(Vec<String>, Vec<u8>)>) {
+fn ftp_server(answer: impl Fn(&str) -> Option<String> + Send + 'static) -> Serving {
     taking(move |mut stream| {
         let data = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = data.local_addr().unwrap().port();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -85,7 +85,10 @@ impl PartialSchema for Remedy {
     fn schema() -> RefOr<Schema> {
         let description = "A sentence in its parts: texts, and things to do with a member `do`.";
         let part = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
-        ArrayBuilder::new().items(part).description(Some(description)).into()
+        // One text alone stands for itself; in a problem it stands in a list.
+        let one = ObjectBuilder::new().schema_type(Type::String);
+        let parts = AnyOfBuilder::new().item(one).item(ArrayBuilder::new().items(part));
+        parts.description(Some(description)).into()
     }
 }
 

@@ -120,7 +120,7 @@ fn forty_boards_get_their_labels_in_order_though_the_printer_was_off_and_the_sta
     station.json(&["printer", "add", "zebra", "--tcp", &address]);
     let label = ["--label", "box", "--label-printer", "zebra", "--label-when", "done"];
     station.json(&[&["project", "add", "lab", "--image", "os", "--end", "wait"], &label[..]].concat());
-    station.json(&["rule", "add", "all", "--project", "lab"]);
+    station.json(&["rule", "add", "all", "--project", "lab", "--any"]);
     let serials: Vec<_> = (0..BOARDS).map(|n| format!("1000000000cc{n:04}")).collect();
     let agents: Vec<_> = serials
         .iter()

@@ -207,7 +207,8 @@ fn two_stations_with_a_directory_each_move_into_one_bucket() {
         let old = objects(&one, &["show"])["old"].as_array().unwrap().clone();
         let stations: Vec<_> = old.iter().map(|old| old["station"].as_str().unwrap()).collect();
         let (mut keys, mut found) = (vec![one.key.as_str(), other.key.as_str()], stations);
-        (keys.sort_unstable(), found.sort_unstable());
+        keys.sort_unstable();
+        found.sort_unstable();
         assert_eq!(found, keys, "{old:?}");
         // Each empties its own.
         let directories = [&one_dir, &other_dir].map(|dir| dir.path().join("station/objects"));

@@ -18,11 +18,13 @@ use crate::station_eeprom::{
     BUILT, CM4, FOUR, again, deploy, edited, prepare, project, sum, tree, untouched,
 };
 
+/// The boards, and image and signature; `None`: nothing any more.
+type Offered = (Vec<Mac>, Option<(Vec<u8>, String)>);
+
 /// What boots boards, as far as a station knows it: it says yes to all, and remembers what boards are offered.
 #[derive(Default)]
 struct Booter {
-    /// The boards, and image and signature; `None`: nothing any more.
-    offers: Mutex<Vec<(Vec<Mac>, Option<(Vec<u8>, String)>)>>,
+    offers: Mutex<Vec<Offered>>,
     /// Why it offers nothing.
     refuses: Mutex<Option<&'static str>>,
 }

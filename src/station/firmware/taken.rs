@@ -48,7 +48,9 @@ impl Wanted {
 }
 
 /// An image out of what somebody has sent, with its channel, and out of what it was taken.
-fn chosen(bytes: Vec<u8>, wanted: &Wanted) -> Result<(Vec<u8>, Option<String>, Option<String>), Refusal> {
+type Chosen = (Vec<u8>, Option<String>, Option<String>);
+
+fn chosen(bytes: Vec<u8>, wanted: &Wanted) -> Result<Chosen, Refusal> {
     if !bootloaders::is_package(&bytes) {
         if bytes.len() > LONGEST {
             let why = "the file is too long: an image of an EEPROM has 2 MiB at most";

@@ -76,7 +76,8 @@ fn objects_are_there_once_and_go_once_in_each_kind_of_place() {
             assert_eq!(one.proved(Sort::Chunk, other).await.unwrap(), other_bytes, "{kind}");
             let mut all: Vec<_> = objects.all(Sort::Chunk).map(Result::unwrap).collect().await;
             let mut expected = vec![(id, bytes.len() as u64), (other, other_bytes.len() as u64)];
-            (all.sort_unstable(), expected.sort_unstable());
+            all.sort_unstable();
+            expected.sort_unstable();
             assert_eq!(all, expected, "{kind}");
             assert!(objects.all(Sort::Index).collect::<Vec<_>>().await.is_empty());
             // Another chunk under its name, and what is no chunk at all.
@@ -206,7 +207,7 @@ fn a_directory_moves_to_a_bucket_and_back_while_objects_come_and_go() {
         assert_eq!((pass.copied(), pass.damaged()), (0, 1));
         let done = ObjectCopied { copied: 8, done: true, ..ObjectCopied::default() };
         assert!(store.objects_copied(2, &done, NOW).await.unwrap(), "it is the only station");
-        assert_eq!(objects.asked().await.unwrap().leaving.is_none(), true);
+        assert!(objects.asked().await.unwrap().leaving.is_none());
         for (id, bytes) in chunks[1..].iter().filter(|(id, _)| *id != damaged) {
             assert_eq!(objects.chunk(*id).await.unwrap().1, *bytes);
         }
@@ -219,11 +220,10 @@ fn a_directory_moves_to_a_bucket_and_back_while_objects_come_and_go() {
         old.replace(Sort::Chunk, spoilt, &Bytes::from_static(b"spoilt")).await.unwrap();
         store.move_objects(&ObjectPlace::Directory, NOW).await.unwrap().unwrap();
         assert_eq!(store.objects_status().await.unwrap().old, []);
-        assert_eq!(
-            fixture.copy_all().await,
-            10,
-            "one is mended, and the chunk that stood there twice isn't counted"
-        );
+        // One is mended. What was put before this station heard of the move stands there already; it may have heard of it by
+        // itself before that.
+        let twice = u64::from(old.has(Sort::Chunk, chunks[10].0).await.unwrap());
+        assert_eq!(fixture.copy_all().await, 11 - twice);
         let done = ObjectCopied { done: true, ..ObjectCopied::default() };
         assert!(store.objects_copied(4, &done, NOW).await.unwrap());
         objects.asked().await.unwrap();
@@ -234,7 +234,7 @@ fn a_directory_moves_to_a_bucket_and_back_while_objects_come_and_go() {
         assert_eq!(store.remove_objects(&bucket("")).await.unwrap(), Err(PlaceRefused::Unknown));
         store.remove_objects(&far).await.unwrap().unwrap();
         assert_eq!(store.move_objects(&far, NOW).await.unwrap(), Err(PlaceRefused::Removing));
-        assert_eq!(store.objects_to_remove().await.unwrap(), [far.clone()]);
+        assert_eq!(store.objects_to_remove().await.unwrap(), std::slice::from_ref(&far));
         assert_eq!(objects.empty_out(&far).await.unwrap(), 18);
         store.objects_removed(&far, None).await.unwrap();
         assert!(objects.open(&far).unwrap().is_empty().await.unwrap());

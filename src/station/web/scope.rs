@@ -10,12 +10,13 @@ pub(in crate::station) fn of(row: &Row) -> Option<Scope> {
     }
     let part = row.path.strip_prefix("/api/v1/")?.split('/').next()?;
     let (read, write) = match part {
-        "boards" | "jobs" | "places" | "scan" | "slots" | "switches" => (Scope::BoardsRead, Scope::BoardsWrite),
+        "boards" | "jobs" | "places" | "scan" | "slots" | "switches" => {
+            (Scope::BoardsRead, Scope::BoardsWrite)
+        }
         "images" | "backups" | "uploads" => (Scope::ImagesRead, Scope::ImagesWrite),
         "runs" | "statistics" => (Scope::RunsRead, Scope::RunsWrite),
-        "firmware" | "host-firmware" | "labels" | "printers" | "prints" | "projects" | "rules" | "scripts" | "values" => {
-            (Scope::RulesRead, Scope::RulesWrite)
-        }
+        "firmware" | "host-firmware" | "labels" | "printers" | "prints" | "projects" | "rules"
+        | "scripts" | "values" => (Scope::RulesRead, Scope::RulesWrite),
         "account" | "audit" | "import" | "invitations" | "sessions" | "tokens" | "users" => {
             (Scope::PeopleRead, Scope::PeopleWrite)
         }

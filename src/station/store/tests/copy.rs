@@ -80,6 +80,32 @@ pub(crate) async fn fill(store: &Store) {
         by: "ada".into(),
     };
     store.add_hook(&hook, "secret").await.unwrap();
+    let text = "^XA^FD{serial}^FS^XZ".into();
+    let label = crate::station_api::Label {
+        name: "box".into(),
+        language: crate::station_api::LabelLanguage::Zpl,
+        text,
+    };
+    store.put_label(&label).await.unwrap();
+    let at = crate::station_api::TcpPrinter { host: "10.0.0.9".into(), port: 9100 };
+    let printer = crate::station_api::NewPrinter {
+        name: "one".into(),
+        at: crate::station_api::PrinterAt::Tcp(at),
+        takes: crate::station_api::PrinterTakes::Zpl,
+        password: None,
+    };
+    store.put_printer(&printer, "ada", NOW).await.unwrap();
+    let values = crate::station_api::Values::from([("serial".to_owned(), "1".to_owned())]);
+    let wanted = crate::station::store::Wanted {
+        label: &label,
+        printer: "one",
+        board: None,
+        values: &values,
+        run: None,
+        copies: 1,
+        by: "ada",
+    };
+    store.want_print(wanted, NOW).await.unwrap();
     let did = Did { time: NOW, by: "ada", from: "socket", what: "board.deploy", on: "lab-01", name: None };
     store.note(&did).await.unwrap();
     let record = crate::run::Record::begin(

@@ -98,7 +98,8 @@ on_both! {
     }
 
     async fn a_record_that_cannot_be_keeps_no_other_from_coming(place: &Place) {
-        let odd: [(fn(&mut OldRecord), u64, &str); 9] = [
+        type Odd = (fn(&mut OldRecord), u64, &'static str);
+        let odd: [Odd; 9] = [
             (|record| record.started = -1, 0, "its clock was wrong"),
             (|record| record.started = 86_400_000, 0, "it began 1970-01-02T00:00:00Z"),
             (|record| record.started = NOW + 367 * 86_400_000, 0, "its clock was wrong"),
