@@ -742,6 +742,8 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l name -d 'What to call it [default: the name in the file]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l set -d 'First-boot setting that the file has otherwise or not, as of `project add`' -r
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l set-file -d 'File with such settings, as TOML: password = "…"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -945,6 +947,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l confirm -d 'Its name, to show that it is meant where rows go that no board has yet' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l config -d 'Read this configuration file instead of the usual ones' -r -F
