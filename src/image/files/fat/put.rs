@@ -12,7 +12,7 @@ use super::{FatItem, fat_tree, names};
 use crate::error::{Explain, Kind, Remedy};
 use crate::image::fat::{Stamp, name_entries};
 use crate::image::files::patch::{Patch, PatchedReadAt};
-use crate::image::files::volume::{FatFile, in_fat};
+use crate::image::files::volume::{FatFile, in_fat, is_fat};
 use crate::image::read_at::ReadAt;
 use crate::image::table::Partition;
 use edit::Edit;
@@ -119,6 +119,11 @@ pub fn fat_put(
     }
     for file in files {
         name_entries(&file.path, |_| false).map_err(|why| PutError::Name { name: file.path.clone(), why })?;
+    }
+    // What else reads the partition would find no file system there, and so not what is put into it.
+    if !is_fat(image, partition).map_err(unreadable)? {
+        let none = "its first block isn't that of a FAT file system";
+        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidData, none)));
     }
     // No cluster belongs to two files: freeing one's mustn't give away another's.
     let before = fat_tree(image, partition).map_err(unreadable)?;
