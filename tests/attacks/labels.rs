@@ -268,7 +268,7 @@ fn a_printer_that_lies_or_never_ends_costs_its_own_labels_and_nothing_else() {
 fn a_password_is_told_to_nobody() {
     let (_dir, station) = station("");
     let new = json!({
-        "name": "ftp", "at": { "by": "ftp", "host": "192.0.2.1", "user": "lab" }, "password": "hunter2-secret",
+        "name": "ftp", "at": { "by": "ftp", "host": "198.51.100.71", "user": "lab" }, "password": "hunter2-secret",
     });
     let answer = station.admin("PUT", "/api/v1/printers/ftp", Some(&new));
     let told = [
@@ -283,11 +283,11 @@ fn a_password_is_told_to_nobody() {
         assert!(!told.contains("hunter2"), "{told}");
     }
     // With another server it is gone: whoever may change a printer doesn't get it sent to a host of theirs.
-    let other = json!({ "name": "ftp", "at": { "by": "ftp", "host": "192.0.2.2", "user": "lab" } });
+    let other = json!({ "name": "ftp", "at": { "by": "ftp", "host": "198.51.100.72", "user": "lab" } });
     assert_eq!(station.admin("PUT", "/api/v1/printers/ftp", Some(&other)).ok()["password"], false);
     for password in ["a\r\nDELE x", &"x".repeat(201)] {
         let bad = json!({
-            "name": "ftp", "at": { "by": "ftp", "host": "192.0.2.1", "user": "lab" }, "password": password,
+            "name": "ftp", "at": { "by": "ftp", "host": "198.51.100.71", "user": "lab" }, "password": password,
         });
         assert_eq!(station.admin("PUT", "/api/v1/printers/ftp", Some(&bad)).status, 422);
     }
