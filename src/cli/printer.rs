@@ -46,12 +46,10 @@ struct One {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(
-    override_usage = "piprov printer add [OPTIONS] --tcp <HOST[:PORT]> <PRINTER>\n       \
+#[command(override_usage = "piprov printer add [OPTIONS] --tcp <HOST[:PORT]> <PRINTER>\n       \
     piprov printer add [OPTIONS] --ftp <HOST[:PORT]> <PRINTER>\n       \
     piprov printer add [OPTIONS] --program <NAME> <PRINTER>\n       \
-    piprov printer add [OPTIONS] --files <PRINTER>"
-)]
+    piprov printer add [OPTIONS] --files <PRINTER>")]
 struct Add {
     /// What to call it
     #[arg(value_name = "PRINTER", value_parser = new_name)]

@@ -66,11 +66,9 @@ struct Show {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(
-    override_usage = "piprov values add [OPTIONS] --from <VALUE> --to <VALUE> <SOURCE>\n       \
+#[command(override_usage = "piprov values add [OPTIONS] --from <VALUE> --to <VALUE> <SOURCE>\n       \
     piprov values add [OPTIONS] --table <FILE> <SOURCE>\n       \
-    piprov values add [OPTIONS] --url <URL> <SOURCE>"
-)]
+    piprov values add [OPTIONS] --url <URL> <SOURCE>")]
 struct Add {
     /// What to call it, as a value: host_name
     #[arg(value_name = "SOURCE", value_parser = value_name)]

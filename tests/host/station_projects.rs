@@ -84,10 +84,7 @@ fn a_file_says_which_secrets_it_lacks_and_takes_them_and_has_the_mode_of_other_f
     let station = Station::start(dir.path(), &[]);
     let answer = station.admin("POST", "/api/v1/projects/import", Some(&import));
     assert_eq!(answer.status, 422);
-    assert!(
-        answer.json()["hint"].to_string().contains("no secret stands in a project's file"),
-        "{answer:?}"
-    );
+    assert!(answer.json()["hint"].to_string().contains("no secret stands in a project's file"), "{answer:?}");
 }
 
 #[test]

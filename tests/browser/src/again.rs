@@ -55,9 +55,10 @@ fn a_warning_keeps_what_was_chosen_and_each_choice_says_what_it_erases() {
         browser.until_says("1 board is being deployed.").await;
         let jobs = station.admin("GET", "/api/v1/jobs", None).ok();
         let job = &jobs["items"][0];
+        let small = station.admin("GET", "/api/v1/images/small.img", None).ok();
         assert_eq!(
             (&job["target"], &job["end"], &job["image"]),
-            (&json!(["usb"]), &json!("wait"), &json!("small.img"))
+            (&json!(["usb"]), &json!("wait"), &small["id"])
         );
         // Cancelled is what somebody wanted, and no failure.
         browser.go("/").await;

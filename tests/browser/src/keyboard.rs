@@ -56,7 +56,7 @@ fn from_the_door_over_a_deploy_that_fails_to_a_file_of_a_backup_by_keyboard_alon
         // Into its run, and once more from there.
         enter(&browser, ".card.bad .line a").await;
         browser.until_says("What next:").await;
-        enter(&browser, "#head button.main").await;
+        enter(&browser, "#head form[action$='/again'] button").await;
         browser.until("its page", "location.pathname.startsWith('/boards/')").await;
         browser.until("two runs", "document.querySelectorAll('#runs tr.bad').length === 2").await;
         // The other one is written, and backed up.
