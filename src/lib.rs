@@ -35,7 +35,7 @@
 //! | [`dhcp`] | the DHCP server for boards that boot over the network |
 //! | [`control`], [`control::message`] | one port 69 for several programs: boards are handed over to who has it |
 //! | [`power`] | reset back-ends |
-//! | [`print`] | labels on their way to printers |
+//! | [`mod@print`] | labels on their way to printers |
 //! | [`debian`] | kernels and firmware out of Debian's packages |
 //! | [`live`] | the live tree of USB boot, and what the udev helper does with it |
 //! | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
