@@ -179,9 +179,10 @@ impl Values {
             }
             Command::Upload(args) => {
                 let (name, file) = (&args.one.name, read(&args.file, LONGEST)?);
+                let mut gone = 0;
                 if !args.dry_run {
                     // A file that was cut off looks like one with fewer rows.
-                    let gone = put_table(&station, name, &file, true)?.gone;
+                    gone = put_table(&station, name, &file, None)?.gone;
                     if gone > 0 {
                         ui.say(format_args!(
                             "{} that no board has yet and that this file hasn't would go",
@@ -190,7 +191,7 @@ impl Values {
                         confirm(name, args.confirm.as_deref(), ui, stop)?;
                     }
                 }
-                upload(&station, name, &file, args.dry_run, ui)
+                upload(&station, name, &file, (!args.dry_run).then_some(gone), ui)
             }
             Command::Release(args) => {
                 confirm(&args.board, args.confirm.as_deref(), ui, stop)?;
@@ -210,14 +211,24 @@ impl Values {
     }
 }
 
-fn put_table(station: &Station, name: &str, file: &[u8], dry: bool) -> crate::cli::Result<ValueUpload> {
-    let place = path(["values", name, "table"]);
-    let call = station.client.put(&place).query("dry", dry);
+/// `gone`: at most so many rows may go; `None`: it is only told what would change.
+fn put_table(
+    station: &Station,
+    name: &str,
+    file: &[u8],
+    gone: Option<u64>,
+) -> crate::cli::Result<ValueUpload> {
+    let call = station.client.put(&path(["values", name, "table"]));
+    let call = match gone {
+        Some(gone) => call.query("gone", gone),
+        None => call.query("dry", true),
+    };
     Ok(call.send_bytes(file, "text/csv")?.json()?)
 }
 
-fn upload(station: &Station, name: &str, file: &[u8], dry: bool, ui: &Ui) -> crate::cli::Result<()> {
-    let told = put_table(station, name, file, dry)?;
+fn upload(station: &Station, name: &str, file: &[u8], gone: Option<u64>, ui: &Ui) -> crate::cli::Result<()> {
+    let told = put_table(station, name, file, gone)?;
+    let dry = told.dry;
     let rows = |rows: u64| count(rows, "row");
     let facts = [
         ("file", rows(told.rows)),
@@ -246,7 +257,7 @@ impl Add {
         let made: MadeValueSource =
             station.post("/api/v1/values", &NewValueSource { name: name.clone(), of, warn })?;
         if let Some(file) = file
-            && let Err(error) = upload(station, &name, &file, false, ui)
+            && let Err(error) = upload(station, &name, &file, Some(u64::MAX), ui)
         {
             // One without rows is of no use.
             station.delete(&path(["values", &name]))?;

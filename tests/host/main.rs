@@ -76,6 +76,7 @@ mod pages_passkeys;
 mod pages_people;
 mod pages_rules;
 mod pages_runs;
+mod pages_values;
 mod remedies;
 mod reset;
 mod run;

@@ -88,13 +88,13 @@ fn tree_of_network(station: &Station, name: &str, built: u64) -> PathBuf {
 
 #[test]
 fn a_board_without_another_way_is_offered_its_image_over_the_network_starts_again_and_its_job_goes_on() {
-    let (station, booter, stop) = with_booter();
+    let (mut station, booter, stop) = with_booter();
     prepare(&station);
     let set = json!({"firmware": "four", "set": {"BOOT_UART": "1"}});
     project(&station, "cards", "lite", "emmc", &set);
     disk(&station, FOUR, 8);
-    let old = || tree_of_network(&station, "old", 1_700_000_000);
-    let mut four = again(&station, FOUR, CM4, None, Some(old()));
+    let old = |station: &Station| tree_of_network(station, "old", 1_700_000_000);
+    let mut four = again(&station, FOUR, CM4, None, Some(old(&station)));
     boards(&station, 1);
     let until_served = || {
         until("what boots boards to be there", || {
@@ -118,6 +118,13 @@ fn a_board_without_another_way_is_offered_its_image_over_the_network_starts_agai
         );
     }
     assert!(untouched(&station, FOUR));
+    // The station dies before the board has come for it: when it is back, the same is offered again.
+    let told = std::mem::take(&mut *booter.offers.lock().unwrap()).pop();
+    station.kill();
+    station.begin();
+    until("the same to be offered again", || {
+        (booter.offers.lock().unwrap().last() == told.as_ref()).then_some(())
+    });
     let shown = |run: &Value| {
         let run = run["run"].as_str().unwrap();
         station.json(&["run", "show", run, "--station", &station.url()]).remove(0)["record"].clone()
@@ -152,11 +159,11 @@ fn a_board_without_another_way_is_offered_its_image_over_the_network_starts_agai
     // One that comes back without it isn't asked again, and isn't touched.
     let other = "10000000aabbcc06";
     disk(&station, other, 8);
-    let mut agent = again(&station, other, CM4, None, Some(old()));
+    let mut agent = again(&station, other, CM4, None, Some(old(&station)));
     boards(&station, 2);
     deploy(&station, other, "cards");
     assert!(agent.child.wait().unwrap().success());
-    let agent = again(&station, other, CM4, None, Some(old()));
+    let agent = again(&station, other, CM4, None, Some(old(&station)));
     let record = ended(&station, 4).remove(3);
     assert_eq!(
         (&record["outcome"], &record["detail"]["eeprom"]["state"]),

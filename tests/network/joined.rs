@@ -17,14 +17,14 @@ use crate::station::{answer, request};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A network with a database of targets: the first Pi 4 has a reset line, which leaves a mark.
-struct Joined {
-    net: Net,
+pub(crate) struct Joined {
+    pub(crate) net: Net,
     socket: PathBuf,
     mark: PathBuf,
 }
 
 impl Joined {
-    fn new(mode: &str) -> Self {
+    pub(crate) fn new(mode: &str) -> Self {
         let mut net = Net::new();
         tree(&net.root, "");
         let dir = net.lan.dir.path().to_owned();
@@ -52,7 +52,7 @@ impl Joined {
         Self { net, socket, mark }
     }
 
-    fn start(&self, arguments: &[&str]) -> Program {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Program {
         let config = self.net.lan.dir.path().join("piprov.toml");
         let arguments = [arguments, &["--config", config.to_str().unwrap()]].concat();
         let program = self.net.start("ours", &arguments);
@@ -60,15 +60,15 @@ impl Joined {
         program
     }
 
-    fn bootd(&self) -> Program {
+    pub(crate) fn bootd(&self) -> Program {
         self.start(&["bootd"])
     }
 
-    fn serve(&self) -> Program {
+    pub(crate) fn serve(&self) -> Program {
         self.start(&["serve"])
     }
 
-    fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Vec<u8>> {
+    pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Vec<u8>> {
         let mut stream = std::os::unix::net::UnixStream::connect(&self.socket).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let bytes = body.map(|body| body.to_string().into_bytes());
@@ -79,17 +79,17 @@ impl Joined {
         Some(answer.body)
     }
 
-    fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         self.call("GET", path, None).map_or(Value::Null, |body| serde_json::from_slice(&body).unwrap())
     }
 
-    fn say(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) fn say(&self, method: &str, path: &str, body: &Value) -> Value {
         serde_json::from_slice(&self.call(method, path, Some(body)).unwrap()).unwrap()
     }
 
     /// Looks at what the station says until it is so.
     #[track_caller]
-    fn until(&self, path: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&self, path: &str, is: impl Fn(&Value) -> bool) -> Value {
         let (began, never) = (Instant::now(), Stop::new().unwrap());
         loop {
             let found = self.get(path);
@@ -103,12 +103,12 @@ impl Joined {
 
     /// Waits until the halves speak with each other, or don't.
     #[track_caller]
-    fn halves(&self, state: &str) -> Value {
+    pub(crate) fn halves(&self, state: &str) -> Value {
         self.until("/api/v1/station", |status| status["bootd"]["state"] == state)["bootd"].clone()
     }
 
     /// The command line, as a person on this host.
-    fn cli(&self, arguments: &[&str]) -> String {
+    pub(crate) fn cli(&self, arguments: &[&str]) -> String {
         let mut command = self.net.lan.command("ours", env!("CARGO_BIN_EXE_piprov"));
         crate::common::clean(&mut command);
         let station = format!("unix:{}", self.socket.display());
@@ -119,7 +119,7 @@ impl Joined {
     }
 
     /// What becomes of the word of a board on the other side: it falls to its disk, or boots.
-    fn set(&self, board: &Board, held: &str) {
+    pub(crate) fn set(&self, board: &Board, held: &str) {
         self.say("PATCH", &format!("/api/v1/boards/{}", mac(board)), &json!({ "held": held }));
         // What `bootd` has on disk holds.
         let line = match held {
@@ -216,14 +216,25 @@ fn a_board_is_seen_gets_its_project_and_falls_to_its_disk_and_either_half_may_be
     bootd.end();
 }
 
-/// The agent as the simulated board with this serial number.
+/// The agent as the simulated board with this serial number, with an empty disk.
 fn agent(joined: &Joined, serial: &str) -> std::process::Child {
+    std::fs::write(joined.net.lan.dir.path().join("disk"), vec![0xee; 4 << 20]).unwrap();
+    agent_with(joined, serial, |_| {})
+}
+
+/// The same with its disk as it is, and more to tell.
+pub(crate) fn agent_with(
+    joined: &Joined,
+    serial: &str,
+    more: impl FnOnce(&mut std::process::Command),
+) -> std::process::Child {
     let mut command = joined.net.lan.command("ours", env!("CARGO_BIN_EXE_piprov-agent"));
     crate::common::clean(&mut command);
     let (disk, key) = (joined.net.lan.dir.path().join("disk"), joined.net.lan.dir.path().join("key"));
-    std::fs::write(&disk, vec![0xee; 4 << 20]).unwrap();
     command.args(["--station", &format!("http://{OURS}:8080"), "--serial", serial]);
-    command.arg("--key").arg(key).arg("--disk").arg(disk).stdout(Stdio::null()).spawn().unwrap()
+    command.arg("--key").arg(key).arg("--disk").arg(disk);
+    more(&mut command);
+    command.stdout(Stdio::null()).spawn().unwrap()
 }
 
 #[test]

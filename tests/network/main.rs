@@ -27,6 +27,7 @@ mod usb_model;
 mod bootd;
 mod handed;
 mod joined;
+mod joined_eeprom;
 mod killed;
 mod netboot_boot;
 mod netboot_client;

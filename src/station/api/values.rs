@@ -7,7 +7,7 @@ use serde::Deserialize;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-use crate::station::store::part;
+use crate::station::store::{TakeTable, part};
 use crate::station::values::table::LONGEST;
 use crate::station::web::{Access, Call, Refusal, Row, Table, json, whole};
 use crate::station_api::{
@@ -67,11 +67,22 @@ struct Asked {
     /// Change nothing, and tell what would change.
     #[serde(default)]
     dry: bool,
+    /// Change nothing where more rows go than this, of those that no board has yet. Without it, any number may go.
+    #[serde(default)]
+    gone: Option<u64>,
 }
 
 async fn upload(call: Call, asked: Asked, body: Body) -> Result<Response, Refusal> {
     let file = whole(body, LONGEST, FILE_TIME).await?;
-    let told = call.station.upload_values(&call.who(), call.part("source"), file, asked.dry).await?;
+    let taking = match (asked.dry, asked.gone) {
+        (true, _) => TakeTable::Dry,
+        (false, most) => TakeTable::Losing(most.unwrap_or(u64::MAX)),
+    };
+    let told = call.station.upload_values(&call.who(), call.part("source"), file, taking).await?;
+    if told.dry && !asked.dry {
+        let gone = crate::format::count(told.gone, "row");
+        return Err(Refusal::conflict(format!("{gone} that no board has yet would go; nothing was changed")));
+    }
     Ok(json(StatusCode::OK, &told))
 }
 

@@ -133,6 +133,8 @@ struct Talk {
     up: bool,
     /// Its rules are known.
     learned: bool,
+    /// What boards were offered before the station started is offered again.
+    recalled: bool,
     /// It could not do what it was told: it is told again after a while.
     trouble: bool,
     /// When what was seen, so that the store isn't told the same all the time.
@@ -188,6 +190,17 @@ impl Station {
                     Err(error) => tracing::warn!(%error, "which boards are answered isn't known"),
                 }
                 self.end_offers().await;
+                if !talk.recalled {
+                    match self.recall_offers().await {
+                        Ok(()) => talk.recalled = true,
+                        Err(refusal) => {
+                            tracing::warn!(
+                                why = refusal.detail(),
+                                "what boards were offered before isn't known"
+                            );
+                        }
+                    }
+                }
                 for wish in self.privileged.offers.differences(&mut talk.offered) {
                     talk.wishes.offer(wish);
                 }

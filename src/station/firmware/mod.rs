@@ -17,8 +17,8 @@ use crate::error::Explain as _;
 use crate::format::hex;
 use crate::image::files::FatFile;
 use crate::station_api::{
-    Board, BoardChange, BootdState, EepromHad, EepromOtherwise, EepromRun, EepromState, Held, Job, Plan,
-    ProjectEeprom, RuleTest, Thing, What,
+    Board, BoardChange, BootdState, EepromHad, EepromOtherwise, EepromRun, EepromState, Held, Job, JobState,
+    JobsAsked, Plan, ProjectEeprom, RuleTest, Thing, What,
 };
 pub(super) use taken::{LONGEST_PACKAGE, Wanted};
 
@@ -204,6 +204,16 @@ impl Station {
             let change = BoardChange { held: Some(Held::Once), ..BoardChange::default() };
             self.store().change_board(&board.id, &change).await.map_err(failed)?;
         }
+        self.put_offer(job, &board, own);
+        self.changes.tell(Thing::Board, &board.id, Some(&board.id));
+        let there = self.privileged.offers.until_there(&job.id).await;
+        if there.is_err() {
+            self.privileged.offers.remove(&job.id);
+        }
+        there
+    }
+
+    fn put_offer(&self, job: &Job, board: &Board, own: &Own) {
         let told = board.facts.as_ref().and_then(|facts| facts.eeprom.as_ref());
         self.privileged.offers.put(Offer {
             job: job.id.clone(),
@@ -212,12 +222,43 @@ impl Station {
             image: own.image.bytes().into(),
             signature: signature(&own.image, job, told.and_then(|told| told.updated)),
         });
-        self.changes.tell(Thing::Board, &board.id, Some(&board.id));
-        let there = self.privileged.offers.until_there(&job.id).await;
-        if there.is_err() {
-            self.privileged.offers.remove(&job.id);
+    }
+
+    /// Offers again what boards were offered before the station started: a board that is starting just then would find
+    /// nothing, and its job would fail.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) async fn recall_offers(&self) -> Result<(), Refusal> {
+        let mut asked =
+            JobsAsked { state: Some(JobState::Running), limit: Some(500), ..JobsAsked::default() };
+        loop {
+            let jobs = self.store().jobs(&asked).await?;
+            for job in &jobs.items {
+                if let Err(refusal) = self.recall_offer(job).await {
+                    let why = refusal.detail();
+                    tracing::warn!(why, job = job.id, "a board isn't offered its EEPROM image again");
+                }
+            }
+            asked.after = jobs.next;
+            if asked.after.is_none() {
+                return Ok(());
+            }
         }
-        there
+    }
+
+    async fn recall_offer(&self, job: &Job) -> Result<(), Refusal> {
+        let Some(run) = &job.run else { return Ok(()) };
+        let (_, record) = self.store().run_line(run).await?;
+        if EepromRun::of(&record.detail).is_none_or(|eeprom| eeprom.state != EepromState::Offered) {
+            return Ok(());
+        }
+        let work = self.eeprom_of(job).await?;
+        if let Some(own) = work.and_then(|work| work.own).filter(|own| own.by == By::Network) {
+            let board = self.store().board(&job.board).await?;
+            self.put_offer(job, &board, &own);
+        }
+        Ok(())
     }
 
     /// What the rules say of a board, with what would become of its EEPROM.

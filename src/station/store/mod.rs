@@ -91,6 +91,7 @@ pub use prints::{Claimed, Printed, Wanted};
 pub use retain::{Keep, Removed, room};
 pub use rules::{Arrival, Unfit};
 pub use sessions::{Invitation, Started};
+pub use sheets::TakeTable;
 pub use shelf::{Checked, Shared, Shelf, Uses};
 pub use switches::Addressed;
 pub use tally::{LONGEST_WHY, MOST_TALLIES, SEGMENTS};

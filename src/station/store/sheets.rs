@@ -43,13 +43,22 @@ async fn put(tx: &mut Tx, name: &str, rows: &[(&str, Back)]) -> Result<(), Error
     Ok(())
 }
 
+/// How a newer file of a table is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakeTable {
+    /// It is only counted what would change.
+    Dry,
+    /// It is taken in where at most so many rows go that no board has yet.
+    Losing(u64),
+}
+
 impl Store {
     /// Takes in a newer file of a table: rows that boards have stay as they were given; of the others the file says which
-    /// there are. `dry`: it is only counted what would change.
+    /// there are. `taking` says whether that is only counted; where more rows would go than it lets, nothing changes either.
     ///
     /// # Errors
     /// [`Error::NoSuch`]; [`Error::BadValue`] where the source is no table.
-    pub async fn put_table(&self, name: &str, rows: &Rows, dry: bool) -> Result<ValueUpload, Error> {
+    pub async fn put_table(&self, name: &str, rows: &Rows, taking: TakeTable) -> Result<ValueUpload, Error> {
         let mut tx = self.db.begin().await?;
         let ValuesOf::Table(sheet) = sources::one(&mut tx, name).await?.of else {
             return Err(bad(format!("`{name}` is no table")));
@@ -69,7 +78,7 @@ impl Store {
                  what was given would be given once more",
             ));
         }
-        let mut told = ValueUpload { dry, rows: rows.rows.len() as u64, ..ValueUpload::default() };
+        let mut told = ValueUpload { rows: rows.rows.len() as u64, ..ValueUpload::default() };
         let (mut new, mut back) = (Vec::new(), Vec::new());
         for (place, row) in rows.rows.iter().enumerate() {
             let one = Back { place: place as u64, serial: row.serial.clone(), content: row.content.clone() };
@@ -93,7 +102,11 @@ impl Store {
         // What is given back later is as this file has it, or is gone.
         let gone = has.into_iter().filter(|(_, back)| back.is_some());
         back.extend(gone.map(|(unit, _)| (unit, None)));
-        if dry {
+        told.dry = match taking {
+            TakeTable::Dry => true,
+            TakeTable::Losing(most) => told.gone > most,
+        };
+        if told.dry {
             return Ok(told);
         }
         tx.run("DELETE FROM value_free WHERE source = $1", values![name]).await?;

@@ -16,6 +16,7 @@ pub use own::own;
 
 use axum::body::Bytes;
 
+use super::store::TakeTable;
 use super::web::{Refusal, Who};
 use super::{Station, api, now};
 use crate::station_api::{
@@ -53,13 +54,13 @@ impl Station {
         Ok(source)
     }
 
-    /// Takes in a newer file of a table. `dry`: nothing changes, and it is told what would.
+    /// Takes in a newer file of a table, and tells what changed, or would.
     pub(super) async fn upload_values(
         &self,
         who: &Who,
         name: &str,
         file: Bytes,
-        dry: bool,
+        taking: TakeTable,
     ) -> Result<ValueUpload, Refusal> {
         let unique = match self.store().value_source(name).await?.of {
             ValuesOf::Table(sheet) => sheet.unique,
@@ -67,8 +68,8 @@ impl Station {
         };
         let read = tokio::task::spawn_blocking(move || table::read(&file, unique.as_deref())).await;
         let rows = read.map_err(|error| Refusal::meaningless(error.to_string()))??;
-        let told = self.store().put_table(name, &rows, dry).await?;
-        if !dry {
+        let told = self.store().put_table(name, &rows, taking).await?;
+        if !told.dry {
             self.values_changed(who, "values.upload", name, None).await;
         }
         Ok(told)

@@ -11,6 +11,7 @@ use crate::station::pages::table::go;
 use crate::station::pages::upload;
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
+use crate::station::store::TakeTable;
 use crate::station::values::table::LONGEST;
 use crate::station_api::{GivenAsked, GivenValues};
 
@@ -20,15 +21,27 @@ const PART: u32 = 500;
 /// A newer file, by a form.
 pub(super) async fn upload(visit: Visit, body: Body) -> Answer {
     let (form, file) = upload::read(&visit, body, LONGEST).await?;
-    taken(&visit, file, form.is_on("dry")).await
+    let taking = match form.raw("taking") {
+        "all" => TakeTable::Losing(u64::MAX),
+        "safe" => TakeTable::Losing(0),
+        _ => TakeTable::Dry,
+    };
+    taken(&visit, file, taking).await
 }
 
-async fn taken(visit: &Visit, file: Vec<u8>, dry: bool) -> Answer {
+async fn taken(visit: &Visit, file: Vec<u8>, taking: TakeTable) -> Answer {
     let name = visit.part("source");
-    let told = visit.station.upload_values(&visit.who(), name, file.into(), dry).await?;
+    let told = visit.station.upload_values(&visit.who(), name, file.into(), taking).await?;
     let rows = |rows: u64| count(rows, "row");
     let stays = told.given.saturating_add(told.kept);
-    let text = if dry {
+    let refused = told.dry && taking != TakeTable::Dry;
+    let text = if refused {
+        format!(
+            "Nothing is changed: {} that no board has yet and that this file hasn’t would go. A file that was cut off \
+             looks the same. If they are to go, send the file once more, and say so.",
+            rows(told.gone),
+        )
+    } else if told.dry {
         format!(
             "Nothing is changed yet. Of {} in this file {} would be new and {} changed; {} would go. \
              What boards have stays as it is: {}.",
@@ -48,7 +61,7 @@ async fn taken(visit: &Visit, file: Vec<u8>, dry: bool) -> Answer {
             rows(stays),
         )
     };
-    visit.say(false, text);
+    visit.say(refused, text);
     Ok(go(&format!("/value/{name}")))
 }
 

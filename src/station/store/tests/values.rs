@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::device_api::{Action, End};
 use crate::error::Kind;
-use crate::station::store::{Arrival, Asked, Error, There};
+use crate::station::store::{Arrival, Asked, Error, TakeTable, There};
 use crate::station::values::table::{OneRow, Rows, read};
 use crate::station_api::{
     Again, AskedServer, BoardsAsked, GivenAsked, JobState, Matching, NewRule, NewValueSource, Project, Sheet,
@@ -30,8 +30,8 @@ pub(super) async fn table(store: &Store, name: &str, unique: Option<&str>, text:
 
 async fn upload(store: &Store, name: &str, unique: Option<&str>, text: &str) -> [u64; 7] {
     let rows = read(text.as_bytes(), unique).unwrap();
-    let dry = store.put_table(name, &rows, true).await.unwrap();
-    let told = store.put_table(name, &rows, false).await.unwrap();
+    let dry = store.put_table(name, &rows, TakeTable::Dry).await.unwrap();
+    let told = store.put_table(name, &rows, TakeTable::Losing(u64::MAX)).await.unwrap();
     assert_eq!(dry, crate::station_api::ValueUpload { dry: true, ..told });
     [told.rows, told.added, told.changed, told.same, told.gone, told.given, told.kept]
 }
@@ -210,10 +210,10 @@ on_both! {
         project(&store, &["plain"]).await;
         assert_eq!(values(&store, &one).await.unwrap(), "pin=1");
         let wider = read(b"pin,word\n1,a\n2,b\n", None).unwrap();
-        assert!(matches!(store.put_table("plain", &wider, false).await, Err(Error::BadValue { .. })));
+        assert!(matches!(store.put_table("plain", &wider, TakeTable::Losing(u64::MAX)).await, Err(Error::BadValue { .. })));
         sequence(&store, "sn", "1", "2").await;
         let rows = Rows { columns: vec!["a".into()], rows: vec![OneRow { unit: "x".into(), serial: None, content: Values::new() }] };
-        assert!(matches!(store.put_table("sn", &rows, false).await, Err(Error::BadValue { .. })));
+        assert!(matches!(store.put_table("sn", &rows, TakeTable::Losing(u64::MAX)).await, Err(Error::BadValue { .. })));
     }
 
     async fn what_is_needed_is_not_removed_or_given_back(place: &Place) {
