@@ -94,6 +94,22 @@ pub(crate) fn read(
     }
 }
 
+/// Bytes that were written, and that the other side hasn't said that it has (tcp(7), `SIOCOUTQ`).
+///
+/// # Errors
+/// What the system says; also what the connection broke with.
+pub(crate) fn unacknowledged(fd: &OwnedFd) -> std::io::Result<usize> {
+    use std::os::fd::AsRawFd as _;
+    rustix::net::sockopt::socket_error(fd)??;
+    let mut left: libc::c_int = 0;
+    // SAFETY: the descriptor is open, and the request writes one int to a place that is one.
+    let done = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCOUTQ, &raw mut left) };
+    if done == -1 {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(usize::try_from(left).unwrap_or_default())
+}
+
 /// Writes some of it, and waits until there is place for that.
 pub(crate) fn write(
     fd: &OwnedFd,

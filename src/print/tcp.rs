@@ -12,6 +12,8 @@ use crate::stop::Stop;
 
 /// How long it is waited for what a printer says once it has all.
 const LISTEN: Duration = Duration::from_secs(2);
+/// How often it is looked whether it has all.
+const LOOK: Duration = Duration::from_millis(20);
 /// Bytes that it may say.
 const MOST_SAID: usize = 64 << 10;
 
@@ -24,6 +26,8 @@ pub fn tcp(server: Server<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Error> {
     let until = Instant::now() + WHOLE;
     let mut sent = 0;
     send(&fd, bytes, &mut sent, until, stop).map_err(|fault| broke(fault, sent, bytes.len()))?;
+    acknowledged(&fd, until, stop)
+        .map_err(|(fault, left)| broke(fault, bytes.len().saturating_sub(left), bytes.len()))?;
     let all = |fault| broke(fault, bytes.len(), bytes.len());
     shutdown(&fd, Shutdown::Write).map_err(|error| all(Fault::Receive(error.into())))?;
     // One that is switched off, or out of order, may refuse only now what the system has taken for it.
@@ -37,6 +41,28 @@ pub fn tcp(server: Server<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Waits until the printer has said of all bytes that it has them: what the system holds for one that is stuck is no label.
+/// An error comes with how many it hasn't.
+fn acknowledged(fd: &OwnedFd, until: Instant, stop: &Stop) -> Result<(), (Fault, usize)> {
+    let (mut least, mut stall) = (usize::MAX, until);
+    loop {
+        let left = sockets::unacknowledged(fd).map_err(|error| (Fault::Receive(error), least))?;
+        if left == 0 {
+            return Ok(());
+        }
+        let now = Instant::now();
+        if left < least {
+            (least, stall) = (left, until.min(now + STALL));
+        }
+        if now >= stall {
+            return Err((Fault::Slow(Limit::Write), left));
+        }
+        if stop.wait(LOOK) {
+            return Err((Fault::Stopped, left));
+        }
+    }
 }
 
 /// A connection to a server.

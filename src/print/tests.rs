@@ -63,6 +63,32 @@ fn a_printer_that_hangs_up_in_the_middle_has_perhaps_printed() {
 }
 
 #[test]
+fn one_that_holds_less_than_the_label_and_is_stuck_has_not_taken_it() {
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::net::sockopt::set_socket_recv_buffer_size(&listener, 2048).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let printer = std::thread::spawn(move || {
+        let stream = listener.accept().unwrap().0;
+        let _ = wait.recv();
+        drop(stream);
+    });
+    let flag = stop();
+    let setting = flag.clone();
+    let other = std::thread::spawn(move || {
+        let _ = Stop::new().unwrap().wait(std::time::Duration::from_millis(500));
+        setting.set();
+    });
+    // So few bytes the system takes at once.
+    let error = tcp(server(port), &vec![7; 18 << 10], &flag).unwrap_err();
+    let Error::Broke { sent, of, .. } = &error else { panic!("{error}") };
+    assert!(*sent < *of && error.perhaps_printed(), "{error}");
+    drop(done);
+    printer.join().unwrap();
+    other.join().unwrap();
+}
+
+#[test]
 fn one_that_takes_nothing_more_is_let_go_when_the_flag_is_set() {
     let (done, wait) = std::sync::mpsc::channel::<()>();
     let (port, printer) = taking(move |stream| {

@@ -4,13 +4,24 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::old_os::question;
 use crate::small_image;
-use crate::station::{Answer, Station, answer, request};
+use crate::station::{Answer, Station, answer, hex, request};
 
 const SERIAL: &str = "10000000af04b2da";
 const LEN: usize = 3 << 20;
+
+fn image() -> Vec<u8> {
+    vec![7; LEN]
+}
+
+/// What the script tells of a disk that has the image on it.
+fn proof(token: &str) -> String {
+    let read = Sha256::new_with_prefix(token).chain_update(image()).finalize();
+    format!("sha256={}", hex(&read))
+}
 
 struct Rig {
     _dir: tempfile::TempDir,
@@ -21,7 +32,7 @@ struct Rig {
 fn rig() -> Rig {
     let dir = tempfile::tempdir().unwrap();
     let station = Station::start(dir.path(), &["--enrol", "open"]);
-    let image = vec![7; LEN];
+    let image = image();
     station.put("/api/v1/images/os", &image).ok();
     let digest =
         station.admin("GET", "/api/v1/images/os", None).ok()["raw_sha256"].as_str().unwrap().to_owned();
@@ -92,7 +103,8 @@ fn nobody_marks_a_board_as_done_or_gives_it_a_log_without_the_token_of_its_attem
     let rig = rig();
     let (job, token) = rig.at_work(SERIAL, "plain");
     let (other, foreign) = rig.at_work("10000000af04b2db", "plain");
-    let done = format!("alldone=1&verify=1&sha256={}&fresh=1", rig.digest);
+    let done_by = |token: &str| format!("alldone=1&verify=1&{}&fresh=1", proof(token));
+    let done = done_by(&token);
     let forged = format!("{}0", &token[..token.len() - 1]);
     let base = format!("/scriptexecute?serial={SERIAL}");
     assert_eq!(rig.get(&format!("{base}&{done}")).status, 403);
@@ -117,13 +129,13 @@ fn nobody_marks_a_board_as_done_or_gives_it_a_log_without_the_token_of_its_attem
     assert_eq!((rig.state(&job), rig.state(&other)), (json!("running"), json!("running")));
     // The short number is the same board's.
     let short = "/scriptexecute?serial=af04b2db";
-    assert_eq!(rig.get(&format!("{short}&token={foreign}&{done}")).status, 200);
+    assert_eq!(rig.get(&format!("{short}&token={foreign}&{}", done_by(&foreign))).status, 200);
     assert_eq!((rig.state(&job), rig.state(&other)), (json!("running"), json!("done")));
     // A new attempt: the token of before opens nothing.
     let again = text(&rig.get(&question(SERIAL, 1 << 20)));
     assert_eq!(rig.get(&format!("{base}&token={token}&{done}")).status, 410);
     let token = self::token(&again).unwrap();
-    assert_eq!(rig.get(&format!("{base}&token={token}&{done}")).status, 200);
+    assert_eq!(rig.get(&format!("{base}&token={token}&{}", done_by(&token))).status, 200);
     assert_eq!(rig.state(&job), "done");
 }
 
@@ -135,17 +147,20 @@ fn nothing_is_verified_that_was_not_read_back_from_the_disk_and_equal() {
         ("alldone=1".to_owned(), "plain", "not-verified"),
         ("alldone=1&verify=1".to_owned(), "plain", "not-verified"),
         // Read out of memory.
-        (format!("alldone=1&sha256={}&fresh=0", rig.digest), "plain", "not-verified"),
+        ("alldone=1&PROOF&fresh=0".to_owned(), "plain", "not-verified"),
+        // The digest of the image, which is no secret, says nothing of a disk.
+        (format!("alldone=1&sha256={}&fresh=1", rig.digest), "plain", "failed"),
+        (format!("step=compare&sha256={}&fresh=1", rig.digest), "plain", "failed"),
         (format!("alldone=1&sha256={other}&fresh=1"), "plain", "failed"),
         (format!("step=compare&sha256={other}&fresh=1"), "plain", "failed"),
         // Its scripts haven't run.
-        (format!("alldone=1&sha256={}&fresh=1", rig.digest), "scripted", "failed"),
+        ("alldone=1&PROOF&fresh=1".to_owned(), "scripted", "failed"),
     ]
     .into_iter()
     .enumerate()
     {
         let (job, token) = rig.at_work(&format!("10000000af04c0{n:02}"), project);
-        rig.get(&format!("/scriptexecute?token={token}&{told}"));
+        rig.get(&format!("/scriptexecute?token={token}&{}", told.replace("PROOF", &proof(&token))));
         assert_eq!(rig.state(&job), state, "{told}");
         if told.ends_with("fresh=0") {
             let run = rig.station.admin("GET", "/api/v1/runs", None).ok()["items"][0].clone();

@@ -76,7 +76,7 @@ impl Objects {
     /// Removes all objects from a place that isn't used any more. Gives how many.
     ///
     /// # Errors
-    /// What it says; [`Error::Place`] where it is used.
+    /// What it says; [`Error::Place`] where it is used, [`Error::Owned`] where another database's objects are there.
     pub async fn empty_out(&self, place: &ObjectPlace) -> Result<u64, Error> {
         let places = self.asked().await?;
         let used = [Some(&places.main), places.leaving.as_ref()];
@@ -84,6 +84,10 @@ impl Objects {
             return Err(Error::Place { place: place.clone(), why: "it is in use".to_owned() });
         }
         let old = self.open(place)?;
+        let owner = self.owner().await?;
+        if let Some(owner) = &owner {
+            old.may_empty(owner).await?;
+        }
         let mut removed = 0;
         // Indexes first: one that is there has its chunks.
         for sort in [Sort::Index, Sort::Chunk] {
@@ -113,6 +117,9 @@ impl Objects {
                     break;
                 }
             }
+        }
+        if owner.is_some() {
+            old.disclaim().await?;
         }
         Ok(removed)
     }

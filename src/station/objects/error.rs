@@ -91,6 +91,12 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// Another database's objects are there.
+    #[error("{place} has the objects of another database")]
+    Owned {
+        /// The bucket.
+        place: ObjectPlace,
+    },
     /// Where the objects are kept stands in the database, which doesn't say it.
     #[error("it isn't known where the objects are kept now")]
     Where(#[from] Box<store::Error>),
@@ -113,7 +119,7 @@ impl Explain for Error {
             Self::Far { source, .. } => source.kind(),
             Self::Os { source, .. } => Kind::of_io(source),
             Self::Keys { source, .. } => source.kind(),
-            Self::Place { .. } => Kind::Config,
+            Self::Place { .. } | Self::Owned { .. } => Kind::Config,
             Self::Where(error) => error.kind(),
         }
     }
@@ -135,6 +141,11 @@ impl Explain for Error {
             Self::Place { .. } => Some(remedy!(
                 "look at AWS_ENDPOINT_URL and AWS_REGION, or at the file of the setting `station.objects-credentials`"
             )),
+            Self::Owned { .. } => Some(
+                "Give each database a bucket of its own, or a part of one such as s3://bucket/lab-2. Where that other \
+                 database doesn’t exist any more, remove the object `owner` there."
+                    .into(),
+            ),
             Self::Where(error) => error.hint(),
             Self::Store { .. } | Self::Os { .. } => None,
         }

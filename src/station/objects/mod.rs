@@ -136,7 +136,9 @@ impl Objects {
             let (main, leaving) = match wanted {
                 None | Some(ObjectPlace::Directory) => (ObjectPlace::Directory, None),
                 Some(far) => {
-                    opener.open(far)?.try_out().await?;
+                    let place = opener.open(far)?;
+                    place.try_out().await?;
+                    place.claim(&store.objects_owner().await?).await?;
                     let before = !opener.open(&ObjectPlace::Directory)?.is_empty().await?;
                     (far.clone(), before.then_some(ObjectPlace::Directory))
                 }
@@ -355,20 +357,38 @@ impl Objects {
         (now.main.place.clone(), now.leaving.as_ref().map(|leaving| leaving.place.clone()))
     }
 
-    /// Whether the place of the objects answers, and lets us look: once, without patience.
+    /// Whether the place of the objects answers, lets us look, and is ours: once, without patience.
     ///
     /// # Errors
     /// What it says.
     pub async fn look(&self) -> Result<(), Error> {
-        self.fresh().await?.main.look().await
+        let places = self.fresh().await?;
+        places.main.look().await?;
+        match self.owner().await? {
+            Some(owner) => places.main.claim(&owner).await,
+            None => Ok(()),
+        }
     }
 
-    /// Whether another place does all that it is for.
+    /// By which name the objects are known in a place that others may use too; `None` where they always stay where they are.
+    async fn owner(&self) -> Result<Option<String>, Error> {
+        match &self.inner.follows {
+            Some(follows) => Ok(Some(follows.store.objects_owner().await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether another place does all that it is for. It is this database's from then on.
     ///
     /// # Errors
-    /// What it says, or where it can't be opened.
+    /// What it says, or where it can't be opened; [`Error::Owned`].
     pub async fn try_out(&self, place: &ObjectPlace) -> Result<(), Error> {
-        self.open(place)?.try_out().await
+        let one = self.open(place)?;
+        one.try_out().await?;
+        match self.owner().await? {
+            Some(owner) => one.claim(&owner).await,
+            None => Ok(()),
+        }
     }
 
     /// Ends what waits for a bucket.

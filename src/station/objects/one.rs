@@ -23,6 +23,10 @@ use crate::stop::Stop;
 
 /// Where it is tried whether a place does what it is for.
 const PROBE: &str = "probe";
+/// Whose the objects of a bucket are.
+const OWNER: &str = "owner";
+/// A longer name isn't one of ours: bytes.
+const LONGEST_OWNER: u64 = 64;
 /// So long the next name of a list is waited for: a server may answer for ever with nothing in it.
 const LIST: Duration = Duration::from_secs(600);
 
@@ -310,6 +314,69 @@ impl One {
         match self.quick.list_with_delimiter(Some(&Key::from(PROBE))).await {
             Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("looking at")(error)),
+        }
+    }
+
+    /// Whose the objects here are; `None` where nobody has said so. Once, without patience.
+    async fn owner(&self) -> Result<Option<Bytes>, Error> {
+        match self.quick.get(&Key::from(OWNER)).await {
+            Ok(found) if found.meta.size <= LONGEST_OWNER => {
+                Ok(Some(found.bytes().await.map_err(failed("reading from"))?))
+            }
+            Ok(_) => Ok(Some(Bytes::new())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed("reading from")(error)),
+        }
+    }
+
+    /// Says whose the objects here are, where nobody has yet. Two that don't know of each other would remove each other's.
+    ///
+    /// # Errors
+    /// [`Error::Owned`] where they are another database's.
+    pub(super) async fn claim(&self, owner: &str) -> Result<(), Error> {
+        if !self.is_far {
+            return Ok(());
+        }
+        let ours = Bytes::from(format!("{owner}\n"));
+        let mut found = self.owner().await?;
+        if found.is_none() {
+            let payload = PutPayload::from_bytes(ours.clone());
+            match self.quick.put_opts(&Key::from(OWNER), payload, PutMode::Create.into()).await {
+                Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => {}
+                Err(error) => return Err(failed("writing to")(error)),
+            }
+            found = self.owner().await?;
+        }
+        match found {
+            Some(found) if found == ours => Ok(()),
+            Some(_) => Err(Error::Owned { place: self.place.clone() }),
+            None => Err(Error::Lies { what: OWNER.to_owned(), gives: "it isn't there" }),
+        }
+    }
+
+    /// Whether all objects here may be removed: they are this database's, or there are none.
+    ///
+    /// # Errors
+    /// [`Error::Owned`].
+    pub(super) async fn may_empty(&self, owner: &str) -> Result<(), Error> {
+        if !self.is_far {
+            return Ok(());
+        }
+        match self.owner().await? {
+            Some(found) if found == format!("{owner}\n") => Ok(()),
+            None if self.is_empty().await? => Ok(()),
+            _ => Err(Error::Owned { place: self.place.clone() }),
+        }
+    }
+
+    /// The objects here are nobody's any more.
+    pub(super) async fn disclaim(&self) -> Result<(), Error> {
+        if !self.is_far {
+            return Ok(());
+        }
+        match self.store.delete(&Key::from(OWNER)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("removing from")(error)),
         }
     }
 

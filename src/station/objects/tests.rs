@@ -235,6 +235,7 @@ fn a_directory_moves_to_a_bucket_and_back_while_objects_come_and_go() {
         store.remove_objects(&far).await.unwrap().unwrap();
         assert_eq!(store.move_objects(&far, NOW).await.unwrap(), Err(PlaceRefused::Removing));
         assert_eq!(store.objects_to_remove().await.unwrap(), std::slice::from_ref(&far));
+        objects.try_out(&far).await.unwrap();
         assert_eq!(objects.empty_out(&far).await.unwrap(), 18);
         store.objects_removed(&far, None).await.unwrap();
         assert!(objects.open(&far).unwrap().is_empty().await.unwrap());
@@ -321,6 +322,45 @@ fn a_new_station_takes_the_place_that_its_settings_name_and_an_old_one_moves_the
             "{error:?}"
         );
         assert_eq!(store.object_place().await.unwrap(), None);
+    });
+}
+
+#[test]
+fn objects_of_another_database_are_neither_joined_nor_removed() {
+    use crate::error::Explain as _;
+    block_on(async {
+        let far = bucket("/shared");
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let open = async |dir: &Path, wanted: Option<&ObjectPlace>| {
+            let store = Store::open(&StoreUrl::read("", dir).unwrap()).await.unwrap();
+            Objects::follow(store.clone(), opener(dir), wanted, NOW).await.map(|objects| (store, objects))
+        };
+        let (_, first) = open(one.path(), Some(&far)).await.unwrap();
+        let (id, bytes) = chunk(1, 5000);
+        first.put(Sort::Chunk, id, bytes.clone()).await.unwrap();
+        first.look().await.unwrap();
+        // A new station doesn't begin there, and one that has a place of its own doesn't move there.
+        let error = open(two.path(), Some(&far)).await.err().unwrap();
+        assert!(matches!(error, Error::Owned { .. }) && error.hint().unwrap().says("`owner`"), "{error:?}");
+        let (store, second) = open(two.path(), None).await.unwrap();
+        assert!(matches!(second.try_out(&far).await, Err(Error::Owned { .. })));
+        // Though its database says that it has left something there, nothing is removed.
+        store.move_objects(&far, NOW).await.unwrap().unwrap();
+        assert!(matches!(second.look().await, Err(Error::Owned { .. })), "it says what is wrong");
+        store.move_objects(&ObjectPlace::Directory, NOW).await.unwrap().unwrap();
+        second.asked().await.unwrap();
+        assert!(matches!(second.empty_out(&far).await, Err(Error::Owned { .. })));
+        assert_eq!(first.chunk(id).await.unwrap().1, bytes);
+        // The one that it belongs to may, and then it is anybody's.
+        let store = &first.inner.follows.as_ref().unwrap().store;
+        store.move_objects(&ObjectPlace::Directory, NOW).await.unwrap().unwrap();
+        first.copy(&Pass::default(), &Proved::default()).await.unwrap();
+        let done = ObjectCopied { done: true, ..ObjectCopied::default() };
+        let number = first.asked().await.unwrap().number;
+        assert!(store.objects_copied(number, &done, NOW).await.unwrap());
+        assert_eq!(first.empty_out(&far).await.unwrap(), 1);
+        second.try_out(&far).await.unwrap();
+        assert!(matches!(first.try_out(&far).await, Err(Error::Owned { .. })));
     });
 }
 

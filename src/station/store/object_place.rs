@@ -72,6 +72,24 @@ fn whose(place: &ObjectPlace, station: &str) -> String {
 }
 
 impl Store {
+    /// By which name the objects of this database are known in a place that others may use too. It is made once.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn objects_owner(&self) -> Result<String, Error> {
+        const NAME: &str = "objects.owner";
+        if let Some(owner) = self.setting(NAME).await? {
+            return Ok(owner);
+        }
+        let mut tx = self.db.begin().await?;
+        let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        tx.run(sql, values![NAME, super::new_name()]).await?;
+        tx.commit().await?;
+        // Another station may have been first.
+        let none = || Error::Row { table: "setting", why: format!("there is no {NAME}") };
+        self.setting(NAME).await?.ok_or_else(none)
+    }
+
     /// Where the objects are; `None` where nobody has said so yet.
     ///
     /// # Errors

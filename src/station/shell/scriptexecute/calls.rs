@@ -7,6 +7,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::expected;
 use super::told::{Asked, digest, number, plain};
 use super::version::Version;
 use super::{AGENT, served, text, word};
@@ -58,7 +59,7 @@ pub(super) async fn told(call: &Call, token: &str, asked: &Asked, body: Body) ->
         return step_ended(station, job, phase, asked, &log).await;
     }
     if asked.alldone.is_some() {
-        return all_done(station, job, asked).await;
+        return all_done(station, job, token, asked).await;
     }
     let all = text(StatusCode::OK, "ok\n".to_owned());
     match asked.step.as_deref() {
@@ -70,8 +71,13 @@ pub(super) async fn told(call: &Call, token: &str, asked: &Asked, body: Body) ->
             let text = file(call, body, "eeprom_version").await?;
             version(station, &job, &String::from_utf8_lossy(&text)).await?;
         }
-        Some("readback") => note(station, &job, Stage::ReadBack, &[]).await?,
-        Some("compare") => return compare(station, job, asked).await,
+        Some("readback") => {
+            if let Some(id) = &job.image {
+                expected::begin(station, &job, station.store().image(id).await?, token);
+            }
+            note(station, &job, Stage::ReadBack, &[]).await?;
+        }
+        Some("compare") => return compare(station, job, token, asked).await,
         _ => return Err(Refusal::malformed("the station knows no such step of a script")),
     }
     Ok(all)
@@ -215,13 +221,13 @@ async fn step_ended(
 }
 
 /// What it read back: it goes on only where that is the image.
-async fn compare(station: &Station, job: Job, asked: &Asked) -> Result<Response, Refusal> {
+async fn compare(station: &Station, job: Job, token: &str, asked: &Asked) -> Result<Response, Refusal> {
     let read = digest(asked.sha256.as_ref()).ok_or_else(|| Refusal::malformed("`sha256` is no digest"))?;
     let image = match &job.image {
         Some(id) => station.store().image(id).await?,
         None => return Err(Refusal::conflict("only a deploy is read back")),
     };
-    if !read.eq_ignore_ascii_case(&image.raw_sha256) {
+    if !read.eq_ignore_ascii_case(&expected::expected(station, &job, &image, token).await?) {
         let outcome = Outcome { read_back_sha256: Some(read), ..outcome(&job, Stage::ReadBack, None) };
         ends(station, &job, outcome).await?;
         return Err(refused("what was read back from the disk isn't the image"));
@@ -304,7 +310,7 @@ fn after(job: &Job) -> &'static str {
 }
 
 /// The board has done all that its script says. Only what it has read back from the disk proves anything.
-async fn all_done(station: &Station, job: Job, asked: &Asked) -> Result<Response, Refusal> {
+async fn all_done(station: &Station, job: Job, token: &str, asked: &Asked) -> Result<Response, Refusal> {
     if job.action == Action::Backup {
         return Err(Refusal::conflict("a backup is done when all of the disk has come"));
     }
@@ -316,6 +322,17 @@ async fn all_done(station: &Station, job: Job, asked: &Asked) -> Result<Response
         Some(id) => station.store().image(id).await.ok(),
         None => None,
     };
+    let told = digest(asked.sha256.as_ref());
+    // What it tells is no proof by itself: it is over the token of this attempt too.
+    let (read_back_sha256, written) = match (told, &image) {
+        (Some(told), Some(image))
+            if told.eq_ignore_ascii_case(&expected::expected(station, &job, image, token).await?) =>
+        {
+            (Some(image.raw_sha256.clone()), image.raw_len)
+        }
+        (Some(told), _) => (Some(told), 0),
+        (None, _) => (None, 0),
+    };
     let eeprom = asked.eeprom.is_some().then(|| EepromTold {
         before: digest(asked.eeprombefore.as_ref()),
         built: facts.as_ref().and_then(|facts| facts.eeprom.as_ref()?.built),
@@ -323,9 +340,9 @@ async fn all_done(station: &Station, job: Job, asked: &Asked) -> Result<Response
         read_back: digest(asked.eeprom.as_ref()),
     });
     let outcome = Outcome {
-        read_back_sha256: digest(asked.sha256.as_ref()),
+        read_back_sha256,
         from_memory: asked.fresh.as_deref() != Some("1"),
-        written: image.map_or(0, |image| image.raw_len),
+        written,
         before: health(facts.and_then(|facts| facts.temperature)),
         after: health(asked.temperature()),
         eeprom,

@@ -7,12 +7,14 @@
 //! | `script` | the script; pure. What is the same for each board is `script.sh` |
 //! | `start` | a board asks for its script |
 //! | `calls` | what its script tells while it runs, and at the end |
+//! | `expected` | what its script has to have read back |
 //! | `version` | what the OS tells of a bootloader; pure |
 //!
 //! That OS has no key, and speaks HTTP only: who starts as a board, is the board, as with each shell client. What a run tells
 //! counts with the token of its attempt alone, which stands in the script that the station gave.
 
 mod calls;
+mod expected;
 mod script;
 mod start;
 mod told;
@@ -20,12 +22,13 @@ mod version;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::OnceCell;
 
 use super::served;
 use crate::per_second::PerSecond;
@@ -113,6 +116,8 @@ struct Attempt {
     from: Option<IpAddr>,
     /// The scripts that run, by their places.
     scripts: HashMap<usize, Instant>,
+    /// The digest of what it has to read back, once that is known.
+    expected: Arc<OnceCell<String>>,
 }
 
 impl Default for Begun {
@@ -161,7 +166,10 @@ impl Begun {
         if attempts.len() >= MOST && !attempts.contains_key(job) {
             attempts.clear();
         }
-        attempts.insert(job.to_owned(), Attempt { fence, from, scripts: HashMap::new() });
+        attempts.insert(
+            job.to_owned(),
+            Attempt { fence, from, scripts: HashMap::new(), expected: Arc::default() },
+        );
     }
 
     /// Whether another address has the attempt that goes on. Where that isn't known any more, it hasn't.
@@ -183,6 +191,13 @@ impl Begun {
         let attempt = inside.attempts.get_mut(job).filter(|one| one.fence == fence);
         let since = attempt.and_then(|attempt| attempt.scripts.remove(&place));
         since.map(|since| now.saturating_duration_since(since)).unwrap_or_default()
+    }
+
+    /// Where the digest of what an attempt has to read back is kept. Of one that isn't remembered it is made anew.
+    fn expected(&self, job: &str, fence: u64) -> Arc<OnceCell<String>> {
+        let inside = self.inside();
+        let attempt = inside.attempts.get(job).filter(|one| one.fence == fence);
+        attempt.map(|attempt| Arc::clone(&attempt.expected)).unwrap_or_default()
     }
 
     fn forget(&self, job: &str) {

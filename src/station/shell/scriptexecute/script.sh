@@ -239,8 +239,10 @@ read_back() {
     call 'step=readback'
     empty_caches
     : >first.log && : >dd.log && : >curl.log && : >gzip.log
+    # The station's token comes first: the digest of another attempt, or of the image, proves nothing.
     sum=$(
         {
+            printf %s "$token"
             [ "$mebibytes" = 0 ] || dd if="$storage" bs=1M count="$mebibytes" 2>first.log
             [ "$sectors" = 0 ] || dd if="$storage" bs=512 skip="$skip" count="$sectors" 2>dd.log
         } | sha256sum
