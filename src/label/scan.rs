@@ -6,6 +6,8 @@ use rxing::{BarcodeFormat, DecodeHints};
 
 /// A picture has so many dots at most.
 pub const MOST_DOTS: usize = 1280 * 1024;
+/// A side of a picture has so many dots at most: thin strips take longer than pictures of the same number of dots.
+const MOST_SIDE: u32 = 4096;
 /// A side of a picture has so many dots at least.
 const LEAST_SIDE: u32 = 32;
 /// A text of a code is so long at most, in characters; what is longer is cut.
@@ -18,7 +20,7 @@ pub enum BadPicture {
     #[error("a picture has a byte for each of its dots")]
     Length,
     /// It is too large, or too small for a code.
-    #[error("a picture has sides of {LEAST_SIDE} dots at least, and {MOST_DOTS} dots at most")]
+    #[error("a picture has sides of {LEAST_SIDE} to {MOST_SIDE} dots, and {MOST_DOTS} dots at most")]
     Size,
 }
 
@@ -28,7 +30,8 @@ pub enum BadPicture {
 /// [`BadPicture`].
 pub fn read(dots: Vec<u8>, width: u32, height: u32) -> Result<Option<String>, BadPicture> {
     let all = u64::from(width) * u64::from(height);
-    if width < LEAST_SIDE || height < LEAST_SIDE || all > MOST_DOTS as u64 {
+    let sides = LEAST_SIDE..=MOST_SIDE;
+    if !sides.contains(&width) || !sides.contains(&height) || all > MOST_DOTS as u64 {
         return Err(BadPicture::Size);
     }
     if dots.len() as u64 != all {

@@ -227,9 +227,14 @@ impl Station {
         let Ok(status) = self.objects_status().await else {
             return ObjectFacts { away, ..ObjectFacts::default() };
         };
+        let mut images = 0;
+        for backups in [false, true] {
+            images += self.store().shelf(backups).await.map_or(0, |shelf| shelf.damaged);
+        }
         let stations = status.moving.iter().flat_map(|moving| &moving.stations);
         ObjectFacts {
             away,
+            images,
             stuck: stations.clone().find_map(|station| station.why.clone()),
             damaged: stations.map(|station| station.damaged).max().unwrap_or_default(),
             other: status.settings.map(|settings| (status.place, settings)),

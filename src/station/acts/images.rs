@@ -102,7 +102,15 @@ impl Station {
             let end = stop.clone();
             let (inner, told) = (Arc::clone(&station), image.clone());
             let mut work = tokio::task::spawn_blocking(move || {
-                inner.images.verify(&told, &stop, &|done, all| inner.checked(&told.id, done, all))
+                let tell = |done, all| inner.checked(&told.id, done, all);
+                let verdict = inner.images.verify(&told, &stop, &tell)?;
+                // What was wrong with it, and isn't any more, was perhaps wrong with others.
+                if told.state == ImageState::Damaged && verdict.image.state == ImageState::Ready {
+                    for name in inner.images.mended_by(&verdict.image, &stop)? {
+                        tracing::info!(image = name, "it is whole too");
+                    }
+                }
+                Ok::<_, crate::station::images::Error>(verdict)
             });
             let verdict = tokio::select! {
                 verdict = &mut work => verdict,

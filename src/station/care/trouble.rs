@@ -81,6 +81,8 @@ pub(in crate::station) struct Objects {
     pub(in crate::station) stuck: Option<String>,
     /// How many objects are damaged where they come from.
     pub(in crate::station) damaged: u64,
+    /// How many images and backups are damaged.
+    pub(in crate::station) images: u64,
     /// Where they are and what the settings say, where that differs.
     pub(in crate::station) other: Option<(String, String)>,
 }
@@ -279,6 +281,12 @@ fn objects(facts: &Objects) -> Vec<Trouble> {
         let text = format!("The images' bytes are being moved, and {many} can't be: they are damaged.");
         said(TroubleIs::Coming, text, "prove the images, and add those that are damaged once more".into());
     }
+    if facts.images > 0 {
+        let many = count(facts.images, "image or backup");
+        let are = if facts.images == 1 { "is" } else { "are" };
+        let text = format!("{many} {are} damaged: no board gets them.");
+        said(TroubleIs::Here, text, "verify them; add those that stay damaged once more".into());
+    }
     if let Some((place, settings)) = &facts.other {
         let text =
             format!("The settings say that the images' bytes are in {settings}, and they are in {place}.");
@@ -440,6 +448,7 @@ mod tests {
         let stuck = with(Objects { stuck: Some("full".into()), ..Objects::default() });
         assert_eq!((stuck.1, stuck.2.contains("get on: full.")), (TroubleIs::Coming, true));
         assert!(with(Objects { damaged: 1, ..Objects::default() }).2.contains("1 object can't"));
+        assert!(with(Objects { images: 1, ..Objects::default() }).2.contains("1 image or backup is damaged"));
         let other =
             with(Objects { other: Some(("directory".into(), "s3://abc".into())), ..Objects::default() });
         assert!(other.2.contains("in s3://abc, and they are in directory"), "{}", other.2);

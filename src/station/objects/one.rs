@@ -23,6 +23,8 @@ use crate::stop::Stop;
 
 /// Where it is tried whether a place does what it is for.
 const PROBE: &str = "probe";
+/// So long after a damaged object it is asked for once more.
+const ONCE_MORE: Duration = Duration::from_millis(200);
 /// Whose the objects of a bucket are.
 const OWNER: &str = "owner";
 /// A longer name isn't one of ours: bytes.
@@ -171,7 +173,19 @@ impl One {
     }
 
     /// An object, checked against itself. What another host gives is proved to be what its name says too.
+    ///
+    /// Of what comes from there damaged it is asked once more: what broke on the way isn't the object's fault.
     pub(super) async fn checked(&self, sort: Sort, id: Digest) -> Result<(Checked, Bytes), Error> {
+        match self.checked_once(sort, id).await {
+            Err(Error::Damaged { .. }) if self.is_far => {
+                tokio::time::sleep(ONCE_MORE).await;
+                self.checked_once(sort, id).await
+            }
+            other => other,
+        }
+    }
+
+    async fn checked_once(&self, sort: Sort, id: Digest) -> Result<(Checked, Bytes), Error> {
         let bytes = self.read(sort, id).await?;
         if self.is_far {
             prove(sort, id, &bytes).await?;

@@ -32,15 +32,15 @@ pub(in crate::station) fn place(kind: SlotKind, text: &str) -> Result<String, St
             },
         },
         // The port is what the switch calls it, which may be anything that can be read.
-        SlotKind::Switch if text.chars().any(is_hidden) || !text.chars().any(char::is_alphanumeric) => {
-            Err("a switch port is the switch and the port, such as sw1/12".to_owned())
-        }
         SlotKind::Switch => {
             let tidy = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-            Ok(match text.split_once('/') {
-                Some((switch, port)) => format!("{}/{}", tidy(switch), tidy(port)),
-                None => tidy(text),
-            })
+            let is_name = |text: &String| text.chars().any(char::is_alphanumeric);
+            let parts = text.split_once('/').map(|(switch, port)| (tidy(switch), tidy(port)));
+            let fits = parts.filter(|(switch, port)| is_name(switch) && is_name(port));
+            match fits.filter(|_| !text.chars().any(is_hidden)) {
+                Some((switch, port)) => Ok(format!("{switch}/{port}")),
+                None => Err("a switch port is the switch and the port, such as sw1/12".to_owned()),
+            }
         }
         SlotKind::Jumper => match text.parse::<Jumper>() {
             Ok(jumper) => Ok(jumper.to_string()),
@@ -93,7 +93,10 @@ mod tests {
             (SlotKind::Reset, "a\u{1b}[31m", None),
             (SlotKind::Switch, "sw1  /  12", Some("sw1/12")),
             (SlotKind::Switch, "sw1/ge-0/0/3", Some("sw1/ge-0/0/3")),
-            (SlotKind::Switch, "the blue  one", Some("the blue one")),
+            (SlotKind::Switch, "the blue  one/ 3", Some("the blue one/3")),
+            (SlotKind::Switch, "sw1", None),
+            (SlotKind::Switch, "sw1/", None),
+            (SlotKind::Switch, "/12", None),
             (SlotKind::Switch, "a/\u{202e}b", None),
             (SlotKind::Jumper, " 3 ", Some("3")),
             (SlotKind::Jumper, "8", None),

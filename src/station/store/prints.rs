@@ -343,6 +343,10 @@ impl Store {
                 tx.commit().await?;
                 return Ok(print);
             }
+            // It was answered: who presses twice gets one label.
+            PrintState::Cancelled => {
+                return Err(Error::InUse { what: "label", name: before.label, by: before.why });
+            }
             _ => {}
         }
         if !labels::has_printer(&mut tx, &before.printer).await? {
