@@ -186,6 +186,15 @@ impl Open {
             all if all.contains(&out) => out,
             [first, ..] => *first,
         };
+        // The disk that some ROMs show has no medium, and a driver that asks it for one takes time from the ROM. With
+        // udev's rules no driver has it.
+        for other in
+            configuration.interfaces().map(|interface| interface.number()).filter(|other| *other != number)
+        {
+            if handle.kernel_driver_active(other).unwrap_or(false) {
+                let _ = handle.detach_kernel_driver(other);
+            }
+        }
         // Where the system can't give a driver's interface back, nothing has to be given back.
         let _ = handle.set_auto_detach_kernel_driver(true);
         // No configuration is set: on Linux that resets the device.
