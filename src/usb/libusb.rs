@@ -148,7 +148,10 @@ impl Bus for LibusbBus {
     }
 
     fn open(&self, device: &Device) -> Result<Box<dyn Transport>, Fault> {
-        let list = self.list().map_err(|error| Fault::Other(error.to_string()))?;
+        // In a context of its own the board's thread takes the events of its transfers itself. In a shared one whichever
+        // thread waits for events takes them, and wakes the one whose they are: one change of threads more for each
+        // transfer, which small ones feel.
+        let list = Context::new().and_then(|context| context.devices()).map_err(fault)?;
         let found = list.iter().find(|found| {
             u16::from(found.bus_number()) == device.port.bus() && found.address() == device.address
         });
