@@ -2,7 +2,7 @@
 //! live tree, tells the board what to do. Done in milliseconds; what takes longer is left to `piprov udev finish`.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use piprov::config::Settings;
@@ -35,7 +35,9 @@ fn main() -> ExitCode {
 }
 
 fn work() -> Result<(), String> {
-    let settings = Settings::load(None).map_err(|error| chain(&error))?;
+    // The rules give it on where `piprov udev install` was run with a configuration file of its own.
+    let config = std::env::var_os("PIPROV_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let settings = Settings::load(config.as_deref()).map_err(|error| chain(&error))?;
     let env = |name: &str| std::env::var(name).ok();
     let source = Source { env: &env, sys: Path::new("/sys"), gadget: settings.usb.gadget.value };
     let event = source.event().map_err(|error| error.to_string())?;

@@ -72,6 +72,12 @@ impl Chip {
         matches!(self, Self::Bcm2711 | Self::Bcm2712)
     }
 
+    /// Whether it can tell something about itself while it boots over USB (usbboot: metadata).
+    #[must_use]
+    pub const fn tells_metadata(self) -> bool {
+        self.tells_serial()
+    }
+
     /// Whether `bootcode.sig` counts for it. Later families sign in another way.
     #[must_use]
     pub const fn takes_signature(self) -> bool {

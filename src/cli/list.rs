@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::board::identity::Identity;
 use crate::board::{Chip, PortPath, Who};
+use crate::cli::remedy::word;
 use crate::cli::table;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
@@ -12,6 +13,7 @@ use crate::config::usb::BoardRule;
 use crate::format::printable;
 use crate::live::{EntryKind, Tree};
 use crate::usb::Error;
+use crate::usb::access::Access;
 use crate::usb::boot::BootOptions;
 use crate::usb::choose::{Decision, Seen};
 use crate::usb::rules::Rules;
@@ -43,7 +45,7 @@ struct Row {
     overlay: Option<String>,
     /// Which rule of the settings is for it, where there are rules.
     rule: Option<String>,
-    hint: Option<&'static str>,
+    hint: Option<String>,
 }
 
 impl List {
@@ -141,7 +143,7 @@ fn row(
     let mut usable = true;
     if identity.chip().is_some() && !may_open(&device.node()) {
         state = format!("{state}, no permission");
-        hint = Some("sudo piprov udev install");
+        hint = Some(word(&Access::look(Path::new("/"), Some(&device.node())).remedy()));
         usable = false;
     }
     Some(Row {
@@ -188,7 +190,7 @@ fn show(ui: &Ui, rows: &[Row]) {
             row.rule.clone().unwrap_or_default(),
         ]
     }));
-    let mut hints: Vec<&str> = rows.iter().filter_map(|row| row.hint).collect();
+    let mut hints: Vec<&str> = rows.iter().filter_map(|row| row.hint.as_deref()).collect();
     hints.dedup();
     table::tell(ui, Style::Strong, &lines);
     for hint in hints {
@@ -261,7 +263,7 @@ mod tests {
                 "1-1.5|Raspberry Pi|-|fastboot gadget|-|true",
             ]
         );
-        assert_eq!(rows[3].hint, Some("sudo piprov udev install"));
+        assert!(rows[3].hint.as_ref().is_some_and(|hint| hint.contains("sudo")), "{:?}", rows[3].hint);
         let serial = "10000000af04b2da".parse().unwrap();
         let rules = [
             BoardRule { serial: Some(serial), payload: Some("/srv/a".into()), ..BoardRule::default() },

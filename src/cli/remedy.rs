@@ -155,6 +155,7 @@ const fn command(task: Task) -> &'static str {
         Task::TargetsRemove => "piprov targets remove NAME",
         Task::TargetsRewrite => "piprov targets list --csv --targets FILE > new.csv",
         Task::UdevInstall => "sudo piprov udev install",
+        Task::UdevInstallGroup => "sudo piprov udev install --group NAME",
         Task::Verify => "piprov verify IMAGE --sha256 HEX",
         Task::Watch => "piprov netboot watch",
     }

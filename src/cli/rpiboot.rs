@@ -83,16 +83,17 @@ pub(super) fn numbers(arguments: &mut [OsString]) {
         let port = hub_port(text).filter(|_| !after_value);
         after_value = matches!(text, "-d" | "--dir" | "-i" | "--serial" | "--config");
         if let Some(port) = port {
-            *argument = format!("--hub-port={port}").into();
+            let port = format!("--hub-port={port}");
+            *argument = port.into();
         }
     }
 }
 
-/// `-0` to `-98`.
-fn hub_port(text: &str) -> Option<u8> {
+/// The number of `-0` to `-98`, and any other that somebody may try: the parser then says which there are.
+fn hub_port(text: &str) -> Option<&str> {
     let digits = text.strip_prefix('-')?;
-    let plain = (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|port| plain && *port < 99)
+    let plain = (1..=5).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then_some(digits)
 }
 
 #[cfg(test)]
@@ -120,7 +121,7 @@ mod tests {
             (&["-0"], "--hub-port=0 --boards=1"),
             (&["-9"], "--hub-port=9 --boards=1"),
             (&["-98"], "--hub-port=98 --boards=1"),
-            (&["-99"], "-99 --boards=1"),
+            (&["-99"], "--hub-port=99 --boards=1"),
             (&["-s", "-v"], "--signed --verbose --boards=1"),
             (&["-vv"], "-vv --boards=1"),
             (&["-j", "out", "-l"], "--metadata=out --loop"),
@@ -147,6 +148,7 @@ mod tests {
             texts(arguments).join(" ")
         };
         assert_eq!(numbered(&["piprov", "usbboot", "-1", "-l"]), "piprov usbboot --hub-port=1 -l");
+        assert_eq!(numbered(&["piprov", "usbboot", "-99"]), "piprov usbboot --hub-port=99");
         assert_eq!(numbered(&["piprov", "usbboot", "-d", "-1"]), "piprov usbboot -d -1");
         assert_eq!(numbered(&["piprov", "usbboot", "--", "-1"]), "piprov usbboot -- -1");
         assert_eq!(numbered(&["piprov", "reset", "-1"]), "piprov reset -1");

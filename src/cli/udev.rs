@@ -13,7 +13,7 @@ use crate::live::finish::Finisher;
 use crate::live::install::{self, Change, Install};
 use crate::live::journal::{self, Level};
 use crate::live::record::Records;
-use crate::live::rules::Rules;
+use crate::live::rules::{self, Rules};
 use crate::live::serial_port::tell_patiently;
 use crate::stop::Stop;
 
@@ -68,6 +68,12 @@ pub(crate) enum Error {
     /// The program's own path isn't known.
     #[error("finding this program: {0}")]
     NoProgram(#[source] std::io::Error),
+    /// The configuration file's path can't stand in udev's rules.
+    #[error("{} has characters that udev's rules can't have", path.display())]
+    BadPath {
+        /// The path.
+        path: PathBuf,
+    },
     /// What was installed can't be put to use.
     #[error("`{command}` failed: {said}")]
     Failed {
@@ -83,6 +89,7 @@ impl Explain for Error {
         match self {
             Self::NoHelper { .. } => Kind::NoInput,
             Self::NoProgram(source) => Kind::of_io(source),
+            Self::BadPath { .. } => Kind::Usage,
             Self::Failed { .. } => Kind::Failed,
         }
     }
@@ -91,6 +98,9 @@ impl Explain for Error {
         match self {
             Self::NoHelper { .. } => Some("`make build` builds both; `make install` installs both".into()),
             Self::NoProgram(_) => None,
+            Self::BadPath { .. } => Some(
+                "letters, digits and / . _ - + @ : , = are fine; move the file, or use /etc/piprov".into(),
+            ),
             Self::Failed { .. } => Some("the files are installed; try the command by hand".into()),
         }
     }
@@ -107,7 +117,7 @@ impl Udev {
         let settings = common::settings(global, ui)?;
         match self.command {
             What::Print(ids) => {
-                let rules = ids.rules(&settings, Path::new("/")).text();
+                let rules = Rules { config: config(global)?, ..ids.rules(&settings, Path::new("/")) }.text();
                 if ui.json {
                     ui.object(&json!({ "event": "rules", "text": rules }));
                     return Ok(());
@@ -115,7 +125,10 @@ impl Udev {
                 rules.trim_end().lines().for_each(|line| ui.result(line));
                 Ok(())
             }
-            What::Install(place) => place.install(&settings, ui),
+            What::Install(place) => {
+                let config = if place.live() { config(global)? } else { None };
+                place.install(&settings, config, ui)
+            }
             What::Remove(place) => {
                 let changes = install::removals(&place.root);
                 let any = changes.iter().any(|change| !change.is_done());
@@ -141,6 +154,13 @@ impl Udev {
     }
 }
 
+/// The configuration file that was named, for the helper and the units too: they are started without this command line.
+fn config(global: &Global) -> Result<Option<PathBuf>, Error> {
+    let Some(named) = global.config() else { return Ok(None) };
+    let path = std::path::absolute(named).map_err(Error::NoProgram)?;
+    if rules::plain(&path) { Ok(Some(path)) } else { Err(Error::BadPath { path }) }
+}
+
 fn has_group(root: &Path, name: &str) -> bool {
     crate::config::group_id(root, name).is_some()
 }
@@ -163,7 +183,7 @@ impl Place {
         self.root == Path::new("/")
     }
 
-    fn install(&self, settings: &Settings, ui: &Ui) -> crate::cli::Result<()> {
+    fn install(&self, settings: &Settings, config: Option<PathBuf>, ui: &Ui) -> crate::cli::Result<()> {
         let program = std::env::current_exe().map_err(Error::NoProgram)?;
         let helper = install::find_helper(&program).ok_or(Error::NoHelper { program: program.clone() })?;
         let units = !self.live() || systemd();
@@ -173,7 +193,13 @@ impl Place {
                 program.display()
             ));
         }
-        let rules = self.ids.rules(settings, &self.root);
+        if let Some(config) = config.as_ref().filter(|config| !install::only_roots(config)) {
+            ui.warn(format_args!(
+                "others than root can change {}, which the helper and the units read as root",
+                config.display()
+            ));
+        }
+        let rules = Rules { config, ..self.ids.rules(settings, &self.root) };
         if let Some(group) = self.ids.group.as_deref().filter(|group| !has_group(&self.root, group)) {
             ui.warn(format_args!(
                 "there is no group {group} in {}; udev ignores what it doesn't know",

@@ -10,6 +10,7 @@ pub mod netboot;
 pub mod objects;
 pub mod print;
 pub mod station;
+pub mod subnet;
 pub mod usb;
 
 mod file;
@@ -153,7 +154,8 @@ impl Explain for Error {
         }
         let members = usb::BOARD_KEYS.iter().map(|member| format!("usb.board.{member}"));
         let programs = print::PRINT_KEYS.iter().map(|member| format!("station.print-command.{member}"));
-        let members = members.chain(programs);
+        let subnets = subnet::SUBNET_KEYS.iter().map(|member| format!("netboot.subnet.{member}"));
+        let members = members.chain(programs).chain(subnets);
         let all: Vec<String> = KEYS.iter().map(|key| (*key).to_owned()).chain(members).collect();
         let near = crate::near::near(key, all.iter().map(String::as_str));
         Some(match near.first() {

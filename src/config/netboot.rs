@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::form::{Form, Written};
 use super::value::Raw;
-use crate::board::Mac;
+use crate::board::{Mac, Serial};
 
 /// Where boards get their addresses from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -143,6 +143,95 @@ impl<F: Form> Form for OfBoard<F> {
     }
 }
 
+/// A board, or the boards of a maker, as a list names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BoardName {
+    /// By its MAC address.
+    Mac(Mac),
+    /// All whose MAC address begins so.
+    Maker([u8; 3]),
+    /// By its serial number, in 8 or 16 digits.
+    Serial(Serial),
+}
+
+impl BoardName {
+    /// Whether a board is meant. `serial` is what it has told.
+    #[must_use]
+    pub fn is_of(&self, mac: Mac, serial: Option<&Serial>) -> bool {
+        match self {
+            Self::Mac(own) => *own == mac,
+            Self::Maker(maker) => mac.bytes().starts_with(maker),
+            Self::Serial(own) => serial.is_some_and(|serial| own.is_of_same_board(serial)),
+        }
+    }
+}
+
+impl std::str::FromStr for BoardName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if let Ok(maker) = Oui.read(&Raw::Text(text.to_owned()), Path::new("")) {
+            return Ok(Self::Maker(maker));
+        }
+        if text.contains([':', '-']) {
+            return text.parse().map(Self::Mac).map_err(|_| ());
+        }
+        let is_serial = matches!(text.len(), 8 | 16) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        text.to_ascii_lowercase().parse().map(Self::Serial).ok().filter(|_| is_serial).ok_or(())
+    }
+}
+
+impl fmt::Display for BoardName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mac(mac) => mac.fmt(out),
+            Self::Maker([a, b, c]) => write!(out, "{a:02x}:{b:02x}:{c:02x}"),
+            Self::Serial(serial) => serial.fmt(out),
+        }
+    }
+}
+
+/// A [`BoardName`].
+pub(super) struct BoardNameForm;
+
+impl Form for BoardNameForm {
+    type Value = BoardName;
+
+    fn wanted(&self) -> String {
+        "a MAC address or its first half, or a serial number of 8 or 16 digits, such as af04b2da".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<BoardName, String> {
+        raw.text().and_then(|text| text.parse().ok()).ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, name: &BoardName) -> Written {
+        Written::One(name.to_string())
+    }
+}
+
+/// The text of the boot menu that a Pi looks for: at most as much as every bootloader has room for.
+pub(super) struct MenuText;
+
+impl Form for MenuText {
+    type Value = String;
+
+    fn wanted(&self) -> String {
+        "a text of 1 to 64 ASCII characters".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<String, String> {
+        let good = |text: &&str| {
+            (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        };
+        raw.text().filter(good).map(str::to_owned).ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, text: &String) -> Written {
+        Written::One(text.clone())
+    }
+}
+
 /// An architecture's number (RFC 4578, 2.1), `=`, and the name of a file.
 pub(super) struct BootFile;
 
@@ -198,6 +287,10 @@ mod tests {
             ("netboot.rom-delay", "1.5", "1.5"),
             ("netboot.delays", "b8:27:eb:01:02:03=1", "b8:27:eb:01:02:03=1"),
             ("netboot.everyone", "true", "true"),
+            ("netboot.allow", "DC-A6-32-01-02-03,AF04B2DA,2c:cf:67", "dc:a6:32:01:02:03, af04b2da, 2c:cf:67"),
+            ("netboot.deny", "10000000af04b2da", "10000000af04b2da"),
+            ("netboot.tftp-server", "10.0.0.5", "10.0.0.5"),
+            ("netboot.option-43", "Our boards", "Our boards"),
             ("netboot.boot-files", "0=a.kpxe, 7=b.efi", "0=a.kpxe, 7=b.efi"),
         ] {
             assert_eq!(set(key, text).as_deref(), Ok(shown), "{key}");
@@ -222,6 +315,11 @@ mod tests {
             ("netboot.rom-delay", "5"),
             ("netboot.delays", "b8:27:eb:01:02:03=11"),
             ("netboot.everyone", "perhaps"),
+            ("netboot.allow", "af04b2d"),
+            ("netboot.allow", "any"),
+            ("netboot.deny", "dc:a6:32:01"),
+            ("netboot.tftp-server", "nas"),
+            ("netboot.option-43", "\x1b[2J"),
             ("netboot.boot-files", "7="),
         ] {
             assert!(set(key, text).is_err(), "{key} {text}");

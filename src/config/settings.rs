@@ -9,12 +9,13 @@ use super::form::{
     DaysOrOff, HostPath, HostPathOrOff, Interface, Ip, List, Listen, Optional, PartSize, Seconds, Truth,
     UsbIds, Whole, Wrong,
 };
-use super::netboot::{BootFile, Mode, ModeForm, OfBoard, Oui, Range};
+use super::netboot::{BoardName, BoardNameForm, BootFile, MenuText, Mode, ModeForm, OfBoard, Oui, Range};
 use super::objects::{ObjectPlace, ObjectPlaceForm};
 use super::print::PrintCommand;
 use super::station::{
     Database, Enrol, EnrolForm, HeaderName, Network, NetworkForm, ServerName, Sha256, StationUrl,
 };
+use super::subnet::Subnet;
 use super::table::{Row, put, row, settings};
 use super::tables::Tables;
 use super::usb::BoardRule;
@@ -124,6 +125,21 @@ settings! {
         delays: Vec<(Mac, Duration)> = Vec::new(), "netboot.delays" as List(OfBoard(Seconds(0.0..=10.0)));
         /// Whether mode dhcp gives addresses to everybody, not to Raspberry Pis only.
         everyone: bool = false, "netboot.everyone" as Truth;
+        /// Further networks in which mode dhcp gives addresses, behind relays or on other interfaces: a table each.
+        subnets: Vec<Subnet> = Vec::new(), "netboot.subnet" as Tables::<Subnet>::new();
+        /// The only boards that DHCP answers, in both modes, such as `["dc:a6:32:01:02:03", "af04b2da", "2c:cf:67"]`:
+        /// MAC addresses, serial numbers, or first halves of MAC addresses. Without it all are answered. A boot ROM of a Pi 4
+        /// or later tells its serial number, a system doesn't.
+        allow: Vec<BoardName> = Vec::new(), "netboot.allow" as List(BoardNameForm);
+        /// Boards that DHCP never answers, in both modes, named as those of `netboot.allow`.
+        deny: Vec<BoardName> = Vec::new(), "netboot.deny" as List(BoardNameForm);
+        /// What serves the boot files instead of this program: the address of another TFTP server, such as that of a
+        /// NAS, or of this host where another program serves TFTP. With it this program serves DHCP only, and boards
+        /// are flashed from here no more.
+        tftp_server: Option<Ipv4Addr> = None, "netboot.tftp-server" as Optional(Ip);
+        /// The text in option 43 for boards whose bootloader was told to look for another one (PXE_OPTION43). Without it,
+        /// what all others look for, "Raspberry Pi Boot".
+        option_43: Option<String> = None, "netboot.option-43" as Optional(MenuText);
         /// What PCs are to boot, by architecture: 0 is BIOS, 7 is UEFI, such as
         /// `["0=undionly.kpxe", "7=ipxe.efi"]`. Without it they are left alone.
         boot_files: Vec<(u16, String)> = Vec::new(), "netboot.boot-files" as List(BootFile);

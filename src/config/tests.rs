@@ -85,8 +85,10 @@ fn every_key_is_read_and_shown() {
         [[usb.board]]\nchip = 'BCM2712'\nleave = true\n\
         [netboot]\ninterface = 'eth1'\nmode = 'dhcp'\nrange = '10.0.0.9-20'\nlease-time = 600\nrouter = '10.0.0.1'\n\
         dns = ['10.0.0.1', '9.9.9.9']\nhosts = [\n  'dc:a6:32:01:02:03=10.0.0.7',\n]\noui = '2c:cf:67'\nrom-delay = 1\n\
-        delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nboot-files = ['7=ipxe.efi']\nstation = 'http://10.0.0.1:8080'\n\
+        delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nallow = ['af04b2da', '2c:cf:67']\n\
+        deny = 'dc:a6:32:01:02:03'\ntftp-server = '10.0.0.5'\noption-43 = 'Ours'\nboot-files = ['7=ipxe.efi']\nstation = 'http://10.0.0.1:8080'\n\
         tftp-root = '/srv/tftp'\nclients = '/srv/roots'\nshared = '/srv/shared'\nstate = '/srv/netboot'\n\
+        [[netboot.subnet]]\nnetwork = '10.1.0.0/24'\nrange = '10.1.0.9-20'\n[[netboot.subnet]]\ninterface = 'eth2'\nrouter = '10.2.0.1'\n\
         [station]\nlisten = ['10.0.0.1:8443', '[::1]:8080']\nsocket = '/srv/run/station.sock'\nstate = '/srv/station'\n\
         store = 'postgres://db/piprov'\nobjects = 's3://piprov/lab'\nobjects-credentials = '/srv/keys'\nobjects-patience = 5\nenrol = 'open'\nkeep-runs = 400\nkeep-logs = 'off'\nkeep-sightings = 1\nkeep-audit = '36500'\nshell-clients = false\nhooks-local = true\nhooks-dir = '/srv/hooks'\nfirmware-dir = '/srv/firmware'\nprint-dir = '/srv/labels'\nprinters-local = true\nimages-local = true\n\
         proxy-header = 'X-Remote-User'\nproxy-from = ['10.0.0.5', 'fd00::/64']\nnames = ['station.example', '192.0.2.1']\n\
@@ -131,6 +133,11 @@ fn every_key_is_read_and_shown() {
         "1",
         "dc:a6:32:01:02:03=0.5",
         "true",
+        "network=10.1.0.0/24 range=10.1.0.9-10.1.0.20; interface=eth2 router=10.2.0.1",
+        "af04b2da, 2c:cf:67",
+        "dc:a6:32:01:02:03",
+        "10.0.0.5",
+        "Ours",
         "7=ipxe.efi",
         "http://10.0.0.1:8080",
         "/srv/tftp",

@@ -342,7 +342,7 @@ impl Hall<'_> {
         let joined = self.switch.join(Arc::clone(&remote) as _).map_err(|error| {
             let why = match error {
                 NotJoined::Taken { .. } => Why::Taken,
-                NotJoined::Ended => Why::Ended,
+                NotJoined::Ended | NotJoined::NoServer => Why::Ended,
                 _ => Why::Full,
             };
             (why, error.to_string())

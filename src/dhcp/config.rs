@@ -8,6 +8,7 @@ use std::time::Duration;
 
 pub use crate::config::netboot::Mode;
 
+use super::admit::Admission;
 use super::error::Error;
 use super::pi;
 use crate::arming::Arms;
@@ -47,6 +48,16 @@ pub struct Config {
     pub everyone: bool,
     /// Boot files for PCs, by architecture (option 93; 0 BIOS, 7 UEFI). A PC of another architecture is left alone.
     pub boot_files: BTreeMap<u16, String>,
+    /// There are servers on further interfaces: a fixed address may be of their networks.
+    pub has_further: bool,
+    /// Networks behind relays that get addresses too. Only for [`Mode::Dhcp`].
+    pub relayed: Vec<RelayedNet>,
+    /// Whom it answers at all.
+    pub admission: Admission,
+    /// What serves the boot files instead of this host: another TFTP server.
+    pub tftp_server: Option<Ipv4Addr>,
+    /// The text of the boot menu that Raspberry Pis look for; `None` for the one of all bootloaders.
+    pub menu: Option<String>,
     /// Where boards find their station: the URL for those that ask for [`STATION`](super::packet::code::STATION).
     pub station: Option<String>,
     /// The directory for the leases.
@@ -75,12 +86,28 @@ impl Config {
             delays: BTreeMap::new(),
             everyone: false,
             boot_files: BTreeMap::new(),
+            has_further: false,
+            relayed: Vec::new(),
+            admission: Admission::default(),
+            tftp_server: None,
+            menu: None,
             station: None,
             state,
             force: false,
             arms: Arc::default(),
         }
     }
+}
+
+/// A network that is not on the interface: what clients ask there a relay passes on (RFC 1542).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayedNet {
+    /// The network.
+    pub network: Network,
+    /// The addresses to give out there, both ends included.
+    pub range: Option<(Ipv4Addr, Ipv4Addr)>,
+    /// The router there.
+    pub router: Option<Ipv4Addr>,
 }
 
 /// A configuration that fits its interface: what the policy goes by.
@@ -90,7 +117,11 @@ pub struct AddressPlan {
     pub mode: Mode,
     /// Our address.
     pub server: Ipv4Addr,
-    /// The mask of our network.
+    /// Our network, or that behind a relay.
+    network: Network,
+    /// The plans for the networks behind relays; those have none of their own.
+    pub relayed: Vec<Self>,
+    /// The mask of the network.
     pub mask: Ipv4Addr,
     /// The range, both ends included.
     pub range: Option<(Ipv4Addr, Ipv4Addr)>,
@@ -114,6 +145,12 @@ pub struct AddressPlan {
     pub everyone: bool,
     /// For PCs.
     pub boot_files: BTreeMap<u16, String>,
+    /// Whom it answers.
+    pub admission: Admission,
+    /// Where the boot files are: this host, or another TFTP server.
+    pub files: Ipv4Addr,
+    /// The text of the boot menu.
+    pub menu: Option<String>,
     /// For boards that ask where their station is.
     pub station: Option<String>,
 }
@@ -138,60 +175,108 @@ impl AddressPlan {
             }
         };
         let network = Network::new(server, prefix);
-        let inside = |what: &'static str, address: Ipv4Addr| {
-            if network.has_host(address) {
-                Ok(())
-            } else {
-                Err(Error::Outside { what, address, interface: name(), network: network.to_string() })
-            }
-        };
-        if let (Mode::Dhcp, Some((first, last))) = (config.mode, config.range) {
-            inside("the first address of the range", first)?;
-            inside("the last address of the range", last)?;
-            let count = u32::from(last).checked_sub(u32::from(first)).map(|count| count + 1);
-            if count.is_none_or(|count| count > MOST) {
-                return Err(Error::Range { first, last });
-            }
-        }
         if config.mode == Mode::Dhcp {
-            if config.range.is_none() && config.hosts.is_empty() {
+            let relayed: Vec<Network> = config.relayed.iter().map(|net| net.network).collect();
+            if config.range.is_none() && config.hosts.is_empty() && relayed.is_empty() {
                 return Err(Error::NoRange { network: network.to_string() });
             }
-            if let Some(router) = config.router {
-                inside("the router", router)?;
+            let of = |network: Network| (network, name());
+            fits(of(network), config.range, config.router)?;
+            for (at, net) in config.relayed.iter().enumerate() {
+                let others = relayed[..at].iter().chain([&network]);
+                if let Some(other) = others.into_iter().find(|other| other.overlaps(net.network)) {
+                    let (network, other) = (net.network.to_string(), other.to_string());
+                    return Err(Error::Overlap { network, other });
+                }
+                fits(of(net.network), net.range, net.router)?;
             }
             let mut taken = BTreeMap::from([(server, None)]);
             for (mac, address) in &config.hosts {
-                inside("a host's fixed address", *address)?;
+                if !config.has_further && !relayed.iter().any(|net| net.has_host(*address)) {
+                    inside(&of(network), "a host's fixed address", *address)?;
+                }
                 if let Some(other) = taken.insert(*address, Some(*mac)) {
                     return Err(Error::Twice { address: *address, mac: *mac, other });
                 }
             }
         }
-        Ok(Self {
+        let plan = Self {
             mode: config.mode,
             server,
+            network,
+            relayed: Vec::new(),
             mask: network.mask(),
             range: config.range.filter(|_| config.mode == Mode::Dhcp),
             lease_time: u32::try_from(config.lease_time.as_secs()).unwrap_or(u32::MAX).max(60),
             authoritative: !config.force,
             router: config.router,
             dns: config.dns.clone(),
-            hosts: config.hosts.clone(),
+            hosts: in_network(&config.hosts, network),
             ouis: config.ouis.clone(),
             rom_delay: config.rom_delay,
             delays: config.delays.clone(),
             everyone: config.everyone,
             boot_files: config.boot_files.clone(),
+            admission: config.admission.clone(),
+            files: config.tftp_server.unwrap_or(server),
+            menu: config.menu.clone(),
             station: config.station.clone(),
-        })
+        };
+        let relayed = config
+            .relayed
+            .iter()
+            .filter(|_| config.mode == Mode::Dhcp)
+            .map(|net| plan.behind(net, &config.hosts));
+        Ok(Self { relayed: relayed.collect(), ..plan.clone() })
     }
 
-    /// Our network.
-    #[must_use]
-    pub fn network(&self) -> Network {
-        Network::new(self.server, u32::from(self.mask).leading_ones() as u8)
+    /// The same for a network behind a relay.
+    fn behind(&self, net: &RelayedNet, hosts: &BTreeMap<Mac, Ipv4Addr>) -> Self {
+        let network = net.network;
+        let (mask, hosts) = (network.mask(), in_network(hosts, network));
+        Self { network, mask, hosts, range: net.range, router: net.router, ..self.clone() }
     }
+
+    /// The network: our own, or that behind a relay.
+    #[must_use]
+    pub const fn network(&self) -> Network {
+        self.network
+    }
+}
+
+/// Those of the fixed addresses that are in a network.
+fn in_network(hosts: &BTreeMap<Mac, Ipv4Addr>, network: Network) -> BTreeMap<Mac, Ipv4Addr> {
+    let inside = hosts.iter().filter(|(_, address)| network.has_host(**address));
+    inside.map(|(mac, address)| (*mac, *address)).collect()
+}
+
+/// Looks whether an address is in a network of an interface.
+fn inside(
+    (network, interface): &(Network, String),
+    what: &'static str,
+    address: Ipv4Addr,
+) -> Result<(), Error> {
+    if network.has_host(address) {
+        return Ok(());
+    }
+    Err(Error::Outside { what, address, interface: interface.clone(), network: network.to_string() })
+}
+
+/// Looks whether range and router are in a network.
+fn fits(
+    network: (Network, String),
+    range: Option<(Ipv4Addr, Ipv4Addr)>,
+    router: Option<Ipv4Addr>,
+) -> Result<(), Error> {
+    if let Some((first, last)) = range {
+        inside(&network, "the first address of the range", first)?;
+        inside(&network, "the last address of the range", last)?;
+        let count = u32::from(last).checked_sub(u32::from(first)).map(|count| count + 1);
+        if count.is_none_or(|count| count > MOST) {
+            return Err(Error::Range { first, last });
+        }
+    }
+    router.map_or(Ok(()), |router| inside(&network, "the router", router))
 }
 
 /// An IPv4 network.
@@ -225,6 +310,13 @@ impl Network {
     #[must_use]
     pub fn has(self, address: Ipv4Addr) -> bool {
         u32::from(address) & bits(self.prefix) == self.base
+    }
+
+    /// Whether the two have addresses in common.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        let bits = bits(self.prefix.min(other.prefix));
+        self.base & bits == other.base & bits
     }
 
     /// Whether an address is in it and can be a host's.
@@ -297,6 +389,31 @@ pub(crate) mod tests {
         // A proxy has no use for a range.
         let plan = AddressPlan::new(&other, &eth0()).unwrap();
         assert_eq!((plan.network().to_string().as_str(), plan.range), ("192.168.0.0/16", None));
+    }
+
+    #[test]
+    fn networks_behind_relays_fit_too() {
+        let net = |third: u8, prefix| Network::new(Ipv4Addr::new(10, 99, third, 0), prefix);
+        let at = |third: u8, last| Ipv4Addr::new(10, 99, third, last);
+        let relayed =
+            |network, first, router| RelayedNet { network, range: Some((first, at(1, 19))), router };
+        let plan = |relayed: &[RelayedNet]| {
+            let mut config = config(Mode::Dhcp);
+            config.relayed = relayed.to_vec();
+            config.hosts = BTreeMap::from([(pi::tests::PI5, at(1, 50))]);
+            AddressPlan::new(&config, &eth0())
+        };
+        let good = plan(&[relayed(net(1, 24), at(1, 10), Some(at(1, 1)))]).unwrap();
+        let [far] = &good.relayed[..] else { panic!("{good:?}") };
+        assert_eq!((far.network(), far.router, far.server), (net(1, 24), Some(at(1, 1)), ip(1)));
+        assert_eq!(far.mask, Ipv4Addr::new(255, 255, 255, 0));
+        let refused = |relayed: &[RelayedNet]| plan(relayed).unwrap_err().to_string();
+        assert!(
+            refused(&[relayed(net(1, 24), at(2, 10), None)]).contains("10.99.2.10 is not in 10.99.1.0/24")
+        );
+        assert!(refused(&[relayed(net(1, 24), at(1, 10), Some(at(0, 1)))]).contains("the router, 10.99.0.1"));
+        assert!(refused(&[relayed(net(0, 23), at(1, 10), None)]).contains("overlap"));
+        assert!(refused(&[]).contains("10.99.1.50 is not in 10.99.0.0/24"), "whose network is it?");
     }
 
     #[test]

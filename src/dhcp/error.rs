@@ -43,6 +43,14 @@ pub enum Error {
         /// Its network.
         network: String,
     },
+    /// Two networks have addresses in common.
+    #[error("the networks {network} and {other} overlap")]
+    Overlap {
+        /// The one behind a relay.
+        network: String,
+        /// Another one.
+        other: String,
+    },
     /// The range is empty, upside down or too large.
     #[error("{first}-{last} is no range of 1 to 65536 addresses")]
     Range {
@@ -144,6 +152,7 @@ impl Explain for Error {
             Self::NoAddress { .. } => Kind::Unavailable,
             Self::NotItsAddress { .. }
             | Self::Outside { .. }
+            | Self::Overlap { .. }
             | Self::Range { .. }
             | Self::NoRange { .. }
             | Self::Twice { .. } => Kind::Config,
@@ -167,6 +176,9 @@ impl Explain for Error {
             }
             Self::Outside { .. } | Self::NotItsAddress { .. } => {
                 "choose an address of that network, or another interface".into()
+            }
+            Self::Overlap { .. } => {
+                "each [[netboot.subnet]] has a network of its own, apart from the interface's".into()
             }
             Self::Range { .. } => "a range is FIRST-LAST, such as 10.0.0.100-10.0.0.199".into(),
             Self::NoRange { network } => format!(

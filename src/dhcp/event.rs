@@ -212,6 +212,10 @@ pub enum Silence {
     NoQuestion,
     /// It makes no sense on this port.
     WrongPort,
+    /// It is in the list of boards that never get an answer.
+    Denied,
+    /// Only some boards get an answer, and it is none of them.
+    NotAllowed,
     /// It is done, and is to start from its disk: see [`crate::arming`].
     Withheld,
 }

@@ -53,6 +53,17 @@ pub enum Record {
 }
 
 impl Record {
+    /// The same, over in `longest` seconds at the latest. A time that is further away was reckoned under another clock.
+    #[must_use]
+    pub const fn within(self, now: u64, longest: u64) -> Self {
+        let latest = now.saturating_add(longest);
+        match self {
+            Self::Lease(lease) if lease.until > latest => Self::Lease(Lease { until: latest, ..lease }),
+            Self::Barred { address, until } if until > latest => Self::Barred { address, until: latest },
+            all => all,
+        }
+    }
+
     const fn address(&self) -> Ipv4Addr {
         match self {
             Self::Lease(Lease { address, .. }) | Self::Barred { address, .. } => *address,
@@ -418,6 +429,15 @@ mod tests {
         store.append(&[lease(7, 107, 99)]).unwrap();
         drop(store);
         assert_eq!(place.open().0.last(), Some(&lease(7, 107, 99)));
+    }
+
+    #[test]
+    fn no_time_is_further_away_than_a_lease_lasts() {
+        assert_eq!(lease(1, 100, 2_082_758_400).within(1_700_000_000, 3600), lease(1, 100, 1_700_003_600));
+        assert_eq!(lease(1, 100, 1_700_003_600).within(1_700_000_000, 3600), lease(1, 100, 1_700_003_600));
+        assert_eq!(lease(1, 100, 5).within(1_700_000_000, 3600), lease(1, 100, 5), "it is over");
+        let far = Record::Barred { address: Ipv4Addr::new(10, 0, 0, 1), until: u64::MAX };
+        assert_eq!(far.within(7, 3), Record::Barred { address: Ipv4Addr::new(10, 0, 0, 1), until: 10 });
     }
 
     #[test]

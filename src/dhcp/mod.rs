@@ -10,6 +10,7 @@
 //! Everything is keyed by the MAC address. The transaction id is a constant on every Pi 3, and a board calls itself
 //! differently in each stage of one boot.
 
+pub mod admit;
 pub mod build;
 pub mod config;
 pub mod event;
@@ -19,6 +20,7 @@ pub mod pi;
 pub mod policy;
 pub mod probe;
 
+mod clock;
 mod error;
 mod journal;
 mod net;

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::clock::{Clock, unix_time};
 use super::config::{AddressPlan, Config, Mode};
 use super::error::Error;
 use super::event::Event;
@@ -48,6 +49,8 @@ pub struct Server {
     pub(super) config: Config,
     /// What is known of clients, while nothing serves.
     pub(super) policy: Option<Policy>,
+    /// What its times are reckoned by.
+    pub(super) clock: Option<Clock>,
     /// It has to look for another server before it answers anybody.
     pub(super) has_to_look: bool,
     pub(super) pulse: Pulse,
@@ -92,6 +95,7 @@ impl Server {
             neighbours,
             config: config.clone(),
             policy: None,
+            clock: None,
             has_to_look: false,
             pulse,
         };
@@ -238,8 +242,10 @@ impl Server {
         let fail = |source| Error::Loop { interface: self.interface.name.clone(), source };
         let reports = Reports::new().map_err(fail)?;
         let mut store = self.store.take();
-        let records = store.as_ref().map(Store::records).unwrap_or_default();
+        let records = store.as_mut().map(|store| reckoned(store, &self.plan)).unwrap_or_default();
         let mut raw = self.raw.take();
+        // A policy goes on with the clock that it went by: it may have been set meanwhile.
+        let mut clock = self.clock.take().filter(|_| self.policy.is_some()).unwrap_or_else(Clock::new);
         let mut policy =
             self.policy.take().unwrap_or_else(|| Policy::new(self.plan.clone(), &records, raw.is_some()));
         let result = std::thread::scope(|scope| {
@@ -260,6 +266,7 @@ impl Server {
                 malformed: PerSecond::new(TOLD_A_SECOND),
                 unsaved: PerSecond::new(TOLD_A_SECOND),
                 unsent: PerSecond::new(TOLD_A_SECOND),
+                clock: &mut clock,
             };
             // The thread ends when the loop and with it the channel are gone; what was given to it is written first.
             let done = work.run(stop);
@@ -269,9 +276,24 @@ impl Server {
             done
         })
         .map_err(|source| Error::Loop { interface: self.interface.name.clone(), source });
-        (self.store, self.raw, self.policy) = (store, raw, Some(policy));
+        (self.store, self.raw, self.policy, self.clock) = (store, raw, Some(policy), Some(clock));
         result
     }
+}
+
+/// The leases on disk, none of them longer than leases are here. One that seems to be was made under another clock, by a
+/// host whose clock was set since, or isn't set yet.
+fn reckoned(store: &mut Store, plan: &AddressPlan) -> Vec<Record> {
+    let (now, longest) = (unix_time(), plan.lease_time.into());
+    let records = store.records();
+    let within: Vec<Record> = records.iter().map(|record| record.within(now, longest)).collect();
+    let changed: Vec<Record> =
+        within.iter().zip(&records).filter(|(new, old)| new != old).map(|(new, _)| *new).collect();
+    if !changed.is_empty() {
+        // Where that can't be written, the next start reckons again; what is promised now is told on its own.
+        let _ = store.append(&changed);
+    }
+    within
 }
 
 /// An interface that is down or gone can't be sent over.

@@ -4,10 +4,11 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
+use super::clock::{Clock, Look};
 use super::event::Event;
 use super::journal::{Journal, Reports};
 use super::net::Port;
@@ -41,11 +42,7 @@ pub(super) struct Loop<'a> {
     pub(super) malformed: PerSecond,
     pub(super) unsaved: PerSecond,
     pub(super) unsent: PerSecond,
-}
-
-/// Unix time in seconds.
-fn unix_time() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs())
+    pub(super) clock: &'a mut Clock,
 }
 
 impl Loop<'_> {
@@ -91,6 +88,17 @@ impl Loop<'_> {
         }
     }
 
+    /// Unix time in seconds. Where the clock was set, leases are moved along before anything else is done.
+    fn now(&mut self) -> u64 {
+        let Look { now, was } = self.clock.look();
+        if let Some(was) = was {
+            tracing::debug!(was, now, "the clock was set");
+            let actions = self.policy.clock_set(was, now);
+            self.act(actions);
+        }
+        now
+    }
+
     fn on_reports(&mut self) {
         for done in self.reports.take() {
             match done.failed {
@@ -123,7 +131,7 @@ impl Loop<'_> {
                 && !arp.sender.1.is_unspecified()
             {
                 let (holder, address) = arp.sender;
-                let now = unix_time();
+                let now = self.now();
                 let mut actions = self.policy.conflict(address, holder, now);
                 actions.extend(self.policy.shown(holder, address, now));
                 self.act(actions);
@@ -146,7 +154,8 @@ impl Loop<'_> {
                     let arrival = Arrival { port: number, from };
                     let arms = &self.server.config.arms;
                     let verdict = |mac, serial| arms.boots(Some(mac), serial, Instant::now());
-                    let actions = self.policy.handle_where(&packet, arrival, unix_time(), &verdict);
+                    let now = self.now();
+                    let actions = self.policy.handle_where(&packet, arrival, now, &verdict);
                     self.act(actions);
                 }
                 Err(why) if self.malformed.allows(Instant::now()) => {

@@ -1,11 +1,10 @@
 //! What USB boot needs.
 
-use std::path::{Path, PathBuf};
-
 use super::{Host, payload};
 use crate::config::Settings;
 use crate::error::{Action, Finding, Knob, Task, remedy};
 use crate::format::count;
+use crate::usb::access::{Access, rules};
 use crate::usb::libusb::LibusbBus;
 use crate::usb::sysfs::{Sysfs, may_open};
 
@@ -87,7 +86,7 @@ fn usb(host: &Host, settings: &Settings) -> Vec<Finding> {
             findings.push(Finding::problem(
                 TOPIC,
                 format!("this user may not open the board at {}, {}", device.port, node.display()),
-                remedy![Task::UdevInstall, ", then plug it in again; or ", Action::AsRoot],
+                Access::look(&host.root, Some(&node)).remedy(),
             ));
         }
     }
@@ -118,7 +117,7 @@ fn permissions(host: &Host) -> Vec<Finding> {
             "run piprov as root, or start systemd-udevd",
         ));
     }
-    let rules = rules(host);
+    let rules = rules(&host.root);
     let install = remedy![Task::UdevInstall, " lets this user's group boot boards"];
     match (rules.as_slice(), host.uid) {
         ([], 0) => {
@@ -135,6 +134,11 @@ fn permissions(host: &Host) -> Vec<Finding> {
         (all, _) => {
             let names: Vec<String> = all.iter().map(|path| path.display().to_string()).collect();
             findings.push(Finding::good(TOPIC, format!("rules for boot ROMs: {}", names.join(", "))));
+            let access = Access::look(&host.root, None);
+            if let Some(group) = access.group.as_ref().filter(|_| host.uid != 0 && !access.has_group) {
+                let text = format!("they let in the group {group}, which this process isn't of");
+                findings.push(Finding::warning(TOPIC, text, access.remedy()));
+            }
             if !all.iter().any(|path| path.ends_with("60-piprov.rules")) {
                 findings.push(Finding::warning(
                     TOPIC,
@@ -145,26 +149,6 @@ fn permissions(host: &Host) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// Files with udev rules about boot ROMs.
-fn rules(host: &Host) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for dir in ["etc", "run", "usr/lib", "lib"] {
-        // On most systems the last two are one.
-        let dir = Path::new(dir).join("udev/rules.d");
-        for entry in std::fs::read_dir(host.root.join(&dir)).into_iter().flatten().flatten() {
-            let path = Path::new("/").join(&dir).join(entry.file_name());
-            let known = found.iter().any(|other: &PathBuf| other.file_name() == path.file_name());
-            let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
-            let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-            if !known && lines.into_iter().any(|line| line.contains("0a5c") && line.contains("27")) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 #[cfg(test)]

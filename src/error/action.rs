@@ -251,6 +251,8 @@ names! {
         TargetsRewrite,
         /// Let the users of this host boot boards over USB.
         UdevInstall,
+        /// Let a group of users of this host boot boards over USB; with its name.
+        UdevInstallGroup,
         /// Compare an image with the checksum of its publisher; with the image and its sha256.
         Verify,
         /// Watch network boots on the wire.

@@ -147,7 +147,12 @@ impl Install {
         changes.push(self.text(RULES, PACKAGED_RULES, FILE, rules.text()));
         if self.units {
             changes.extend(UNITS.map(|(name, text)| {
-                self.text(UNIT_DIR, PACKAGED_UNITS, name, unit(text, &self.program, &rules.runtime))
+                self.text(
+                    UNIT_DIR,
+                    PACKAGED_UNITS,
+                    name,
+                    unit(text, &self.program, &rules.runtime, rules.config.as_deref()),
+                )
             }));
         }
         Ok(changes)

@@ -24,6 +24,9 @@ pub struct Rules {
     pub group: Option<String>,
     /// The runtime directory.
     pub runtime: PathBuf,
+    /// The configuration file that stands in for the usual ones, for the helper and the units too; an absolute path of
+    /// [`plain`] characters.
+    pub config: Option<PathBuf>,
 }
 
 impl Default for Rules {
@@ -34,8 +37,16 @@ impl Default for Rules {
             gadget: (0xf055, 0xb007),
             group: Some("plugdev".to_owned()),
             runtime: PathBuf::from("/run/piprov"),
+            config: None,
         }
     }
+}
+
+/// Whether a path can stand in rules and units as it is: neither has a quotation that serves for every character.
+#[must_use]
+pub fn plain(path: &Path) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+@:,=".contains(byte);
+    path.is_absolute() && path.as_os_str().as_encoded_bytes().iter().all(plain)
 }
 
 impl Rules {
@@ -50,6 +61,11 @@ impl Rules {
         let helper = self.helper.display();
         let ports = self.runtime.join("ports");
         let ports = ports.display();
+        let config = self
+            .config
+            .as_ref()
+            .map(|config| format!(", ENV{{PIPROV_CONFIG}}=\"{}\"", config.display()))
+            .unwrap_or_default();
         let (vendor, product) = self.gadget;
         format!(
             r#"# Raspberry Pis that boot over USB. Made by `piprov udev print`.
@@ -58,13 +74,17 @@ impl Rules {
 ACTION!="remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="0a5c", ATTR{{idProduct}}=="2763|2764|2711|2712|0001|0104", TAG+="uaccess"{group}
 ACTION!="remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="18d1", ATTR{{idProduct}}=="4e40", TAG+="uaccess"{group}
 
+# What some boot ROMs show beside the interface for boot files: a disk without a medium. A driver that asks it for one can
+# keep the ROM from taking its bootcode.
+ACTION=="add", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_interface", ATTR{{bInterfaceClass}}=="08", ATTRS{{idVendor}}=="0a5c", ATTRS{{idProduct}}=="2763|2764|2711|2712", ATTR{{authorized}}="0"
+
 # The first stage's serial port: the board is there and tells its serial number. It is no modem.
-ACTION=="add", SUBSYSTEM=="tty", ATTRS{{idVendor}}=="{vendor:04x}", ATTRS{{idProduct}}=="{product:04x}", ENV{{ID_MM_DEVICE_IGNORE}}="1", RUN+="{helper}"
+ACTION=="add", SUBSYSTEM=="tty", ATTRS{{idVendor}}=="{vendor:04x}", ATTRS{{idProduct}}=="{product:04x}", ENV{{ID_MM_DEVICE_IGNORE}}="1"{config}, RUN+="{helper}"
 ACTION!="remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="{vendor:04x}", ATTR{{idProduct}}=="{product:04x}", TAG+="uaccess", ENV{{ID_MM_DEVICE_IGNORE}}="1"{group}
 
 # A boot begins, and whatever comes and leaves at a port while its board boots: the port's overlay ends with it.
-ACTION=="add", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="0a5c", ATTR{{idProduct}}=="2763|2764|2711|2712", RUN+="{helper}"
-ACTION=="add|remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", TEST=="{ports}/%k", RUN+="{helper}"
+ACTION=="add", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="0a5c", ATTR{{idProduct}}=="2763|2764|2711|2712"{config}, RUN+="{helper}"
+ACTION=="add|remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", TEST=="{ports}/%k"{config}, RUN+="{helper}"
 "#
         )
     }
@@ -72,9 +92,15 @@ ACTION=="add|remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", TEST=="{po
 
 /// A unit with the paths of this installation.
 #[must_use]
-pub fn unit(text: &str, program: &Path, runtime: &Path) -> String {
-    text.replace("/usr/bin/piprov", &program.display().to_string())
-        .replace("/run/piprov", &runtime.display().to_string())
+pub fn unit(text: &str, program: &Path, runtime: &Path, config: Option<&Path>) -> String {
+    let text = text
+        .replace("/usr/bin/piprov", &program.display().to_string())
+        .replace("/run/piprov", &runtime.display().to_string());
+    match config {
+        Some(config) => text
+            .replace("[Service]\n", &format!("[Service]\nEnvironment=PIPROV_CONFIG={}\n", config.display())),
+        None => text,
+    }
 }
 
 #[cfg(test)]
@@ -101,8 +127,10 @@ mod tests {
             gadget: (0x1d6b, 0x104),
             group: None,
             runtime: "/run/x".into(),
+            config: Some("/srv/piprov.toml".into()),
         };
         let text = rules.text();
+        assert_eq!(text.matches("ENV{PIPROV_CONFIG}=\"/srv/piprov.toml\", RUN+=").count(), 3, "{text}");
         assert!(text.contains("RUN+=\"/opt/piprov-udev\"") && !text.contains("GROUP"), "{text}");
         assert!(text.contains("ATTRS{idVendor}==\"1d6b\", ATTRS{idProduct}==\"0104\""), "{text}");
         assert!(text.contains("TEST==\"/run/x/ports/%k\"") && !text.contains("f055"), "{text}");
@@ -111,9 +139,24 @@ mod tests {
     #[test]
     fn units_are_moved_to_where_the_program_is() {
         let [path, service, clean] =
-            UNITS.map(|(_, text)| unit(text, Path::new("/usr/local/bin/piprov"), Path::new("/run/x")));
+            UNITS.map(|(_, text)| unit(text, Path::new("/usr/local/bin/piprov"), Path::new("/run/x"), None));
         assert!(path.contains("DirectoryNotEmpty=/run/x/due"));
         assert!(service.contains("ExecStart=/usr/local/bin/piprov --quiet udev finish"));
         assert!(clean.contains("ExecStart=/usr/local/bin/piprov --quiet clnlive"));
+        for (name, text) in UNITS {
+            let text =
+                unit(text, Path::new("/usr/bin/piprov"), Path::new("/run/x"), Some(Path::new("/a.toml")));
+            let has = text.contains("[Service]\nEnvironment=PIPROV_CONFIG=/a.toml\n");
+            assert_eq!(has, name.ends_with(".service"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_means_more_than_itself_stands_in_no_rule() {
+        for (path, good) in
+            [("/srv/a.toml", true), ("a.toml", false), ("/a b", false), ("/a%b", false), ("/a\"", false)]
+        {
+            assert_eq!(plain(Path::new(path)), good, "{path}");
+        }
     }
 }

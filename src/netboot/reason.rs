@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::board::Mac;
+use crate::dhcp::config::Network;
 use crate::dhcp::event::{Answer, Heard, Refusal, Silence};
 use crate::dhcp::packet::Kind;
 use crate::dhcp::pi::DhcpClient;
@@ -116,6 +117,8 @@ pub struct Site {
     pub range: Option<(Ipv4Addr, Ipv4Addr)>,
     /// The network, as `10.0.0.0/24`.
     pub network: String,
+    /// The networks behind relays that it gives addresses in.
+    pub relayed: Vec<Network>,
     /// It has boot files for PCs of some architecture.
     pub boots_pcs: bool,
 }
@@ -129,8 +132,16 @@ impl Site {
             mode: plan.mode,
             range: plan.range,
             network: plan.network().to_string(),
+            relayed: plan.relayed.iter().map(AddressPlan::network).collect(),
             boots_pcs: !plan.boot_files.is_empty(),
         }
+    }
+}
+
+impl Site {
+    /// Whether a relay speaks for one of the networks behind relays.
+    pub(super) fn is_relayed(&self, relay: Ipv4Addr) -> bool {
+        self.relayed.iter().any(|network| network.has(relay))
     }
 }
 

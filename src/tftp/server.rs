@@ -61,6 +61,8 @@ pub struct Server {
     pub(super) addr: SocketAddr,
     pub(super) limits: Limits,
     pub(super) waker: Waker,
+    /// Its requests are numbered from here on.
+    pub(super) first_id: u64,
     /// The processors that it has a thread for.
     pub(super) cpus: Vec<Option<usize>>,
     /// Of its threads.
@@ -93,7 +95,7 @@ impl Server {
         for _ in 1..cpus.len() {
             pulses.push(Pulse::new().map_err(Error::Loop)?);
         }
-        Ok(Self { socket, addr, limits, waker, cpus, pulses })
+        Ok(Self { socket, addr, limits, waker, first_id: 0, cpus, pulses })
     }
 
     /// Serves on a UDP socket that another program has opened and bound, such as systemd. `addr` is what it should be
@@ -108,6 +110,13 @@ impl Server {
         let socket = Socket::from(socket);
         let local = socket.local_addr().map_err(bind)?.as_socket().unwrap_or(addr);
         Self::on(socket, local, limits)
+    }
+
+    /// One of several servers that share a source: its requests have other numbers than those of the others, of which none
+    /// has the same `number`.
+    #[must_use]
+    pub fn one_of_several(self, number: u16) -> Self {
+        Self { first_id: u64::from(number) << 48, ..self }
     }
 
     /// The address that it listens on, with the port that was chosen where 0 was asked for.

@@ -55,6 +55,9 @@ pub enum NotJoined {
     /// The server has ended.
     #[error("the server has ended")]
     Ended,
+    /// No server is on the switch: another program serves TFTP.
+    #[error("this server serves no TFTP: boards fetch their files from another one (netboot.tftp-server)")]
+    NoServer,
 }
 
 /// Who is on a server, and whose which request is.
@@ -71,6 +74,8 @@ struct State {
     claimed: HashMap<u64, Arc<Joint>>,
     wakers: Vec<Waker>,
     addrs: Vec<SocketAddr>,
+    /// There will be no servers.
+    without_server: bool,
 }
 
 /// A branch with its place on the switch.
@@ -115,6 +120,11 @@ impl Switch {
         for (id, joint) in left {
             joint.branch.over(id);
         }
+    }
+
+    /// Takes no branches: another program serves TFTP.
+    pub fn has_no_server(&self) {
+        self.write().without_server = true;
     }
 
     // A panic elsewhere doesn't make the lists wrong, so poison is ignored.
@@ -164,6 +174,9 @@ impl Switch {
         let mut state = self.write();
         if self.ended.is_set() {
             return Err(NotJoined::Ended);
+        }
+        if state.without_server {
+            return Err(NotJoined::NoServer);
         }
         if state.branches.len() >= MOST_BRANCHES {
             return Err(NotJoined::Full);

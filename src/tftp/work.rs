@@ -111,7 +111,7 @@ impl<'a> Work<'a> {
             ports: Ports::new(epolls, &server.cpus),
             pending: Vec::new(),
             scratch: vec![0; 1 << 16],
-            last_id: 0,
+            last_id: server.first_id,
             memory: 0,
             seats: Seats::default(),
             quota: Quota::default(),

@@ -56,7 +56,7 @@ impl Explain for Error {
         match self {
             Self::Tftp(error) => error.kind(),
             Self::Control(error) => error.kind(),
-            Self::NotJoined(NotJoined::Ended) | Self::Ended => Kind::Unavailable,
+            Self::NotJoined(NotJoined::Ended | NotJoined::NoServer) | Self::Ended => Kind::Unavailable,
             Self::NotJoined(_) => Kind::Busy,
             Self::Record(error) => error.kind(),
         }

@@ -7,6 +7,7 @@ mod loader;
 mod options;
 mod track;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use loader::Firmware;
 pub use options::{BootOptions, Limits};
 pub(super) use track::{Rom, Track, who};
 
+use super::access::Access;
 use super::event::What;
 use super::lookup::{Asker, Payload};
 use super::message::SIGNATURE;
@@ -157,21 +159,28 @@ impl Boot {
     fn open(&self, device: &Device) -> Result<Option<Box<dyn Transport>>, Trouble> {
         self.stage(Stage::Open);
         let deadline = Instant::now() + self.options.limits.permission;
+        let mut others = false;
         loop {
             let fault = match self.bus.open(device) {
                 Ok(transport) => return Ok(Some(transport)),
                 Err(fault) => fault,
             };
             // A device is there before udev has dealt with it, and before libusb knows it.
+            others |= fault == Fault::Busy;
             let passing = matches!(fault, Fault::Permission | Fault::Busy | Fault::Gone | Fault::Wire);
             if !passing || Instant::now() >= deadline {
                 return Err(match fault {
-                    Fault::Permission => Trouble::Permission { node: device.node().display().to_string() },
+                    Fault::Permission => {
+                        let node = device.node();
+                        let hint = Access::look(Path::new("/"), Some(&node)).remedy();
+                        Trouble::Permission { node: node.display().to_string(), hint }
+                    }
                     fault => Trouble::Fault(fault),
                 });
             }
             if !self.presence.at(self.port).is_some_and(|at| at.is_same(device)) {
-                return Ok(None);
+                // What another program began it goes on with; in between the board would be anybody's.
+                return if others { Err(Trouble::Fault(Fault::Busy)) } else { Ok(None) };
             }
             if self.stop.wait(Duration::from_millis(50)) {
                 return Err(Trouble::Stopped);

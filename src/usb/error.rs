@@ -38,6 +38,16 @@ pub enum Error {
         /// What is wrong with it.
         damage: Damage,
     },
+    /// A file is one of which it is known that boards don't boot with it.
+    #[error("{} is known to be broken: {what}", .path.display())]
+    KnownBad {
+        /// The file.
+        path: PathBuf,
+        /// What boards do with it.
+        what: &'static str,
+        /// What helps.
+        remedy: &'static str,
+    },
     /// There is no bootcode for any board, or not for this one.
     #[error("{} has no {}", .dir.display(), names(*.chip))]
     NoBootcode {
@@ -45,6 +55,16 @@ pub enum Error {
         dir: PathBuf,
         /// Whose bootcode it is; `None` where there is no bootcode at all.
         chip: Option<Chip>,
+    },
+    /// There is a system for an older board, and the loader that starts it, which rpiboot has inside, is nowhere.
+    #[error("{} has no bootcode.bin for {chip} ({}), and neither {} has one with start.elf", .dir.display(), .chip.boards(), either(.tried))]
+    NoLoader {
+        /// The payload.
+        dir: PathBuf,
+        /// Whose loader it is.
+        chip: Chip,
+        /// The folders that were looked at.
+        tried: Vec<PathBuf>,
     },
     /// The bootcode has nothing in it, or more than a boot ROM takes.
     #[error("{}: {len} bytes are no bootcode", .path.display())]
@@ -80,6 +100,14 @@ pub enum Error {
         /// Its length.
         len: u64,
     },
+    /// A link leads to nothing.
+    #[error("{} is a link to {}, which isn't there", .link.display(), .target.display())]
+    Dangling {
+        /// The link.
+        link: PathBuf,
+        /// Where it leads, as it says itself.
+        target: PathBuf,
+    },
     /// A link leads out of the folders that are served.
     #[error("{} leads to {}, outside the payload", .link.display(), .target.display())]
     LeadsOut {
@@ -113,7 +141,7 @@ pub enum Error {
         original: &'static str,
     },
     /// No payload was named, and no package has installed one.
-    #[error("there is no payload for {}: neither {}", boards(*.chip), .tried.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" nor "))]
+    #[error("there is no payload for {}: neither {}", boards(*.chip), either(.tried))]
     NoPayload {
         /// The chip that waits; `None` where no board was seen yet.
         chip: Option<Chip>,
@@ -166,6 +194,11 @@ fn writes(fuses: &[Fuse]) -> String {
     format!("{} {verb}", text.join(", "))
 }
 
+/// Folders of which none is it.
+fn either(tried: &[PathBuf]) -> String {
+    tried.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" nor ")
+}
+
 fn names(chip: Option<Chip>) -> String {
     match chip {
         Some(chip) => format!("{} for {chip} ({})", chip.bootcode(), chip.boards()),
@@ -200,6 +233,9 @@ impl Explain for Error {
             Self::Host { .. } => Kind::Unavailable,
             Self::Bootfiles { .. }
             | Self::NoBootcode { .. }
+            | Self::NoLoader { .. }
+            | Self::KnownBad { .. }
+            | Self::Dangling { .. }
             | Self::BootcodeSize { .. }
             | Self::Stub { .. }
             | Self::Missing { .. }
@@ -223,6 +259,17 @@ impl Explain for Error {
                     ", or take the package rpiboot.",
                 ]
             }
+            Self::NoLoader { .. } => remedy![
+                "rpiboot has these two files inside. Here they come from the folder msd of the package rpiboot, or of ",
+                Action::host("git clone --recurse-submodules https://github.com/raspberrypi/usbboot"),
+                ": put it beside the payload.",
+            ],
+            Self::Dangling { .. } => remedy![
+                "This happens when a repository is fetched without its submodules, or when what it leads to was moved: ",
+                Action::host("git submodule update --init"),
+                " in the repository, or take the package rpiboot.",
+            ],
+            Self::KnownBad { remedy, .. } => (*remedy).into(),
             Self::Bootfiles { .. } | Self::BootcodeSize { .. } => {
                 "Fetch the payload again; a download was cut off, or it is another file.".into()
             }

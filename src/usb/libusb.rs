@@ -148,7 +148,10 @@ impl Bus for LibusbBus {
     }
 
     fn open(&self, device: &Device) -> Result<Box<dyn Transport>, Fault> {
-        let list = self.list().map_err(|error| Fault::Other(error.to_string()))?;
+        // In a context of its own the board's thread takes the events of its transfers itself. In a shared one whichever
+        // thread waits for events takes them, and wakes the one whose they are: one change of threads more for each
+        // transfer, which small ones feel.
+        let list = Context::new().and_then(|context| context.devices()).map_err(fault)?;
         let found = list.iter().find(|found| {
             u16::from(found.bus_number()) == device.port.bus() && found.address() == device.address
         });
@@ -186,6 +189,15 @@ impl Open {
             all if all.contains(&out) => out,
             [first, ..] => *first,
         };
+        // The disk that some ROMs show has no medium, and a driver that asks it for one takes time from the ROM. With
+        // udev's rules no driver has it.
+        for other in
+            configuration.interfaces().map(|interface| interface.number()).filter(|other| *other != number)
+        {
+            if handle.kernel_driver_active(other).unwrap_or(false) {
+                let _ = handle.detach_kernel_driver(other);
+            }
+        }
         // Where the system can't give a driver's interface back, nothing has to be given back.
         let _ = handle.set_auto_detach_kernel_driver(true);
         // No configuration is set: on Linux that resets the device.

@@ -4,6 +4,7 @@
 //! leaves the bus, comes back, and then asks for the files it needs; the host is the file server. Facts about the
 //! protocol are from usbboot's main.c; where that program guesses, sleeps or gives up silently, this one doesn't.
 
+pub mod access;
 pub mod boot;
 pub mod bootfiles;
 pub mod border;

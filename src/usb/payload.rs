@@ -1,14 +1,16 @@
 //! Looks at a payload before a board does, so that what must fail fails at once and with its reason.
 
+mod known_bad;
 mod settings;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use settings::Fuse;
 use settings::Settings;
 
+use super::border::Closed;
 use super::error::Error;
-use super::lookup::{Asker, Found, Payload};
+use super::lookup::{Asker, Found, Origin, Payload};
 use super::message::SIGNATURE;
 use crate::board::PortPath;
 use crate::board::identity::Chip;
@@ -57,21 +59,46 @@ pub struct Wanted {
 /// The first thing in it that can't work, or that must not happen unasked.
 pub fn check(payload: &Payload, port: Option<PortPath>, wanted: &Wanted) -> Result<Vec<String>, Error> {
     let dir = || payload.dir().to_owned();
-    let there: Vec<Chip> =
-        Chip::ALL.into_iter().filter(|chip| has(payload, *chip, port, chip.bootcode())).collect();
-    if there.is_empty() {
-        return Err(links(payload, port, &Chip::ALL.map(Chip::bootcode))
-            .unwrap_or(Error::NoBootcode { dir: dir(), chip: None }));
+    let mut there: Vec<(Chip, Origin)> = Vec::new();
+    for chip in Chip::ALL {
+        if let Ok(Some(found)) = payload.find(Asker { chip, port }, chip.bootcode()) {
+            there.push((chip, found.origin));
+        }
     }
+    if there.is_empty() {
+        let names = Chip::ALL.map(Chip::bootcode);
+        let missing = Error::NoBootcode { dir: dir(), chip: None };
+        return Err(broken(payload, port, &names).unwrap_or(missing));
+    }
+    // A payload that has a bootcode of its own is for those boards; of others it is only asked when one comes.
+    let own = there.iter().any(|(_, origin)| *origin != Origin::Loader);
+    let there: Vec<Chip> =
+        there.iter().filter(|(_, origin)| !own || *origin != Origin::Loader).map(|(chip, _)| *chip).collect();
     let chips = if wanted.chips.is_empty() { &there } else { &wanted.chips };
     let ports = match port {
         Some(port) => vec![Some(port)],
         None => payload.overlays()?.into_iter().map(Some).chain([None]).collect(),
     };
     let mut said = Settings::new(&wanted.confirmed);
+    let bad = known_bad::look(payload)?;
     for chip in chips {
         let asker = Asker { chip: *chip, port };
-        bootcode(payload, asker)?;
+        if bootcode(payload, asker)?.origin == Origin::Loader
+            && let Ok(Some(folder)) = payload.loader().folder()
+        {
+            said.note(format!(
+                "bootcode.bin and start.elf come from {}: this payload has none for boards before the Pi 4",
+                folder.display()
+            ));
+        }
+        if let Some(bad) = bad.filter(|bad| bad.chips.contains(chip)) {
+            let error = bad.error(payload);
+            // Other boards may well do with it.
+            if !wanted.chips.is_empty() {
+                return Err(error);
+            }
+            said.note(format!("no {chip} is served: {error}"));
+        }
         for name in FIRMWARE {
             if let Ok(Some(found)) = payload.find(asker, name) {
                 not_a_stub(payload, name, &found)?;
@@ -80,31 +107,29 @@ pub fn check(payload: &Payload, port: Option<PortPath>, wanted: &Wanted) -> Resu
         if let Some(error) = links(payload, port, &FIRMWARE) {
             return Err(error);
         }
+        for (link, target) in dangling(payload, port, &FIRMWARE) {
+            said.note(format!("{} is a link to {}, which isn't there", link.display(), target.display()));
+        }
         for port in &ports {
             said.read(payload, Asker { chip: *chip, port: *port })?;
         }
         let config = settings::config(payload, asker)?;
         let is_set = |name| config.settings().iter().any(|setting| settings::is_set(setting, name));
-        if is_set("boot_ramdisk") && !has(payload, *chip, port, "boot.img") {
-            return Err(Error::Missing {
-                dir: dir(),
-                name: "boot.img",
-                why: "config.txt asks for (boot_ramdisk=1)",
-            });
+        let missing = |name, why| {
+            let missing = Error::Missing { dir: dir(), name, why };
+            broken(payload, port, &[name]).unwrap_or(missing)
+        };
+        if is_set("boot_ramdisk") && !has(payload, asker, "boot.img")? {
+            return Err(missing("boot.img", "config.txt asks for (boot_ramdisk=1)"));
         }
         let original = "pieeprom.original.bin";
-        if has(payload, *chip, port, original)
-            && !has(payload, *chip, port, "pieeprom.bin")
-            && !is_set("erase_eeprom")
+        if has(payload, asker, original)? && !has(payload, asker, "pieeprom.bin")? && !is_set("erase_eeprom")
         {
-            return Err(Error::NoEeprom { dir: dir(), original });
+            let missing = Error::NoEeprom { dir: dir(), original };
+            return Err(broken(payload, port, &["pieeprom.bin"]).unwrap_or(missing));
         }
-        if wanted.boot_sig && !has(payload, *chip, port, "boot.sig") {
-            return Err(Error::Missing {
-                dir: dir(),
-                name: "boot.sig",
-                why: "a board with secure boot needs",
-            });
+        if wanted.boot_sig && !has(payload, asker, "boot.sig")? {
+            return Err(missing("boot.sig", "a board with secure boot needs"));
         }
         if wanted.signed && chip.takes_signature() {
             signature(payload, asker)?;
@@ -122,10 +147,8 @@ pub fn bootcode(payload: &Payload, asker: Asker) -> Result<Found, Error> {
     let path = payload.dir().join(name);
     let found = match payload.find(asker, name) {
         Ok(Some(found)) => found,
-        Ok(None) => return Err(Error::NoBootcode { dir: payload.dir().to_owned(), chip: Some(asker.chip) }),
-        Err(_) => {
-            let none = Error::NoBootcode { dir: payload.dir().to_owned(), chip: Some(asker.chip) };
-            return Err(links(payload, asker.port, &[name]).unwrap_or(none));
+        Ok(None) | Err(_) => {
+            return Err(broken(payload, asker.port, &[name]).unwrap_or_else(|| no_bootcode(payload, asker)));
         }
     };
     not_a_stub(payload, name, &found)?;
@@ -133,6 +156,18 @@ pub fn bootcode(payload: &Payload, asker: Asker) -> Result<Found, Error> {
         return Err(Error::BootcodeSize { path, len: found.len.into() });
     }
     Ok(found)
+}
+
+/// Why there is no bootcode for a board.
+fn no_bootcode(payload: &Payload, asker: Asker) -> Error {
+    let (dir, chip) = (payload.dir().to_owned(), asker.chip);
+    // What rpiboot serves with the loader inside it.
+    let lends =
+        chip.bootcode() == Chip::Bcm2837.bootcode() && has(payload, asker, "boot.img").is_ok_and(|has| has);
+    match lends {
+        true => Error::NoLoader { dir, chip, tried: payload.loader().places().to_vec() },
+        false => Error::NoBootcode { dir, chip: Some(chip) },
+    }
 }
 
 /// The signature that goes with an older board's bootcode.
@@ -143,30 +178,58 @@ pub fn signature(payload: &Payload, asker: Asker) -> Result<[u8; SIGNATURE], Err
     let path = payload.dir().join("bootcode.sig");
     let Ok(Some(found)) = payload.find(asker, "bootcode.sig") else {
         let dir = payload.dir().to_owned();
-        return Err(Error::Missing { dir, name: "bootcode.sig", why: "a signed boot (-s) sends" });
+        let missing = Error::Missing { dir, name: "bootcode.sig", why: "a signed boot (-s) sends" };
+        return Err(broken(payload, asker.port, &["bootcode.sig"]).unwrap_or(missing));
     };
     let bytes = found.read_all().map_err(|source| Error::Read { path: path.clone(), source })?;
     <[u8; SIGNATURE]>::try_from(bytes.as_slice())
         .map_err(|_| Error::Signature { path, len: found.len.into() })
 }
 
-fn has(payload: &Payload, chip: Chip, port: Option<PortPath>, name: &str) -> bool {
-    matches!(payload.find(Asker { chip, port }, name), Ok(Some(_)))
+/// Whether a board would get a file.
+///
+/// # Errors
+/// Why it must not, or can't, be served: that is not the same as not there.
+fn has(payload: &Payload, asker: Asker, name: &str) -> Result<bool, Error> {
+    payload.find(asker, name).map(|found| found.is_some()).map_err(|why| {
+        let (path, source) = (payload.dir().join(name), std::io::Error::other(why.to_string()));
+        links(payload, asker.port, &[name]).unwrap_or(Error::Read { path, source })
+    })
+}
+
+/// The files of these names in the payload, wherever in it.
+fn paths<'a>(port: Option<PortPath>, names: &'a [&str]) -> impl Iterator<Item = PathBuf> + 'a {
+    let overlay = port.map(|port| port.to_string()).unwrap_or_default();
+    let folders = [String::new(), "2710".to_owned(), "2711".to_owned(), "2712".to_owned(), overlay];
+    folders.into_iter().flat_map(|folder| names.iter().map(move |name| Path::new(&folder).join(name)))
+}
+
+/// Why a file that a board needs isn't one: a link that leads out of the payload or to nothing, or a file that can't be
+/// read.
+fn broken(payload: &Payload, port: Option<PortPath>, names: &[&str]) -> Option<Error> {
+    let nothing = || dangling(payload, port, names).next();
+    links(payload, port, names).or_else(|| nothing().map(|(link, target)| Error::Dangling { link, target }))
+}
+
+/// The links to nothing among some files, with where they lead.
+fn dangling<'a>(
+    payload: &'a Payload,
+    port: Option<PortPath>,
+    names: &'a [&str],
+) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'a {
+    paths(port, names).filter_map(|path| payload.dangling(&path))
 }
 
 /// The first of some files that is a link out of the payload, or that can't be read.
 fn links(payload: &Payload, port: Option<PortPath>, names: &[&str]) -> Option<Error> {
-    let overlay = port.map(|port| port.to_string()).unwrap_or_default();
-    let folders = ["", "2710", "2711", "2712", &overlay];
-    for path in folders.iter().flat_map(|folder| names.iter().map(move |name| Path::new(folder).join(name))) {
+    paths(port, names).find_map(|path| {
         let link = payload.dir().join(path);
         match payload.open_file(&link) {
-            Err(super::border::Closed::LeadsOut(target)) => return Some(Error::LeadsOut { link, target }),
-            Err(super::border::Closed::Io(source)) => return Some(Error::Read { path: link, source }),
-            Ok(_) => {}
+            Err(Closed::LeadsOut(target)) => Some(Error::LeadsOut { link, target }),
+            Err(Closed::Io(source)) => Some(Error::Read { path: link, source }),
+            Ok(_) => None,
         }
-    }
-    None
+    })
 }
 
 /// A repository that is downloaded without its links has text files with the links' targets instead.

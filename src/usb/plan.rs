@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::Error;
-use super::lookup::{Payload, PayloadOptions};
+use super::lookup::{PACKAGE, Payload, PayloadOptions};
 use super::transport::Device;
 use crate::board::Directory;
 use crate::board::identity::Chip;
@@ -81,7 +81,7 @@ pub struct Installed {
 
 impl Default for Installed {
     fn default() -> Self {
-        Self { places: vec!["/usr/share/rpiboot".into(), ".".into()], options: PayloadOptions::default() }
+        Self { places: vec![PACKAGE.into(), ".".into()], options: PayloadOptions::default() }
     }
 }
 

@@ -15,7 +15,7 @@ use super::choose::{Choose, Decision, Seen, Serving};
 use super::error::Error;
 use super::metadata::Metadata;
 use super::presence::Presence;
-use super::transport::{Bus, Device};
+use super::transport::{Bus, Device, Fault};
 use super::trouble::Trouble;
 use crate::board::identity::Identity;
 use crate::board::{PortPath, Who};
@@ -149,6 +149,8 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::threa
 struct Ended {
     device: Device,
     rom: Option<Rom>,
+    /// Whether another program has it: what that began it goes on with, in all stages.
+    others: bool,
 }
 
 impl Ended {
@@ -249,7 +251,7 @@ impl Boards<'_> {
                 Some(Identity::Rom(_)) => {
                     self.service.forever || self.ended.get(&port).is_none_or(|ended| ended.is_other(&device))
                 }
-                Some(Identity::FileServer(_)) => true,
+                Some(Identity::FileServer(_)) => self.ended.get(&port).is_none_or(|ended| !ended.others),
                 _ => false,
             };
             let known = self.ended.get(&port).is_some_and(|ended| ended.device.is_same(&device));
@@ -320,7 +322,8 @@ impl Boards<'_> {
         let Some(track) = self.active.remove(&port) else { return };
         let outcome = {
             let mut track = lock(&track);
-            self.ended.insert(port, Ended { device: track.device.clone(), rom: track.rom.clone() });
+            let others = matches!(ended, Err(Trouble::Fault(Fault::Busy)));
+            self.ended.insert(port, Ended { device: track.device.clone(), rom: track.rom.clone(), others });
             track.end(ended)
         };
         self.count += 1;

@@ -8,7 +8,7 @@ use super::transport::Fault;
 use super::wait_for::Wanted;
 use crate::board::Serial;
 use crate::board::identity::Chip;
-use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
+use crate::error::{Explain, Kind, Knob, Remedy, Task, remedy};
 
 /// What can go wrong with one board.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -19,6 +19,8 @@ pub enum Trouble {
     Permission {
         /// The device file.
         node: String,
+        /// What lets this user open it.
+        hint: Remedy,
     },
     /// A transfer failed for good.
     #[error("{0}")]
@@ -186,12 +188,7 @@ impl Explain for Trouble {
 
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
-            Self::Permission { .. } => remedy![
-                Task::UdevInstall,
-                " lets users of this host boot boards; then plug it in again. Or ",
-                Action::AsRoot,
-                ".",
-            ],
+            Self::Permission { hint, .. } => hint.clone(),
             Self::Payload { hint, .. } => return hint.clone(),
             Self::Fault(Fault::Busy) => "another program has the board: is rpiboot, or another piprov, running?".into(),
             Self::Fault(_) | Self::CutOff { .. } | Self::Stuck { .. } => "usually the cable, the hub or the power: use a short data cable on a port of the host itself, take the SD card out, then switch the board off and on.".into(),

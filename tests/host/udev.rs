@@ -267,6 +267,34 @@ fn the_rules_are_printed_with_what_is_configured() {
 }
 
 #[test]
+fn the_helper_reads_the_configuration_that_stands_in_for_all() {
+    let lab = Lab::new(&[]);
+    let (live, clients) = (lab.path("other-live"), lab.path("other-clients"));
+    std::fs::create_dir_all(clients.join("by-serial/d8e4a1f7")).unwrap();
+    let config = lab.path("own.toml");
+    let text = format!("[usb]\nlive = \"{}\"\nclients = \"{}\"\n", live.display(), clients.display());
+    std::fs::write(&config, text).unwrap();
+    let board = Board::new();
+    let mut helper = lab.add("1-1.2", &board.tty, "00000000d8e4a1f7");
+    helper.env_remove("PIPROV_USB_LIVE").env_remove("PIPROV_USB_CLIENTS").env("PIPROV_CONFIG", &config);
+    let output = helper.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(std::fs::read_link(live.join("1-1.2")).unwrap(), clients.join("by-serial/d8e4a1f7"));
+    // The rules hand it on to the helper, whichever way it was named.
+    let print = |command: &mut Command| String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let named = format!("ENV{{PIPROV_CONFIG}}=\"{}\", RUN+=", config.display());
+    let program = env!("CARGO_BIN_EXE_piprov");
+    let by_flag = print(lab.clean(program).args(["udev", "print", "--config"]).arg(&config));
+    let by_variable = print(lab.clean(program).args(["udev", "print"]).env("PIPROV_CONFIG", &config));
+    assert!(by_flag.matches(&named).count() == 3 && by_flag == by_variable, "{by_flag}");
+    assert!(!print(lab.clean(program).args(["udev", "print"])).contains("PIPROV_CONFIG"));
+    let odd = lab.path("with space.toml");
+    std::fs::copy(&config, &odd).unwrap();
+    let output = lab.clean(program).args(["udev", "print", "--config"]).arg(&odd).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
 fn rules_helper_and_units_are_installed_into_an_image_and_removed_again() {
     let lab = Lab::new(&[]);
     let root = lab.path("image");

@@ -17,7 +17,7 @@ use piprov::usb::lookup::{self, Payload};
 use piprov::usb::plan::{BySerial, OnePayload, PayloadPlan};
 use piprov::usb::record::UsbBoot;
 use piprov::usb::service::{self, Filter, Outcome, Service};
-use piprov::usb::transport::Fault;
+use piprov::usb::transport::{Bus, Fault};
 use usb_model::Ask::{
     Contents, Done, EmptyName, File, ForEver, Hangs, Leaves, Raw, Silent, Size, StallsIn, StopsIn, Tell,
     VanishesIn, Wire,
@@ -600,6 +600,36 @@ fn a_dead_board_and_one_without_permission_cost_the_others_nothing() {
     let hint = run.outcome("1-4").record.ending.hint().unwrap();
     assert!(hint.names(piprov::error::Task::UdevInstall), "{hint:?}");
     assert_eq!(run.failed("1-5").1, "another program or a driver has the device");
+}
+
+#[test]
+fn a_board_that_another_program_boots_is_left_to_it_in_all_stages() {
+    let files = old();
+    let bus = ModelBus::new();
+    bus.plug("1-1", [rom(0x2764, Rom::Answers(0)), server(0x2764, &OLD_SYSTEM), server(0x2764, &OLD_SYSTEM)]);
+    bus.share("1-1");
+    let device = bus.devices().unwrap().remove(0);
+    let other = bus.open(&device).unwrap();
+    let program = std::thread::spawn({
+        let bus = bus.clone();
+        move || {
+            // Long enough for ours to have found it in use.
+            std::thread::sleep(Duration::from_millis(400));
+            drop(other);
+            // Two stages, and in each some time in which nobody has the board.
+            for _ in 0..2 {
+                bus.next_life("1-1");
+                std::thread::sleep(Duration::from_millis(400));
+            }
+        }
+    });
+    let service = Service { forever: true, timeout: Some(Duration::from_secs(2)), ..Service::default() };
+    let run = Run::of(&bus, payload(&files, false), patient(), &service);
+    program.join().unwrap();
+    let [outcome] = &run.outcomes[..] else { panic!("{:?}", run.outcomes) };
+    assert_eq!(outcome.record.ending.kind(), Some(piprov::error::Kind::Busy), "{:?}", outcome.record.ending);
+    assert_eq!(bus.opened("1-1"), 1, "by the other program");
+    assert_eq!(bus.names("1-1"), Vec::<String>::new());
 }
 
 #[test]

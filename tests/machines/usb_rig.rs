@@ -15,6 +15,7 @@ rig::scenarios! {
     a_board_that_hangs_does_not_hang_udev,
     an_empty_port_is_tidied_up,
     boot_roms_may_be_used_by_their_group,
+    the_disk_of_a_boot_rom_is_left_alone,
     the_first_stage_says_who_it_is_and_obeys,
     a_reset_line_is_pulled_low_and_released,
 }
@@ -330,6 +331,29 @@ mod scenario {
             assert!(tags.contains(":uaccess:"), "{tags}");
             rom.unplug();
         }
+    }
+
+    pub(super) fn the_disk_of_a_boot_rom_is_left_alone() {
+        let tree = LiveTree::new(&[]);
+        run("modprobe usb-storage");
+        let rom = plug(0, Rom::with_disk(0x2764));
+        settle();
+        let interface = |number: u8| format!("/sys/bus/usb/devices/{}:1.{number}", port(0));
+        assert_eq!(run(&format!("cat {}/authorized", interface(0))).trim(), "0");
+        assert!(!std::path::Path::new(&interface(0)).join("driver").exists(), "usb-storage has it");
+        assert_eq!(run(&format!("cat {}/authorized", interface(1))).trim(), "1");
+        // It takes its bootcode over the other interface.
+        std::fs::write("/tmp/bootcode.bin", [7; 3000]).unwrap();
+        let boot =
+            std::thread::spawn(|| piprov(&["usbboot", "-d", "/tmp", "--boards", "1", "--timeout", "20"]));
+        let rom = rom.left();
+        assert_eq!(
+            rom.got.last().map(Vec::len),
+            Some(3000),
+            "{:?}",
+            rom.got.iter().map(Vec::len).collect::<Vec<_>>()
+        );
+        drop((boot.join().unwrap(), tree));
     }
 
     /// Starts the first stage's own init as if it were a system's, with a board's serial number. What its system

@@ -33,6 +33,7 @@ mod netboot_boot;
 mod netboot_client;
 mod netboot_dhcp;
 mod netboot_moves;
+mod netboot_nets;
 mod netboot_pc;
 mod netboot_reasons;
 mod netboot_runs;

@@ -62,6 +62,7 @@ fn serve_netboot(
         let mut config = dhcp::Config::new("eth0", net.state.clone());
         config.mode = Mode::Proxy;
         let options = serve::ServeOptions {
+            further: Vec::new(),
             dhcp: config,
             tftp_root: net.root.clone(),
             limits: piprov::tftp::Limits::default(),

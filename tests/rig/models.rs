@@ -20,6 +20,19 @@ fn bulk_configuration() -> Vec<u8> {
     ]
 }
 
+/// What some boot ROMs have: a disk without a medium first, then the interface for boot files.
+fn two_interfaces() -> Vec<u8> {
+    vec![
+        9, 2, 55, 0, 2, 1, 0, 0xc0, 50, // configuration
+        9, 4, 0, 0, 2, 8, 6, 0x50, 0, // mass storage, SCSI, bulk only
+        7, 5, 0x01, 2, 0, 2, 0, // bulk OUT, 512 bytes
+        7, 5, 0x82, 2, 0, 2, 0, // bulk IN
+        9, 4, 1, 0, 2, 0xff, 0, 0, 0, // boot files
+        7, 5, 0x03, 2, 0, 2, 0, // bulk OUT
+        7, 5, 0x84, 2, 0, 2, 0, // bulk IN
+    ]
+}
+
 /// The vendor request with which the host announces data, and how many bytes.
 fn announced(setup: Setup) -> Option<usize> {
     (setup.kind == 0x40 && setup.request == 0)
@@ -34,11 +47,18 @@ pub struct Rom {
     /// The boot message, then the bootcode.
     pub got: Vec<Vec<u8>>,
     due: usize,
+    /// Whether it shows a disk too.
+    disk: bool,
 }
 
 impl Rom {
     pub fn new(product: u16, serial: Option<&str>) -> Self {
-        Self { product, serial: serial.map(str::to_owned), got: Vec::new(), due: 0 }
+        Self { product, serial: serial.map(str::to_owned), got: Vec::new(), due: 0, disk: false }
+    }
+
+    /// One that shows a disk beside the interface for boot files.
+    pub fn with_disk(product: u16) -> Self {
+        Self { disk: true, ..Self::new(product, None) }
     }
 }
 
@@ -48,7 +68,7 @@ impl Function for Rom {
     }
 
     fn configuration(&self) -> Vec<u8> {
-        bulk_configuration()
+        if self.disk { two_interfaces() } else { bulk_configuration() }
     }
 
     fn strings(&self) -> Vec<String> {
@@ -71,7 +91,8 @@ impl Function for Rom {
     }
 
     fn out(&mut self, endpoint: u8, data: &[u8]) -> Reply {
-        let Some(got) = self.got.last_mut().filter(|_| endpoint == 1 && data.len() <= self.due) else {
+        let wanted = if self.disk { 3 } else { 1 };
+        let Some(got) = self.got.last_mut().filter(|_| endpoint == wanted && data.len() <= self.due) else {
             return Reply::Stall;
         };
         self.due -= data.len();

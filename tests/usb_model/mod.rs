@@ -135,6 +135,8 @@ struct Board {
     largest: usize,
     refuse_above: Option<usize>,
     may_open: Result<(), Fault>,
+    /// Whether several programs try to have it, as on a host; otherwise to open it twice is a mistake.
+    shared: bool,
     opened: u32,
     /// Runs when a named file is being sent.
     during: Option<(String, Box<dyn FnOnce() + Send>)>,
@@ -179,6 +181,7 @@ impl ModelBus {
             largest: 0,
             refuse_above: None,
             may_open: Ok(()),
+            shared: false,
             opened: 0,
             during: None,
         };
@@ -192,6 +195,16 @@ impl ModelBus {
     /// Makes opening fail.
     pub(crate) fn refuse_to_open(&self, port: &str, fault: Fault) {
         self.with(port, |board| board.may_open = Err(fault));
+    }
+
+    /// Lets another program than the one that is tested try to have it.
+    pub(crate) fn share(&self, port: &str) {
+        self.with(port, |board| board.shared = true);
+    }
+
+    /// The board leaves and comes back as what it is next.
+    pub(crate) fn next_life(&self, port: &str) {
+        self.with(port, Board::leave);
     }
 
     /// Makes transfers above a size fail.
@@ -257,6 +270,9 @@ impl Bus for ModelBus {
             board.may_open.clone()?;
             if !board.is_there() || board.address != device.address {
                 return Err(Fault::Gone);
+            }
+            if board.open && board.shared {
+                return Err(Fault::Busy);
             }
             if board.open {
                 board.breaches.push("opened twice".to_owned());

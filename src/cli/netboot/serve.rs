@@ -10,7 +10,9 @@ use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common, remedy};
 use crate::config::Settings;
 use crate::config::netboot::{Mode, parse_range};
+use crate::config::subnet::Subnet;
 use crate::dhcp;
+use crate::dhcp::config::{Network, RelayedNet};
 use crate::format::{count, json};
 use crate::netboot::reason::Grade;
 use crate::netboot::serve::service;
@@ -89,6 +91,11 @@ impl Serve {
         config.delays = netboot.delays.value.iter().copied().collect();
         config.everyone = netboot.everyone.value;
         config.boot_files = netboot.boot_files.value.iter().cloned().collect();
+        config.relayed = netboot.subnets.value.iter().filter_map(relayed).collect();
+        config.admission.allow.clone_from(&netboot.allow.value);
+        config.admission.deny.clone_from(&netboot.deny.value);
+        config.tftp_server = netboot.tftp_server.value;
+        config.menu.clone_from(&netboot.option_43.value);
         config.station.clone_from(&netboot.station.value);
         config.force = self.force;
         if self.range.is_some() && config.mode == Mode::Proxy {
@@ -97,7 +104,16 @@ impl Serve {
         if config.mode == Mode::Dhcp && !config.force {
             ui.detail(format_args!("looking for other DHCP servers on {interface}"));
         }
+        config.has_further = netboot.subnets.value.iter().any(|subnet| subnet.interface.is_some());
+        let further: Vec<_> =
+            netboot.subnets.value.iter().filter_map(|subnet| further(&config, subnet)).collect();
+        if config.mode == Mode::Proxy && !netboot.subnets.value.is_empty() {
+            ui.warn(
+                "the setting netboot.subnet is of no use in mode proxy: addresses come from other servers",
+            );
+        }
         Ok(ServeOptions {
+            further: further.into_iter().filter(|config| config.mode == Mode::Dhcp).collect(),
             dhcp: config,
             tftp_root: self.tftp_root.unwrap_or_else(|| netboot.tftp_root.value.clone()),
             limits: common::tftp_limits(settings),
@@ -107,6 +123,20 @@ impl Serve {
             offers: Arc::default(),
         })
     }
+}
+
+/// A network behind a relay, as the settings have it.
+fn relayed(subnet: &Subnet) -> Option<RelayedNet> {
+    let network = subnet.network?;
+    let network = Network::new(network.address, network.prefix);
+    Some(RelayedNet { network, range: subnet.range, router: subnet.router })
+}
+
+/// A further interface, as the settings have it: all else is as on the first.
+fn further(config: &dhcp::Config, subnet: &Subnet) -> Option<dhcp::Config> {
+    let interface = subnet.interface.clone()?;
+    let (range, router, relayed) = (subnet.range, subnet.router, Vec::new());
+    Some(dhcp::Config { interface, server: None, range, router, relayed, ..config.clone() })
 }
 
 /// Shows what belongs to no board. The boards' boots are runs, which the screen shows.
@@ -120,15 +150,19 @@ pub(in crate::cli) fn show(ui: &Ui, screen: &Screen, event: &Event) {
     }
     let warn = |text: &str| screen.above(format_args!("{} {text}", ui.paint_err(Style::Warn, "warning:")));
     match &event.what {
-        What::Serving { interface, address, mode, range, tftp_root, clients, .. } => {
+        What::Serving {
+            interface, address, mode, range, tftp_root, clients, tftp_server, further, ..
+        } => {
+            let more: String = further.iter().map(|further| format!(" and on {further}")).collect();
+            let what = tftp_server
+                .map_or_else(|| tftp_root.display().to_string(), |server| format!("the files of {server}"));
             let how = match (mode, range) {
                 (Mode::Dhcp, Some((first, last))) => format!("giving out {first} to {last}"),
                 (Mode::Dhcp, None) => "giving fixed addresses".to_owned(),
                 (Mode::Proxy, _) => "beside the network's own DHCP server".to_owned(),
             };
             screen.above(format_args!(
-                "serving {} on {interface} as {address}, {how}; {}. Ctrl-C ends it.",
-                tftp_root.display(),
+                "serving {what} on {interface} as {address}, {how}{more}; {}. Ctrl-C ends it.",
                 count(*clients as u64, "client")
             ));
         }

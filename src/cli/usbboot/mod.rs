@@ -204,7 +204,7 @@ impl Usbboot {
         ui.detail(format_args!("records: {}", ledger.path().display()));
         let (tell, events) = channel();
         let runs = Runs::new(Arc::new(tell), ledger);
-        let mut told = Told::new(ui, events, self.serial, self.kept(), self.forever);
+        let mut told = Told::new(ui, events, self.filter(), self.kept(), self.forever);
         let served = service::run(bus.clone(), chosen.choose(), &self.service(), stop, &runs, &mut told);
         if told.count() == 0 {
             served?;
@@ -247,10 +247,13 @@ impl Usbboot {
         }
     }
 
+    fn filter(&self) -> Filter {
+        Filter { port: self.port, last_port: self.hub_port, serial: self.serial }
+    }
+
     fn service(&self) -> Service {
-        let filter = Filter { port: self.port, last_port: self.hub_port, serial: self.serial };
         let mut service = Service {
-            filter,
+            filter: self.filter(),
             forever: self.forever,
             boards: self.boards,
             timeout: self.timeout,
@@ -268,7 +271,7 @@ impl Usbboot {
             return NoBoard { what: "stopped before a board came".to_owned(), kind: Kind::Interrupted }
                 .into();
         }
-        let attached = attached::attached(&bus.devices().unwrap_or_default(), self.serial.as_ref());
+        let attached = attached::attached(&bus.devices().unwrap_or_default(), &self.filter());
         let mut what = format!("no board in USB boot came in {}", minutes(self.timeout.unwrap_or_default()));
         for line in attached {
             what += &format!("; {line}");

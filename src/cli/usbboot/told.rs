@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use super::attached::attached;
+use super::attached::{attached, left_out};
 use crate::beneath::{Access, Dir};
-use crate::board::{Serial, Who};
+use crate::board::Who;
 use crate::cli::list::NO_BOARD;
 use crate::cli::report;
 use crate::cli::screen::{Facts, Screen, Summary};
@@ -14,8 +14,9 @@ use crate::cli::ui::{Style, Ui};
 use crate::error::{Explain, Kind, chain};
 use crate::format::{count, json};
 use crate::run::{Event, Record};
+use crate::usb::choose::Seen;
 use crate::usb::record::UsbBoot;
-use crate::usb::service::{Audience, Outcome};
+use crate::usb::service::{Audience, Filter, Outcome};
 use crate::usb::transport::Device;
 
 /// After this time without a board, what is attached is told.
@@ -40,8 +41,8 @@ pub(super) struct Told {
     ui: Ui,
     screen: Screen,
     events: Receiver<Event>,
-    /// The board that is meant, where one is.
-    wanted: Option<Serial>,
+    /// The boards that are meant.
+    filter: Filter,
     metadata: Metadata,
     service: bool,
     /// Whether it was told already what is waited for.
@@ -56,11 +57,11 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// `events` come from the runs of these boards. `wanted` is the board that is meant, where one is.
+    /// `events` come from the runs of these boards.
     pub(super) fn new(
         ui: &Ui,
         events: Receiver<Event>,
-        wanted: Option<Serial>,
+        filter: Filter,
         metadata: Metadata,
         service: bool,
     ) -> Self {
@@ -68,7 +69,7 @@ impl Told {
             ui: ui.clone(),
             screen: if service { Screen::of_service(ui) } else { Screen::new(ui, []) },
             events,
-            wanted,
+            filter,
             metadata,
             service,
             waiting: false,
@@ -119,6 +120,17 @@ impl Told {
 
     /// So is what it told about itself, where that is asked for. With `--json` the record has it.
     fn metadata(&self, outcome: &Outcome) {
+        let asked = !matches!(self.metadata, Metadata::Dropped);
+        if asked && outcome.metadata.is_empty() && outcome.record.ending.is_done() {
+            let board = &outcome.record.board;
+            let why = match board.chip {
+                Some(chip) if !chip.tells_metadata() => format!("; no {chip} does"),
+                _ => ": its bootcode is too old, or config.txt says recovery_metadata=0".to_owned(),
+            };
+            let written =
+                if matches!(self.metadata, Metadata::Kept(_)) { ", so nothing was written" } else { "" };
+            self.ui.warn(format_args!("{board} told nothing about itself{written}{why}"));
+        }
         if matches!(self.metadata, Metadata::Printed)
             && !self.ui.json
             && !outcome.metadata.is_empty()
@@ -187,12 +199,23 @@ impl Audience for Told {
     }
 
     fn waiting(&mut self, time: Duration, devices: &[Device]) {
-        if self.waiting || time < PATIENCE || self.ui.json {
+        if self.waiting || time < PATIENCE {
             return;
         }
         self.waiting = true;
+        if self.ui.json {
+            for device in devices {
+                let Some((why, seen)) = left_out(device, &self.filter).zip(Seen::of(device)) else {
+                    continue;
+                };
+                if seen.state.chip().is_some() {
+                    self.left_alone(&seen.board, &why);
+                }
+            }
+            return;
+        }
         self.ui.say("waiting for a board in USB boot");
-        for line in attached(devices, self.wanted.as_ref()) {
+        for line in attached(devices, &self.filter) {
             self.ui.say(format_args!("  {line}"));
         }
         self.ui.say(format_args!("  {} {NO_BOARD}", self.ui.paint_err(Style::Strong, "hint:")));
@@ -241,6 +264,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::board::Chip;
     use crate::cli::ui::memory::texts;
     use crate::run::{Ending, Proof, RunId, Runs, Way};
     use crate::stop::Stop;
@@ -276,9 +300,9 @@ mod tests {
         fn nothing_that_a_board_says_writes_the_terminal(text in texts(), json: bool, service: bool) {
             let (ui, memory) = Ui::remembering();
             let ui = Ui { json, ..ui };
-            let mut told = Told::new(&ui, channel().1, None, Metadata::Printed, service);
+            let mut told = Told::new(&ui, channel().1, Filter::default(), Metadata::Printed, service);
             let device = device(0x2711, Some(text.clone()));
-            let known = attached(std::slice::from_ref(&device), None).len();
+            let known = attached(std::slice::from_ref(&device), &Filter::default()).len();
             told.waiting(Duration::from_secs(60), &[device]);
             prop_assert_eq!(memory.take_clean().len(), if json { 0 } else { 2 + known });
             told.ended(outcome(&text, Ending::Done { proof: Proof::Board }));
@@ -291,7 +315,7 @@ mod tests {
     #[test]
     fn a_service_tells_of_each_board_when_it_ends_and_keeps_none_of_them() {
         let (ui, memory) = Ui::remembering();
-        let mut told = Told::new(&ui, channel().1, None, Metadata::Printed, true);
+        let mut told = Told::new(&ui, channel().1, Filter::default(), Metadata::Printed, true);
         for at in 0..1000 {
             told.ended(outcome(&format!("/dev/sd{at}"), Ending::Done { proof: Proof::Board }));
             assert_eq!(
@@ -308,6 +332,54 @@ mod tests {
             (failure.kind(), memory.take_clean()),
             (Kind::Failed, vec!["1000 of 1001 done".to_owned()])
         );
+    }
+
+    #[test]
+    fn a_board_that_tells_nothing_is_told_as_such() {
+        let dir = tempfile::tempdir().unwrap();
+        let silent = |chip, ending| {
+            let mut outcome = outcome("x", ending);
+            outcome.metadata = metadata::Metadata::default();
+            outcome.record.board = Who { chip: Some(chip), ..Who::at("1-1".parse().unwrap()) };
+            outcome
+        };
+        let told = |metadata, outcome| {
+            let (ui, memory) = Ui::remembering();
+            let mut told = Told::new(&ui, channel().1, Filter::default(), metadata, false);
+            told.ended(outcome);
+            drop(told.finish());
+            memory.take_clean().into_iter().filter(|line| line.contains("told nothing")).collect::<Vec<_>>()
+        };
+        let done = || Ending::Done { proof: Proof::Board };
+        let kept = || Metadata::Kept(dir.path().to_owned());
+        let [line] = &told(kept(), silent(Chip::Bcm2837, done()))[..] else { panic!("one line") };
+        assert!(
+            line.ends_with("1-1 told nothing about itself, so nothing was written; no BCM2837 does"),
+            "{line}"
+        );
+        let [line] = &told(Metadata::Printed, silent(Chip::Bcm2711, done()))[..] else { panic!("one line") };
+        assert!(line.contains("recovery_metadata=0"), "{line}");
+        assert!(told(Metadata::Dropped, silent(Chip::Bcm2711, done())).is_empty(), "nobody asked");
+        let lost = Ending::Lost { why: "y".into(), hint: None };
+        assert!(told(kept(), silent(Chip::Bcm2711, lost)).is_empty(), "it has another trouble");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn with_json_too_a_board_that_the_filter_leaves_out_is_told() {
+        let (ui, memory) = Ui::remembering();
+        let ui = Ui { json: true, ..ui };
+        let filter = Filter { port: Some("1-2".parse().unwrap()), ..Filter::default() };
+        let mut told = Told::new(&ui, channel().1, filter, Metadata::Dropped, false);
+        let devices = [device(0x2711, Some("af04b2da".into())), device(0x0104, None)];
+        for seconds in [1, 4, 5] {
+            told.waiting(Duration::from_secs(seconds), &devices);
+        }
+        let lines = memory.take_clean();
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&value["event"], &value["board"]["port"]), (&"left-alone".into(), &"1-1".into()));
+        assert_eq!(value["why"], "`-p` means the board at 1-2");
     }
 
     /// A bus with a board that this user may not open.
@@ -341,7 +413,7 @@ mod tests {
         let poll = Duration::from_millis(5);
         let service = Service { forever: true, boards: Some(1), poll, ..Service::default() };
         let runs = Runs::unkept(Arc::new(tell));
-        let mut told = Told::new(&ui, events, None, Metadata::Dropped, true);
+        let mut told = Told::new(&ui, events, Filter::default(), Metadata::Dropped, true);
         let stop = Stop::new().unwrap();
         let all = AllAlike::new(Arc::new(plan), options);
         run(Arc::new(Locked), &all, &service, &stop, &runs, &mut told).unwrap();

@@ -23,21 +23,21 @@ impl Policy {
         now: u64,
         actions: &mut Vec<Action>,
     ) -> Answer {
-        let relay = packet.giaddr;
-        if !relay.is_unspecified() && !self.plan.network().has(relay) {
-            return silent(Silence::OtherNetwork);
+        let Some(net) = self.net_of(packet) else { return silent(Silence::OtherNetwork) };
+        if !packet.giaddr.is_unspecified() {
+            self.nets[net].pool.keep_from(packet.giaddr);
         }
         if let Some(why) = self.is_stranger(packet.mac, client) {
             return silent(why);
         }
         match packet.kind {
-            Kind::Discover => self.discover(packet, arrival, client, now, actions),
-            Kind::Request => self.request(packet, client, now, actions),
-            Kind::Decline => self.decline(packet, now, actions),
-            Kind::Release => self.release(packet, now, actions),
+            Kind::Discover => self.discover(net, packet, arrival, client, now, actions),
+            Kind::Request => self.request(net, packet, client, now, actions),
+            Kind::Decline => self.decline(net, packet, now, actions),
+            Kind::Release => self.release(net, packet, now, actions),
             Kind::Inform if packet.ciaddr.is_unspecified() => silent(Silence::NotIts),
             Kind::Inform => {
-                let draft = reply::info(&self.plan, packet, self.boots(client).ok());
+                let draft = reply::info(&self.nets[net].plan, packet, self.boots(client).ok());
                 actions.push(Action::Send(draft.back_to_client(packet)));
                 Answer::Info
             }
@@ -45,18 +45,29 @@ impl Policy {
         }
     }
 
+    /// The network that a message is from: the relay's, or this host's own. A client that renews through a router says by
+    /// its address where it is.
+    fn net_of(&self, packet: &Packet<'_>) -> Option<usize> {
+        let has = |address: Ipv4Addr| self.nets.iter().position(|net| net.plan.network().has(address));
+        match (packet.giaddr.is_unspecified(), packet.ciaddr.is_unspecified()) {
+            (false, _) => has(packet.giaddr),
+            (true, false) => Some(has(packet.ciaddr).unwrap_or(0)),
+            (true, true) => Some(0),
+        }
+    }
+
     /// Why a client is left alone: it is no Pi, has no fixed address, and never had one from here.
     fn is_stranger(&self, mac: Mac, client: DhcpClient) -> Option<Silence> {
         let known = client.stage.is_pi()
-            || self.plan.everyone
-            || self.plan.hosts.contains_key(&mac)
-            || self.pool.of(mac).is_some()
+            || self.plan().everyone
+            || self.nets.iter().any(|net| net.plan.hosts.contains_key(&mac) || net.pool.of(mac).is_some())
             || self.boots(client).is_ok();
         (!known).then_some(if client.stage == Stage::Pc { Silence::NoBootFile } else { Silence::NoPi })
     }
 
     fn discover(
         &mut self,
+        net: usize,
         packet: &Packet<'_>,
         arrival: Arrival,
         client: DhcpClient,
@@ -64,21 +75,28 @@ impl Policy {
         actions: &mut Vec<Action>,
     ) -> Answer {
         let wanted = packet.address(code::REQUESTED_ADDRESS);
-        let Some(chosen) = self.pool.offer(packet.mac, wanted, now) else {
+        let Some(chosen) = self.nets[net].pool.offer(packet.mac, wanted, now) else {
             return silent(Silence::Exhausted);
         };
         let mut delay = self.delay(packet.mac, client.stage);
-        if let Some(look) = self.look.filter(|_| chosen.fresh) {
+        // Behind a relay ARP asks nobody.
+        if let Some(look) = self.look.filter(|_| chosen.fresh && net == 0) {
             self.keep(packet, arrival, now);
             actions.push(Action::Look(chosen.address));
             delay = delay.max(look);
         }
         let soft = client.stage.takes_offers();
         if soft {
-            self.bind(packet.mac, chosen.address, soft, now, actions);
+            self.bind(net, packet.mac, chosen.address, soft, now, actions);
         }
-        let draft =
-            reply::lease(&self.plan, packet, Kind::Offer, chosen.address, client, self.boots(client).ok());
+        let draft = reply::lease(
+            &self.nets[net].plan,
+            packet,
+            Kind::Offer,
+            chosen.address,
+            client,
+            self.boots(client).ok(),
+        );
         actions.push(Action::Send(Reply {
             delay,
             pin: client.stage == Stage::Rom,
@@ -99,14 +117,26 @@ impl Policy {
         }
     }
 
-    fn bind(&mut self, mac: Mac, address: Ipv4Addr, soft: bool, now: u64, actions: &mut Vec<Action>) {
-        let until = now + u64::from(self.plan.lease_time);
-        self.pool.bind(mac, address, until);
+    fn bind(
+        &mut self,
+        net: usize,
+        mac: Mac,
+        address: Ipv4Addr,
+        soft: bool,
+        now: u64,
+        actions: &mut Vec<Action>,
+    ) {
+        let until = now + u64::from(self.plan().lease_time);
+        // A board has one address: where it was before, it isn't any more.
+        for (at, other) in self.nets.iter_mut().enumerate() {
+            if at == net { other.pool.bind(mac, address, until) } else { other.pool.release(mac, now) }
+        }
         actions.push(Action::Record(Record::Lease(Lease { mac, address, until, soft })));
     }
 
     fn request(
         &mut self,
+        net: usize,
         packet: &Packet<'_>,
         client: DhcpClient,
         now: u64,
@@ -115,8 +145,8 @@ impl Policy {
         let mac = packet.mac;
         self.questions.remove(&mac);
         let server = packet.address(code::SERVER_ID);
-        if let Some(server) = server.filter(|server| *server != self.plan.server) {
-            self.pool.withdraw(mac, now);
+        if let Some(server) = server.filter(|server| *server != self.plan().server) {
+            self.nets[net].pool.withdraw(mac, now);
             return silent(Silence::OtherServer { server });
         }
         // Which of the three states it is in: RFC 2131 section 4.3.2.
@@ -130,19 +160,29 @@ impl Policy {
             renewing
         };
         let selecting = server.is_some();
-        match self.verdict(mac, address, now) {
+        match self.verdict(net, mac, address, now) {
             // A client that nothing is known about is answered only where no other server can know it.
-            Ok(()) if selecting || self.plan.authoritative || self.pool.is_bound(mac, address, now) => {
-                self.bind(mac, address, false, now, actions);
-                let draft =
-                    reply::lease(&self.plan, packet, Kind::Ack, address, client, self.boots(client).ok());
+            Ok(())
+                if selecting
+                    || self.plan().authoritative
+                    || self.nets[net].pool.is_bound(mac, address, now) =>
+            {
+                self.bind(net, mac, address, false, now, actions);
+                let draft = reply::lease(
+                    &self.nets[net].plan,
+                    packet,
+                    Kind::Ack,
+                    address,
+                    client,
+                    self.boots(client).ok(),
+                );
                 actions.push(Action::Send(draft.back_to_client(packet)));
-                Answer::Ack { address, lease: std::time::Duration::from_secs(self.plan.lease_time.into()) }
+                Answer::Ack { address, lease: std::time::Duration::from_secs(self.plan().lease_time.into()) }
             }
             // Whose address this is only the server knows that gave it: RFC 2131 section 4.3.2 wants silence from one that
             // has no record of the client. A look for other servers that found none is no proof: they may come later.
-            Err(why) if selecting || self.has_another(mac, address, now) => {
-                actions.push(Action::Send(reply::refuse(&self.plan, packet).back_to_client(packet)));
+            Err(why) if selecting || self.has_another(net, mac, address, now) => {
+                actions.push(Action::Send(reply::refuse(self.plan(), packet).back_to_client(packet)));
                 Answer::Nak { why }
             }
             Ok(()) | Err(_) => silent(Silence::Unknown),
@@ -150,33 +190,36 @@ impl Policy {
     }
 
     /// Our leases know another address of that board, which it has.
-    fn has_another(&self, mac: Mac, address: Ipv4Addr, now: u64) -> bool {
-        self.pool.of(mac).is_some_and(|own| own != address && self.pool.is_bound(mac, own, now))
+    fn has_another(&self, net: usize, mac: Mac, address: Ipv4Addr, now: u64) -> bool {
+        self.nets[net]
+            .pool
+            .of(mac)
+            .is_some_and(|own| own != address && self.nets[net].pool.is_bound(mac, own, now))
     }
 
     /// Whether a board may have this address.
-    fn verdict(&self, mac: Mac, address: Ipv4Addr, now: u64) -> Result<(), Refusal> {
-        if !self.plan.network().has(address) {
+    fn verdict(&self, net: usize, mac: Mac, address: Ipv4Addr, now: u64) -> Result<(), Refusal> {
+        if !self.nets[net].plan.network().has(address) {
             return Err(Refusal::WrongNetwork);
         }
-        if self.pool.has_other_owner(mac, address, now) {
+        if self.nets[net].pool.has_other_owner(mac, address, now) {
             return Err(Refusal::Taken);
         }
-        if !self.pool.may_have(mac, address) {
+        if !self.nets[net].pool.may_have(mac, address) {
             return Err(Refusal::NotOurs);
         }
-        if self.has_another(mac, address, now) {
+        if self.has_another(net, mac, address, now) {
             return Err(Refusal::HasAnother);
         }
-        if self.pool.is_free(mac, address, now) { Ok(()) } else { Err(Refusal::Taken) }
+        if self.nets[net].pool.is_free(mac, address, now) { Ok(()) } else { Err(Refusal::Taken) }
     }
 
-    fn decline(&mut self, packet: &Packet<'_>, now: u64, actions: &mut Vec<Action>) -> Answer {
+    fn decline(&mut self, net: usize, packet: &Packet<'_>, now: u64, actions: &mut Vec<Action>) -> Answer {
         let address = packet.address(code::REQUESTED_ADDRESS);
-        let ours = packet.address(code::SERVER_ID).is_none_or(|server| server == self.plan.server);
-        match address.filter(|address| ours && self.pool.of(packet.mac) == Some(*address)) {
+        let ours = packet.address(code::SERVER_ID).is_none_or(|server| server == self.plan().server);
+        match address.filter(|address| ours && self.nets[net].pool.of(packet.mac) == Some(*address)) {
             Some(address) => {
-                let until = self.pool.bar(address, now);
+                let until = self.nets[net].pool.bar(address, now);
                 actions.push(Action::Record(Record::Barred { address, until }));
                 Answer::Declined { address }
             }
@@ -184,12 +227,12 @@ impl Policy {
         }
     }
 
-    fn release(&mut self, packet: &Packet<'_>, now: u64, actions: &mut Vec<Action>) -> Answer {
+    fn release(&mut self, net: usize, packet: &Packet<'_>, now: u64, actions: &mut Vec<Action>) -> Answer {
         let (mac, address) = (packet.mac, packet.ciaddr);
-        if self.pool.of(mac) != Some(address) {
+        if self.nets[net].pool.of(mac) != Some(address) {
             return silent(Silence::NotIts);
         }
-        self.pool.release(mac, now);
+        self.nets[net].pool.release(mac, now);
         actions.push(Action::Record(Record::Lease(Lease { mac, address, until: now, soft: false })));
         Answer::Released { address }
     }

@@ -67,11 +67,18 @@ struct Seen {
     awaited: bool,
 }
 
+/// A network that addresses are given out for.
+#[derive(Debug)]
+struct Net {
+    plan: AddressPlan,
+    pool: Pool,
+}
+
 /// The policy of one server.
 #[derive(Debug)]
 pub struct Policy {
-    plan: AddressPlan,
-    pool: Pool,
+    /// This host's own network, then those behind relays.
+    nets: Vec<Net>,
     /// How long an offer of an address waits that nobody has looked at yet.
     look: Option<Duration>,
     seen: HashMap<Mac, Seen>,
@@ -85,10 +92,19 @@ impl Policy {
     /// for it otherwise.
     #[must_use]
     pub fn new(plan: AddressPlan, records: &[Record], can_look: bool) -> Self {
-        let mut pool = Pool::new(&plan);
-        records.iter().for_each(|record| pool.restore(record));
+        let relayed = plan.relayed.clone();
+        let nets = std::iter::once(plan).chain(relayed).map(|plan| {
+            let mut pool = Pool::new(&plan);
+            records.iter().for_each(|record| pool.restore(record));
+            Net { plan, pool }
+        });
         let look = can_look.then_some(LOOK);
-        Self { plan, pool, look, seen: HashMap::new(), questions: HashMap::new() }
+        Self { nets: nets.collect(), look, seen: HashMap::new(), questions: HashMap::new() }
+    }
+
+    /// What holds for all networks, and this host's own.
+    fn plan(&self) -> &AddressPlan {
+        &self.nets[0].plan
     }
 
     /// Decides about one message, where every board may boot. `now` is Unix time in seconds.
@@ -115,15 +131,18 @@ impl Policy {
         let (client, tries) = self.remember(packet, now);
         let heard = self.heard(packet, arrival, client, tries);
         let mut actions = Vec::with_capacity(4);
+        let refused = self.plan().admission.refuses(packet.mac, client.serial);
         let verdict = match self.boots(client) {
+            _ if refused.is_some() => Verdict::Answer,
             Ok(_) => verdict(packet.mac, client.serial),
             Err(_) => Verdict::Answer,
         };
-        let answer = match (arrival.port, self.plan.mode) {
+        let answer = match (refused, arrival.port, self.plan().mode) {
+            (Some(why), ..) => Answer::None { why },
             _ if verdict == Verdict::Withhold => Answer::None { why: Silence::Withheld },
-            (PXE_PORT, _) => self.boot_server(packet, arrival, client, &mut actions),
-            (SERVER_PORT, Mode::Proxy) => self.proxy(packet, client, &mut actions),
-            (SERVER_PORT, Mode::Dhcp) => self.grant(packet, arrival, client, now, &mut actions),
+            (_, PXE_PORT, _) => self.boot_server(packet, arrival, client, &mut actions),
+            (_, SERVER_PORT, Mode::Proxy) => self.proxy(packet, client, &mut actions),
+            (_, SERVER_PORT, Mode::Dhcp) => self.grant(packet, arrival, client, now, &mut actions),
             _ => Answer::None { why: Silence::WrongPort },
         };
         if let Verdict::Spend(turn) = verdict
@@ -138,11 +157,13 @@ impl Policy {
     /// A device answered for an address. Where it was on offer to a board that hasn't taken it yet, the board gets
     /// another one.
     pub fn conflict(&mut self, address: Ipv4Addr, holder: Mac, now: u64) -> Vec<Action> {
-        let Some(mac) = self.pool.owner(address).filter(|mac| *mac != holder) else { return Vec::new() };
+        let Some(mac) = self.nets[0].pool.owner(address).filter(|mac| *mac != holder) else {
+            return Vec::new();
+        };
         // A client that has taken its address since will find out for itself, and decline it.
         let Some((asked, arrival, question)) = self.questions.remove(&mac) else { return Vec::new() };
         let mut actions = vec![Action::Withdraw(mac), Action::Tell(Event::Conflict { address, holder, mac })];
-        let until = self.pool.bar(address, now);
+        let until = self.nets[0].pool.bar(address, now);
         actions.push(Action::Record(Record::Barred { address, until }));
         if now.saturating_sub(asked) < ANEW
             && let Ok(packet) = Packet::parse(&question)
@@ -159,6 +180,15 @@ impl Policy {
         actions
     }
 
+    /// The host's clock was set: what was `was` is `now` (Unix time in seconds). Boards have their addresses for as long as
+    /// they were told, whatever the time of day is called.
+    pub fn clock_set(&mut self, was: u64, now: u64) -> Vec<Action> {
+        let moved = |at: u64| now.saturating_add(at).saturating_sub(was);
+        self.seen.values_mut().for_each(|seen| seen.at = moved(seen.at));
+        self.questions.values_mut().for_each(|(at, ..)| *at = moved(*at));
+        self.nets.iter_mut().flat_map(|net| net.pool.clock_set(&moved)).map(Action::Record).collect()
+    }
+
     /// A device says that it has an address. In proxy mode that is how a board is seen to have one from another server:
     /// a ROM says nothing else of it.
     pub fn shown(&mut self, mac: Mac, address: Ipv4Addr, now: u64) -> Option<Action> {
@@ -170,13 +200,14 @@ impl Policy {
 
     /// Which board it is, and how often it has asked.
     fn remember(&mut self, packet: &Packet<'_>, now: u64) -> (DhcpClient, u32) {
-        let mut client = DhcpClient::of(packet, &self.plan.ouis);
+        let mut client = DhcpClient::of(packet, &self.plan().ouis);
         if self.seen.len() >= REMEMBERED && !self.seen.contains_key(&packet.mac) {
             self.seen.retain(|_, seen| now.saturating_sub(seen.at) < ANEW);
             if self.seen.len() >= REMEMBERED {
                 self.seen.clear();
             }
         }
+        let is_proxy = self.plan().mode == Mode::Proxy;
         let seen = self.seen.entry(packet.mac).or_insert(Seen { client, tries: 0, at: now, awaited: false });
         let recent = now.saturating_sub(seen.at) < ANEW;
         // What follows an offer comes from the same program, also where it doesn't say so again.
@@ -196,8 +227,7 @@ impl Policy {
         };
         seen.client = client;
         seen.at = now;
-        seen.awaited =
-            self.plan.mode == Mode::Proxy && packet.kind == Kind::Discover && client.stage.boots_as_pi();
+        seen.awaited = is_proxy && packet.kind == Kind::Discover && client.stage.boots_as_pi();
         (client, seen.tries)
     }
 
@@ -219,8 +249,8 @@ impl Policy {
 
     /// How long the offer to a board is held back.
     fn delay(&self, mac: Mac, stage: Stage) -> Duration {
-        let usual = if stage == Stage::Rom { self.plan.rom_delay } else { Duration::ZERO };
-        self.plan.delays.get(&mac).copied().unwrap_or(usual)
+        let usual = if stage == Stage::Rom { self.plan().rom_delay } else { Duration::ZERO };
+        self.plan().delays.get(&mac).copied().unwrap_or(usual)
     }
 
     /// Whether a client is told where to boot from, and by which file where it is a PC.
@@ -228,7 +258,7 @@ impl Policy {
         match (client.stage, client.arch) {
             (stage, _) if stage.boots_as_pi() => Ok(None),
             (Stage::Pc | Stage::PiFirmware, Some(arch)) => {
-                self.plan.boot_files.get(&arch).map(|file| Some(file.as_str())).ok_or(Silence::NoBootFile)
+                self.plan().boot_files.get(&arch).map(|file| Some(file.as_str())).ok_or(Silence::NoBootFile)
             }
             (Stage::PiHost, _) => Err(Silence::NoNetboot),
             _ => Err(Silence::NoPi),
@@ -242,7 +272,7 @@ impl Policy {
             Kind::Discover => match self.boots(client) {
                 Ok(file) => {
                     let delay = self.delay(packet.mac, client.stage);
-                    let reply = reply::boot(&self.plan, packet, Kind::Offer, file);
+                    let reply = reply::boot(self.plan(), packet, Kind::Offer, file);
                     actions.push(Action::Send(Reply { delay, ..reply.back_to_client(packet) }));
                     Answer::BootOffer { delay }
                 }
@@ -250,9 +280,9 @@ impl Policy {
             },
             Kind::Request => match packet.address(code::SERVER_ID) {
                 // A board that takes our word although there is no address in it.
-                Some(server) if server == self.plan.server => match self.boots(client) {
+                Some(server) if server == self.plan().server => match self.boots(client) {
                     Ok(file) => {
-                        let reply = reply::boot(&self.plan, packet, Kind::Ack, file);
+                        let reply = reply::boot(self.plan(), packet, Kind::Ack, file);
                         actions.push(Action::Send(reply.back_to_client(packet)));
                         Answer::BootAck
                     }
@@ -278,7 +308,7 @@ impl Policy {
         }
         match self.boots(client) {
             Ok(file) => {
-                let reply = reply::boot(&self.plan, packet, Kind::Ack, file);
+                let reply = reply::boot(self.plan(), packet, Kind::Ack, file);
                 actions.push(Action::Send(reply.back_to_sender(packet, arrival)));
                 Answer::BootAck
             }

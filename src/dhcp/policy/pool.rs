@@ -40,6 +40,8 @@ pub(super) struct Pool {
     next: u32,
     own: Ipv4Addr,
     router: Option<Ipv4Addr>,
+    /// The relay that speaks for this network.
+    relay: Option<Ipv4Addr>,
     fixed: HashMap<Mac, Ipv4Addr>,
     reserved: HashMap<Ipv4Addr, Mac>,
     held: HashMap<Mac, Held>,
@@ -58,6 +60,7 @@ impl Pool {
             next: first,
             own: plan.server,
             router: plan.router,
+            relay: None,
             fixed: plan.hosts.iter().map(|(mac, address)| (*mac, *address)).collect(),
             reserved: plan.hosts.iter().map(|(mac, address)| (*address, *mac)).collect(),
             held: HashMap::new(),
@@ -78,6 +81,15 @@ impl Pool {
             }
             Record::Lease(_) | Record::Barred { .. } => {}
         }
+    }
+
+    /// Nobody gets this address anew: a relay says that it is its own. It may say so wrongly, and then takes nobody's away.
+    pub(super) const fn keep_from(&mut self, relay: Ipv4Addr) {
+        self.relay = Some(relay);
+    }
+
+    fn is_relay(&self, address: Ipv4Addr) -> bool {
+        self.relay == Some(address)
     }
 
     fn in_range(&self, address: Ipv4Addr) -> bool {
@@ -129,7 +141,9 @@ impl Pool {
         let address = [fixed, had, wanted]
             .into_iter()
             .flatten()
-            .find(|address| self.is_free(mac, *address, now))
+            .find(|address| {
+                self.is_free(mac, *address, now) && (had == Some(*address) || !self.is_relay(*address))
+            })
             .or_else(|| self.unused(mac, now))?;
         let fresh = had != Some(address);
         let held = match self.held.get(&mac).filter(|_| !fresh) {
@@ -145,7 +159,10 @@ impl Pool {
         while self.next <= self.last {
             let address = Ipv4Addr::from(self.next);
             self.next += 1;
-            if !self.owners.contains_key(&address) && self.is_free(mac, address, now) {
+            if !self.owners.contains_key(&address)
+                && self.is_free(mac, address, now)
+                && !self.is_relay(address)
+            {
                 return Some(address);
             }
         }
@@ -159,7 +176,7 @@ impl Pool {
             let until =
                 self.owners.get(&address).and_then(|owner| self.held.get(owner)).map_or(0, |held| held.until);
             let until = until.max(self.barred.get(&address).copied().unwrap_or(0));
-            if !self.may_have(mac, address) {
+            if !self.may_have(mac, address) || self.is_relay(address) {
                 continue;
             }
             soonest = soonest.min(until);
@@ -182,6 +199,19 @@ impl Pool {
             self.held.remove(&other);
         }
         self.held.insert(mac, held);
+    }
+
+    /// Moves all times, since the clock was set. Gives what has to be on disk then.
+    pub(super) fn clock_set(&mut self, moved: &dyn Fn(u64) -> u64) -> Vec<Record> {
+        self.full_until = 0;
+        self.barred.values_mut().for_each(|until| *until = moved(*until));
+        self.held.values_mut().for_each(|held| held.until = moved(held.until));
+        let barred =
+            self.barred.iter().map(|(address, until)| Record::Barred { address: *address, until: *until });
+        let bound = self.held.iter().filter(|(_, held)| held.bound).map(|(mac, held)| {
+            Record::Lease(Lease { mac: *mac, address: held.address, until: held.until, soft: false })
+        });
+        bound.chain(barred).collect()
     }
 
     /// Promises an address until `until`.

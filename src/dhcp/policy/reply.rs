@@ -16,6 +16,17 @@ use crate::dhcp::pi::DhcpClient;
 /// spaces at its end only, all others take it with and without; with two entries everybody would wait for a key.
 pub const PI_MENU: [u8; 35] = *b"\x06\x01\x03\x0a\x04\x00PXE\x09\x17\x00\x00\x14Raspberry Pi Boot   \xff";
 
+/// The same with another text, which has 64 bytes at most.
+fn menu(text: &str) -> Vec<u8> {
+    let text = &text.as_bytes()[..text.len().min(64)];
+    let mut menu = PI_MENU[..9].to_vec();
+    // The lengths are those of the entry and of its text.
+    menu.extend([9, text.len() as u8 + 3, 0, 0, text.len() as u8]);
+    menu.extend(text);
+    menu.push(code::END);
+    menu
+}
+
 /// Option 43 for a PC: boot the file that is named here, without a menu (discovery control, bit 3).
 const PC_DIRECT: [u8; 4] = [6, 1, 8, code::END];
 
@@ -129,14 +140,16 @@ pub(super) fn boot(plan: &AddressPlan, packet: &Packet<'_>, kind: Kind, file: Op
 /// What tells a network boot ROM where to boot from. A Pi takes the server's address from `siaddr`, option 66 or
 /// option 54, whichever its bootloader knows; so they all say the same.
 fn with_boot(builder: Builder, plan: &AddressPlan, packet: &Packet<'_>, file: Option<&str>) -> Builder {
-    let mut builder = builder.siaddr(plan.server).option(code::VENDOR_CLASS, PXE_CLIENT);
+    let mut builder = builder.siaddr(plan.files).option(code::VENDOR_CLASS, PXE_CLIENT);
     // Echoed (PXE 2.1 table 2-3). Everybody's has 17 bytes; longer ones have no use.
     if let Some(id) = packet.option(code::MACHINE_ID).filter(|id| (1..=64).contains(&id.len())) {
         builder = builder.option(code::MACHINE_ID, &id);
     }
     let Some(file) = file else {
-        let server = plan.server.to_string();
-        return builder.option(code::TFTP_SERVER, server.as_bytes()).option(code::VENDOR, &PI_MENU);
+        let menu = plan.menu.as_deref().map_or_else(|| PI_MENU.to_vec(), menu);
+        return builder
+            .option(code::TFTP_SERVER, plan.files.to_string().as_bytes())
+            .option(code::VENDOR, &menu);
     };
     // The entry of a boot menu that a client has chosen (71) is repeated to it.
     let vendor = packet.option(code::VENDOR).and_then(|vendor| chosen(&vendor));
@@ -179,9 +192,9 @@ pub(super) fn lease(
         Some(file) => with_boot(builder, plan, packet, file),
         // U-Boot on a Pi looks for its server there too.
         None if client.stage.is_pi() => {
-            let builder = builder.siaddr(plan.server);
+            let builder = builder.siaddr(plan.files);
             if packet.asks_for(code::TFTP_SERVER) {
-                builder.option(code::TFTP_SERVER, plan.server.to_string().as_bytes())
+                builder.option(code::TFTP_SERVER, plan.files.to_string().as_bytes())
             } else {
                 builder
             }
@@ -251,6 +264,9 @@ mod tests {
             rest = &tail[usize::from(*len)..];
         }
         assert_eq!((codes, rest), (vec![6, 10, 9], &[255][..]));
+        assert_eq!(menu("Raspberry Pi Boot   "), PI_MENU);
+        assert_eq!(menu("Ours"), b"\x06\x01\x03\x0a\x04\x00PXE\x09\x07\x00\x00\x04Ours\xff");
+        assert_eq!(menu(&"x".repeat(200)).len(), 9 + 5 + 64 + 1);
         // The text's own length.
         assert_eq!(usize::from(PI_MENU[13]), b"Raspberry Pi Boot   ".len());
     }

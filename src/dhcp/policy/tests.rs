@@ -3,7 +3,7 @@ use crate::dhcp::build::Builder;
 use crate::dhcp::config::Config;
 use crate::dhcp::config::tests::{config, eth0, ip};
 use crate::dhcp::event::Refusal;
-use crate::dhcp::lease::Lease;
+use crate::dhcp::lease::{Lease, Record};
 use crate::dhcp::packet::BROADCAST;
 use crate::dhcp::pi::tests::{PC, PI3, PI5, discover, pi5_id};
 
@@ -645,4 +645,158 @@ fn who_asks_is_told_where_the_station_is_and_nobody_else() {
     };
     assert_eq!(told(&mut policy, &[1, 3, code::STATION]).as_deref(), Some(url.as_bytes()));
     assert_eq!(told(&mut policy, &[1, 3, code::ROUTER]), None);
+}
+
+#[test]
+fn only_boards_of_the_list_are_answered_in_both_modes() {
+    for mode in [Mode::Proxy, Mode::Dhcp] {
+        let mut policy =
+            policy(mode, |config| config.admission.allow = vec![PI5.to_string().parse().unwrap()]);
+        reply(&handle(&mut policy, discover(PI5, &pi5_id()), NOW));
+        let other = handle(&mut policy, discover(PI3, &ROM_ID), NOW);
+        assert_eq!(silence(&other), Silence::NotAllowed, "{mode}");
+        let mut policy =
+            self::policy(mode, |config| config.admission.deny = vec![PI5.to_string().parse().unwrap()]);
+        assert_eq!(silence(&handle(&mut policy, discover(PI5, &pi5_id()), NOW)), Silence::Denied, "{mode}");
+        reply(&handle(&mut policy, discover(PI3, &ROM_ID), NOW));
+        // On the boot server's port too.
+        let bytes = discover(PI5, &pi5_id()).finish();
+        let asked = policy.handle(&Packet::parse(&bytes).unwrap(), at(PXE_PORT, ip(77)), NOW);
+        assert_eq!(silence(&asked), Silence::Denied, "{mode}");
+    }
+}
+
+#[test]
+fn a_board_that_is_denied_gets_no_address_for_its_system_either() {
+    let mut policy =
+        policy(Mode::Dhcp, |config| config.admission.deny = vec![PI5.to_string().parse().unwrap()]);
+    let asked = request(PI5).address(50, ip(100));
+    assert_eq!(silence(&handle(&mut policy, asked, NOW)), Silence::Denied);
+}
+
+#[test]
+fn another_tftp_server_is_named_in_both_modes() {
+    let nas = Ipv4Addr::new(10, 99, 0, 200);
+    for mode in [Mode::Proxy, Mode::Dhcp] {
+        let mut policy = policy(mode, |config| config.tftp_server = Some(nas));
+        let actions = handle(&mut policy, discover(PI5, &pi5_id()), NOW);
+        let packet = Packet::parse(&reply(&actions).bytes).unwrap();
+        assert_eq!(packet.siaddr, nas, "{mode}");
+        assert_eq!(packet.option(66).as_deref(), Some(&b"10.99.0.200"[..]), "{mode}");
+        assert_eq!(packet.address(54), Some(ip(1)), "{mode}: who answers is this host");
+    }
+}
+
+#[test]
+fn option_43_has_the_text_of_the_settings() {
+    let mut policy = policy(Mode::Proxy, |config| config.menu = Some("Our boards".to_owned()));
+    let actions = handle(&mut policy, discover(PI5, &pi5_id()), NOW);
+    let packet = Packet::parse(&reply(&actions).bytes).unwrap();
+    let vendor = packet.option(43).unwrap();
+    assert_eq!(&vendor[9..], b"\x09\x0d\x00\x00\x0aOur boards\xff");
+}
+
+#[test]
+fn a_clock_that_is_set_from_2023_takes_the_leases_along() {
+    /// A host without a battery for its clock, before and after it has heard the time.
+    const BEFORE: u64 = 1_680_000_000;
+    const AFTER: u64 = 1_796_000_000;
+    let mut policy = policy(Mode::Dhcp, |config| config.range = Some((ip(100), ip(100))));
+    let address = get(&mut policy, PI5, BEFORE);
+    let moved = policy.clock_set(BEFORE + 10, AFTER);
+    let until = AFTER - 10 + 12 * 3600;
+    let lease = Lease { mac: PI5, address, until, soft: false };
+    assert_eq!(moved, [Action::Record(Record::Lease(lease))], "on disk too");
+    // Its board has the address, so nobody else gets it.
+    assert_eq!(silence(&handle(&mut policy, discover(PI3, &ROM_ID), AFTER + 1)), Silence::Exhausted);
+    reply(&handle(&mut policy, discover(PI3, &ROM_ID), until));
+}
+
+#[test]
+fn a_lease_of_2036_lasts_no_longer_than_others() {
+    let far = Record::Lease(Lease { mac: PI5, address: ip(100), until: 2_092_608_000, soft: false });
+    let mut config = config(Mode::Dhcp);
+    config.range = Some((ip(100), ip(100)));
+    let plan = AddressPlan::new(&config, &eth0()).unwrap();
+    let mut policy = Policy::new(plan, &[far.within(NOW, 12 * 3600)], false);
+    assert_eq!(
+        silence(&handle(&mut policy, discover(PI3, &ROM_ID), NOW + 12 * 3600 - 1)),
+        Silence::Exhausted
+    );
+    reply(&handle(&mut policy, discover(PI3, &ROM_ID), NOW + 12 * 3600));
+}
+
+/// A network behind a relay, and that relay.
+fn with_relay(config: &mut Config) {
+    let far = |last| Ipv4Addr::new(10, 98, 0, last);
+    let network = crate::dhcp::config::Network::new(far(0), 24);
+    let range = Some((far(100), far(101)));
+    config.relayed = vec![crate::dhcp::config::RelayedNet { network, range, router: Some(far(1)) }];
+}
+
+#[test]
+fn a_relayed_discover_gets_an_address_of_its_network_through_the_relay() {
+    let far = |last| Ipv4Addr::new(10, 98, 0, last);
+    let mut policy = policy(Mode::Dhcp, with_relay);
+    let actions = handle(&mut policy, discover(PI5, &pi5_id()).giaddr(far(1)).option(82, &[1, 2, 7, 7]), NOW);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Look(_))), "ARP doesn't reach there");
+    let reply = reply(&actions);
+    assert_eq!(reply.to, To::Host(SocketAddrV4::new(far(1), 67)));
+    let packet = Packet::parse(&reply.bytes).unwrap();
+    assert_eq!((packet.yiaddr, packet.giaddr), (far(100), far(1)));
+    assert_eq!(packet.address(1), Some(Ipv4Addr::new(255, 255, 255, 0)));
+    assert_eq!((packet.address(3), packet.address(28)), (Some(far(1)), Some(far(255))));
+    assert_eq!(packet.option(82).as_deref(), Some(&[1, 2, 7, 7][..]), "the relay gets its option back");
+    // It takes it, and renews it later on its own, through a router.
+    let taken = request(PI5).address(54, ip(1)).address(50, far(100)).giaddr(far(1));
+    assert!(matches!(answer(&handle(&mut policy, taken, NOW)), Answer::Ack { .. }));
+    let renewed = handle(&mut policy, request(PI5).ciaddr(far(100)), NOW + 9);
+    assert!(matches!(answer(&renewed), Answer::Ack { address, .. } if address == far(100)), "{renewed:?}");
+    assert_eq!(self::reply(&renewed).to, To::Host(SocketAddrV4::new(far(100), 68)));
+    // The same board at home has an address of the network at home, and gives back the other one.
+    assert_eq!(get(&mut policy, PI5, NOW + 10), ip(100));
+    let next = handle(&mut policy, discover(PI3, &pi5_id()).giaddr(far(1)), NOW + 11);
+    assert!(
+        matches!(answer(&next), Answer::Offer { address, .. } if address == far(101) || address == far(100))
+    );
+}
+
+#[test]
+fn a_relay_from_a_network_without_addresses_gets_none() {
+    let mut policy = policy(Mode::Dhcp, with_relay);
+    let strange = discover(PI5, &pi5_id()).giaddr(Ipv4Addr::new(10, 97, 0, 1));
+    assert_eq!(silence(&handle(&mut policy, strange, NOW)), Silence::OtherNetwork);
+}
+
+#[test]
+fn a_relays_own_address_is_given_to_nobody_and_taken_from_nobody() {
+    let far = |last| Ipv4Addr::new(10, 98, 0, last);
+    let mut policy = policy(Mode::Dhcp, with_relay);
+    let ask = |policy: &mut Policy, mac, relay| {
+        answer(&handle(policy, discover(mac, &pi5_id()).giaddr(relay), NOW))
+    };
+    let offered = ask(&mut policy, PI5, far(100));
+    assert!(matches!(offered, Answer::Offer { address, .. } if address == far(101)), "{offered:?}");
+    let taken = request(PI5).address(54, ip(1)).address(50, far(101)).giaddr(far(100));
+    assert!(matches!(answer(&handle(&mut policy, taken, NOW)), Answer::Ack { .. }));
+    // Somebody claims to be a relay with that board's address.
+    ask(&mut policy, PC, far(101));
+    let again = request(PI5).ciaddr(far(101));
+    assert!(matches!(answer(&handle(&mut policy, again, NOW)), Answer::Ack { .. }));
+}
+
+#[test]
+fn fixed_addresses_are_those_of_the_boards_network() {
+    let far = |last| Ipv4Addr::new(10, 98, 0, last);
+    let mut policy = policy(Mode::Dhcp, |config| {
+        with_relay(config);
+        config.hosts = [(PI5, far(50)), (PI3, ip(50))].into();
+    });
+    let offer = |policy: &mut Policy, question: Builder| match answer(&handle(policy, question, NOW)) {
+        Answer::Offer { address, .. } => address,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(offer(&mut policy, discover(PI5, &pi5_id()).giaddr(far(1))), far(50));
+    assert_eq!(offer(&mut policy, discover(PI5, &pi5_id())), ip(100), "at home it has none of its own");
+    assert_eq!(offer(&mut policy, discover(PI3, &pi5_id())), ip(50));
 }

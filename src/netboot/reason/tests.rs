@@ -8,6 +8,7 @@ fn site(mode: Mode) -> Site {
         mode,
         range: Some((Ipv4Addr::new(10, 0, 0, 100), Ipv4Addr::new(10, 0, 0, 109))),
         network: "10.0.0.0/24".to_owned(),
+        relayed: Vec::new(),
         boots_pcs: false,
     }
 }
@@ -30,6 +31,8 @@ fn each_reason_has_its_grade_its_sentence_and_what_helps() {
     let (board, pc, system) = (client(Stage::Eeprom4), client(Stage::Pc), client(Stage::PiHost));
     let (dhcp, proxy) = (site(Mode::Dhcp), site(Mode::Proxy));
     let with_pcs = Site { boots_pcs: true, ..site(Mode::Proxy) };
+    let relayed = vec![crate::dhcp::config::Network::new(SERVER, 24)];
+    let relaying = Site { relayed, ..site(Mode::Dhcp) };
     let no_range = Site { range: None, ..site(Mode::Dhcp) };
     let other = Silence::OtherServer { server: SERVER };
     let refused = |why| Reason::Refused { why, address: Some(SERVER) };
@@ -38,6 +41,10 @@ fn each_reason_has_its_grade_its_sentence_and_what_helps() {
     let table = [
         (silence(Silence::Exhausted), board, &dhcp, Warning, "all of 10.0.0.100-10.0.0.109 are given out"),
         (silence(Silence::Exhausted), board, &no_range, Warning, "only those of single boards"),
+        (silence(Silence::Exhausted), board, &relaying, Warning, "in the network of the relay 10.0.0.1"),
+        (silence(Silence::Denied), board, &proxy, Everyday, "netboot.deny"),
+        (silence(Silence::NotAllowed), board, &proxy, Note, "none of the boards that do"),
+        (silence(Silence::NotAllowed), pc, &proxy, Everyday, "netboot.allow"),
         (silence(other), board, &dhcp, Warning, "took the address of another DHCP server, 10.0.0.1"),
         (silence(other), board, &proxy, Everyday, "comes from the network's DHCP server"),
         (silence(Silence::OtherNetwork), board, &dhcp, Warning, "through the relay 10.0.0.1"),

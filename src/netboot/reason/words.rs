@@ -70,8 +70,13 @@ fn silent(why: Silence, about: &About, client: DhcpClient, site: &Site) -> (Grad
     // What is no board of ours is no matter of ours.
     let of_board = |grade| if client.stage.is_pi() { grade } else { Grade::Everyday };
     match why {
-        Silence::Exhausted => match site.range {
-            Some((first, last)) => (
+        Silence::Exhausted => match (about.relay.filter(|relay| site.is_relayed(*relay)), site.range) {
+            (Some(relay), _) => (
+                Grade::Warning,
+                format!("there is no address for it in the network of the relay {relay}: all are given out"),
+                "the range of that [[netboot.subnet]] names more of them.".into(),
+            ),
+            (None, Some((first, last))) => (
                 Grade::Warning,
                 format!("there is no address for it: all of {first}-{last} are given out"),
                 remedy![
@@ -80,7 +85,7 @@ fn silent(why: Silence, about: &About, client: DhcpClient, site: &Site) -> (Grad
                      gone are free sooner.",
                 ],
             ),
-            None => (
+            (None, None) => (
                 Grade::Warning,
                 "there is no address for it: only those of single boards are given out".to_owned(),
                 remedy!["netboot.hosts gives it one, and ", Knob::Range, " names some for all boards."],
@@ -100,7 +105,8 @@ fn silent(why: Silence, about: &About, client: DhcpClient, site: &Site) -> (Grad
                 about.relay.map_or_else(String::new, |relay| format!(", through the relay {relay}"))
             ),
             remedy![
-                "serve on an interface of that network; or, where a DHCP server gives addresses there, ",
+                "a [[netboot.subnet]] in the settings names addresses for that network; or, where a DHCP server gives \
+                 them there, ",
                 Knob::Mode.to("proxy"),
                 " answers through relays too.",
             ],
@@ -131,6 +137,12 @@ fn silent(why: Silence, about: &About, client: DhcpClient, site: &Site) -> (Grad
             "it looks for a server anew by itself; where it doesn't, switch it off and on.".into(),
         ),
         Silence::NoPi => everyday("it is no Raspberry Pi"),
+        Silence::Denied => everyday("it gets no answer, as the settings say (netboot.deny)"),
+        Silence::NotAllowed => (
+            of_board(Grade::Note),
+            "it gets no answer, since it is none of the boards that do (netboot.allow)".to_owned(),
+            "if it is one of yours, netboot.allow takes its MAC address or its serial number.".into(),
+        ),
         Silence::Withheld => everyday("it is done, and is to start from its disk"),
         Silence::NoNetboot => everyday("its system asks for an address, which another server gives"),
         Silence::NotGivenHere => everyday("its address isn't from here"),

@@ -31,6 +31,10 @@ pub(super) struct Attached {
     pub(super) link: Link,
     pub(super) handed: HandedOver,
     pub(super) limits: Limits,
+    /// Boot files are served from here, and not by another server.
+    pub(super) serves_files: bool,
+    /// This host's addresses on further interfaces, where they are served too.
+    pub(super) others: Vec<SocketAddr>,
     /// Other DHCP servers are looked for before anybody is answered.
     pub(super) looks: bool,
     /// To see a system come up, and other DHCP servers; without the privilege they aren't seen.
@@ -41,6 +45,18 @@ pub(super) struct Attached {
 pub(super) fn capture(interface: &Interface) -> Option<PacketSocket> {
     let rules = [Rule::Syn(NFS_PORT), Rule::Between(SERVER_PORT, CLIENT_PORT)];
     PacketSocket::on(interface, &rules, Scope::ToUs).ok()
+}
+
+/// Opens TFTP's port on further addresses.
+pub(super) fn bind_others(
+    others: &[SocketAddr],
+    limits: Limits,
+    servers: &mut Vec<tftp::Server>,
+) -> Result<(), Error> {
+    for (number, address) in (1..).zip(others) {
+        servers.push(tftp::Server::bind(*address, limits)?.one_of_several(number));
+    }
+    Ok(())
 }
 
 impl Attached {
@@ -133,13 +149,15 @@ impl Attached {
         dhcp.move_to(interface.clone())?;
         let address = dhcp.plan().server;
         let site = Site::new(&interface.name, dhcp.plan());
-        if address != before {
+        if address != before && self.serves_files {
             if self.handed.tftp {
                 return Err(Error::HandedOver { interface: interface.name });
             }
             crew.end_files()?;
             let at = SocketAddr::from((address, tftp::PORT));
-            crew.start_files(tftp::Server::bind(at, self.limits)?)?;
+            let mut servers = vec![tftp::Server::bind(at, self.limits)?];
+            bind_others(&self.others, self.limits, &mut servers)?;
+            crew.start_files(servers)?;
         }
         self.capture = capture(&interface);
         follower.moved(address, site);

@@ -18,7 +18,9 @@ pub(super) struct Crew<'scope, 'env> {
     /// Ends all of them, and whoever waits for them.
     stop: &'env Stop,
     dhcp: Dhcp<'scope>,
-    files: Option<Thread<'scope, Result<(), tftp::Error>>>,
+    /// On further interfaces.
+    further: Vec<Thread<'scope, Result<(), dhcp::Error>>>,
+    files: Vec<Thread<'scope, Result<(), tftp::Error>>>,
 }
 
 enum Dhcp<'scope> {
@@ -54,7 +56,8 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         stop: &'env Stop,
         dhcp: dhcp::Server,
     ) -> Self {
-        Self { scope, follower, source, switch, stop, dhcp: Dhcp::Parked(Box::new(dhcp)), files: None }
+        let (dhcp, further, files) = (Dhcp::Parked(Box::new(dhcp)), Vec::new(), Vec::new());
+        Self { scope, follower, source, switch, stop, dhcp, further, files }
     }
 
     /// Starts the DHCP server, unless it runs.
@@ -100,9 +103,29 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         }
     }
 
-    /// Starts the TFTP server.
-    pub(super) fn start_files(&mut self, server: tftp::Server) -> Result<(), Error> {
-        self.switch.served_by(std::slice::from_ref(&server));
+    /// Starts a DHCP server on a further interface. It goes on until all end.
+    pub(super) fn start_further(&mut self, mut server: dhcp::Server) -> Result<(), Error> {
+        let (all, own, pulses) = (self.stop, self.stop.child().map_err(Error::Loop)?, vec![server.pulse()]);
+        let (follower, stop) = (self.follower, own.clone());
+        let work = move || {
+            let done = server.run(&mut |event| follower.dhcp(event), &own);
+            if !own.is_set() {
+                all.set();
+            }
+            done
+        };
+        let handle = Builder::new().name("dhcp-more".to_owned()).spawn_scoped(self.scope, work);
+        self.further.push(Thread { handle: handle.map_err(Error::Loop)?, stop, pulses });
+        Ok(())
+    }
+
+    /// Starts the TFTP servers, which take the place of those before.
+    pub(super) fn start_files(&mut self, servers: Vec<tftp::Server>) -> Result<(), Error> {
+        self.switch.served_by(&servers);
+        servers.into_iter().try_for_each(|server| self.start_file_server(server))
+    }
+
+    fn start_file_server(&mut self, server: tftp::Server) -> Result<(), Error> {
         let (all, own, pulses) =
             (self.stop, self.stop.child().map_err(Error::Loop)?, server.pulses().to_vec());
         let (follower, source, switch, stop) = (self.follower, self.source, self.switch, own.clone());
@@ -115,16 +138,21 @@ impl<'scope, 'env> Crew<'scope, 'env> {
             done
         };
         let handle = Builder::new().name("tftp".to_owned()).spawn_scoped(self.scope, work);
-        self.files = Some(Thread { handle: handle.map_err(Error::Loop)?, stop, pulses });
+        self.files.push(Thread { handle: handle.map_err(Error::Loop)?, stop, pulses });
         Ok(())
     }
 
-    /// Ends the TFTP server; boards that are fetching are told so.
+    /// Ends the TFTP servers; boards that are fetching are told so.
     ///
     /// # Errors
-    /// What it could not go on for.
+    /// What one of them could not go on for. All have ended then.
     pub(super) fn end_files(&mut self) -> Result<(), Error> {
-        self.files.take().map_or(Ok(()), |files| Ok(files.end(TFTP)??))
+        let mut ended = Ok(());
+        for files in self.files.drain(..) {
+            let done = files.end(TFTP).and_then(|done| Ok(done?));
+            ended = ended.and(done);
+        }
+        ended
     }
 
     /// The pulses of all that run.
@@ -133,8 +161,9 @@ impl<'scope, 'env> Crew<'scope, 'env> {
             Dhcp::Running(thread) => &thread.pulses[..],
             _ => &[],
         };
-        let files = self.files.as_ref().map_or(&[][..], |files| &files.pulses);
-        [dhcp, files].concat()
+        let further = self.further.iter().flat_map(|thread| &thread.pulses);
+        let files = self.files.iter().flat_map(|thread| &thread.pulses);
+        dhcp.iter().chain(further).chain(files).cloned().collect()
     }
 
     /// Ends all of them. All have ended before the first failure is told.
@@ -148,9 +177,14 @@ impl<'scope, 'env> Crew<'scope, 'env> {
             Dhcp::Parked(_) | Dhcp::Over => Ok(Ok(())),
         };
         self.dhcp = Dhcp::Over;
+        let mut further = Ok(());
+        for thread in self.further.drain(..) {
+            let done = thread.end(DHCP).and_then(|done| Ok(done?));
+            further = further.and(done);
+        }
         let files = self.end_files();
         dhcp??;
-        files
+        further.and(files)
     }
 }
 

@@ -43,8 +43,14 @@ pub enum What {
         /// The directory that is served.
         #[serde(serialize_with = "crate::format::json::path")]
         tftp_root: PathBuf,
-        /// Where TFTP is served.
-        tftp: SocketAddr,
+        /// Where TFTP is served; `None` where another server does.
+        tftp: Option<SocketAddr>,
+        /// Further interfaces on which addresses are given out.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        further: Vec<String>,
+        /// That other server.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tftp_server: Option<Ipv4Addr>,
         /// Clients with a record.
         clients: usize,
     },

@@ -187,8 +187,11 @@ impl<'a> Follower<'a> {
             // Its boot is over: what asks next is another one.
             self.arms.loaded(&client.who(heard.mac), Instant::now());
         }
-        if matches!(heard.answer, Answer::None { why: Silence::Withheld }) {
-            // It goes on to its disk: there is no boot to follow.
+        if matches!(
+            heard.answer,
+            Answer::None { why: Silence::Withheld | Silence::Denied | Silence::NotAllowed }
+        ) {
+            // It goes on to its disk, or is a stranger: there is no boot to follow.
             if let Some(reason) = Reason::of(heard) {
                 self.tell_reason(state, heard.mac, reason, client);
             }

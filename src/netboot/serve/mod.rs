@@ -67,6 +67,8 @@ const NFS_PORT: u16 = 2049;
 pub struct ServeOptions {
     /// DHCP: the interface, the mode, the state directory.
     pub dhcp: dhcp::Config,
+    /// DHCP on further interfaces. The first one is followed wherever it goes, these are served as they are at the start.
+    pub further: Vec<dhcp::Config>,
     /// The TFTP tree.
     pub tftp_root: PathBuf,
     /// Limits of the TFTP server.
@@ -86,7 +88,9 @@ pub struct ServeOptions {
 #[derive(Debug)]
 pub struct Server {
     dhcp: dhcp::Server,
-    tftp: tftp::Server,
+    further: Vec<dhcp::Server>,
+    /// For each interface; empty where another server has the boot files.
+    tftp: Vec<tftp::Server>,
     source: NetbootSource,
     tree: Tree,
     boards: Arc<Known>,
@@ -105,18 +109,32 @@ impl Server {
     /// # Errors
     /// Where one of these isn't possible; no board was answered then.
     pub fn open(options: ServeOptions, stop: &Stop) -> Result<Self, Error> {
-        let ServeOptions { dhcp: config, tftp_root: root, limits, control, sockets, stations, offers } =
-            options;
+        let ServeOptions {
+            dhcp: config,
+            further,
+            tftp_root: root,
+            limits,
+            control,
+            sockets,
+            stations,
+            offers,
+        } = options;
         let state = config.state.clone();
         // From here on no change is missed.
         let follow = Follow::new().map_err(Error::Loop)?;
         let interface = interfaces::find(&config.interface).map_err(dhcp::Error::from)?;
         let plan = dhcp::AddressPlan::new(&config, &interface)?;
-        if !root.is_dir() {
-            return Err(Error::NoTree { path: root });
-        }
-        let records = state.join("clients");
-        std::fs::create_dir_all(&records).map_err(|source| Error::State { path: records, source })?;
+        let make = |path: PathBuf| match std::fs::create_dir_all(&path) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(Error::State { path, source }),
+        };
+        let root = match (root.is_dir(), config.tftp_server) {
+            (true, _) => root,
+            (false, None) => return Err(Error::NoTree { path: root }),
+            // Nothing is fetched from here, so there need be no tree: an empty one stands in for it.
+            (false, Some(_)) => make(state.join("no-files"))?,
+        };
+        make(state.join("clients"))?;
         let boards = Arc::new(Known::default());
         let clients: Arc<RwLock<NetbootClients>> = Arc::default();
         let tree = Tree::new(&root, &state, Arc::clone(&clients))
@@ -139,22 +157,38 @@ impl Server {
         let handed_over =
             HandedOver { dhcp: handed.dhcp.is_some() || handed.pxe.is_some(), tftp: tftp_socket.is_some() };
         let address = SocketAddr::from((plan.server, tftp::PORT));
-        let tftp = match tftp_socket {
-            Some(socket) => tftp::Server::from_socket(socket, address, limits)?,
-            None => tftp::Server::bind(address, limits)?,
+        let mut tftp = match (config.tftp_server, tftp_socket) {
+            (Some(_), _) => Vec::new(),
+            (None, Some(socket)) => vec![tftp::Server::from_socket(socket, address, limits)?],
+            (None, None) => vec![tftp::Server::bind(address, limits)?],
         };
         let arms = Arc::clone(&config.arms);
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
+        let open = |config: &dhcp::Config| dhcp::Server::open(config, Handed::default(), stop);
+        let further = further.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let plans: Vec<_> =
+            std::iter::once(dhcp.plan()).chain(further.iter().map(dhcp::Server::plan)).collect();
+        homeless(&config, &plans)?;
+        let others: Vec<SocketAddr> =
+            further.iter().map(|server| SocketAddr::from((server.plan().server, tftp::PORT))).collect();
+        if !tftp.is_empty() {
+            attached::bind_others(&others, limits, &mut tftp)?;
+        }
         let interface = dhcp.interface().clone();
         let attached = Attached {
             follow,
             capture: attached::capture(&interface),
             link: Link::new(&config.interface, config.server, interface, dhcp.plan().server),
             handed: handed_over,
+            serves_files: !tftp.is_empty(),
+            others,
             limits,
             looks: config.mode == Mode::Dhcp && !config.force,
         };
-        let switch = Switch::new(std::slice::from_ref(&tftp)).map_err(Error::Loop)?;
+        let switch = Switch::new(&tftp).map_err(Error::Loop)?;
+        if tftp.is_empty() {
+            switch.has_no_server();
+        }
         // Without it network boot is served all the same.
         let control = control.map(|(path, group)| {
             let server = control::Server::open(&path, "netboot", group)?;
@@ -163,7 +197,21 @@ impl Server {
                 None => server,
             })
         });
-        Ok(Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes, switch, control, arms })
+        Ok(Self {
+            dhcp,
+            further,
+            tftp,
+            source,
+            tree,
+            boards,
+            clients,
+            root,
+            attached,
+            notes,
+            switch,
+            control,
+            arms,
+        })
     }
 
     /// Where other sources of this process join its TFTP server, before or while it runs.
@@ -178,8 +226,21 @@ impl Server {
     /// # Errors
     /// What a server could not go on for.
     pub fn run(self, tell: Tell<'_>, runs: &Runs, stop: &Stop) -> Result<Totals, Error> {
-        let Self { dhcp, tftp, source, tree, boards, clients, root, attached, notes, switch, control, arms } =
-            self;
+        let Self {
+            dhcp,
+            further,
+            tftp,
+            source,
+            tree,
+            boards,
+            clients,
+            root,
+            attached,
+            notes,
+            switch,
+            control,
+            arms,
+        } = self;
         let _span = tracing::debug_span!("netboot", interface = dhcp.interface().name).entered();
         tracing::debug!("serves");
         let plan = dhcp.plan();
@@ -190,7 +251,9 @@ impl Server {
             mode: plan.mode,
             range: plan.range,
             tftp_root: root.clone(),
-            tftp: tftp.local_addr(),
+            tftp: tftp.first().map(tftp::Server::local_addr),
+            tftp_server: Some(plan.files).filter(|_| tftp.is_empty()),
+            further: further.iter().map(|server| server.interface().name.clone()).collect(),
             clients: clients.read().unwrap_or_else(PoisonError::into_inner).all().len(),
         };
         // Its servers end together; whatever else runs in this process goes on.
@@ -205,10 +268,10 @@ impl Server {
         let follower =
             Follower::new(here, site, boards, Arc::clone(&clients), (neighbours, arms), &queue, &waker);
         follower.tell(serving);
-        if let Some(damage) = dhcp.damage() {
+        for damage in std::iter::once(&dhcp).chain(&further).filter_map(dhcp::Server::damage) {
             follower.tell(What::Warning { text: damage.to_string().into() });
         }
-        if let Some(text) = nothing_to_serve(&root) {
+        if let Some(text) = tftp.first().and_then(|_| nothing_to_serve(&root)) {
             follower.tell(What::Warning { text });
         }
         let control =
@@ -246,7 +309,10 @@ impl Server {
             });
             let looking = &scout;
             let looks = scope.spawn(move || looking.run(follower, stop));
-            let mut looked = crew.start_files(tftp).and_then(|()| care.attached.begin(&mut crew, follower));
+            let files = if tftp.is_empty() { Ok(()) } else { crew.start_files(tftp) };
+            let begun =
+                files.and_then(|()| further.into_iter().try_for_each(|dhcp| crew.start_further(dhcp)));
+            let mut looked = begun.and_then(|()| care.attached.begin(&mut crew, follower));
             while looked.is_ok() && !stop.is_set() {
                 looked = look(follower, &mut care, &mut crew, stop);
                 if follower.wants_a_look() {
@@ -269,6 +335,22 @@ impl Server {
         drop(follower);
         let totals = boots.end(result.is_ok());
         result.map(|()| totals)
+    }
+}
+
+/// Looks whether each fixed address is of a network that addresses are given out in.
+fn homeless(config: &dhcp::Config, plans: &[&dhcp::AddressPlan]) -> Result<(), Error> {
+    let nets =
+        || plans.iter().flat_map(|plan| plan.relayed.iter().chain([*plan]).map(dhcp::AddressPlan::network));
+    let stray = config.hosts.values().find(|address| !nets().any(|net| net.has_host(**address)));
+    match (stray, config.mode) {
+        (Some(address), Mode::Dhcp) => Err(Error::Dhcp(dhcp::Error::Outside {
+            what: "a host's fixed address",
+            address: *address,
+            interface: config.interface.clone(),
+            network: nets().map(|net| net.to_string()).collect::<Vec<_>>().join(" or "),
+        })),
+        _ => Ok(()),
     }
 }
 

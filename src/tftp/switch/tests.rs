@@ -131,6 +131,13 @@ fn a_board_belongs_to_one_branch_and_there_are_not_too_many() {
 }
 
 #[test]
+fn without_a_server_nobody_joins() {
+    let switch = Switch::new(&[]).unwrap();
+    switch.has_no_server();
+    assert_eq!(switch.join(Named::new("one", &[])).unwrap_err(), NotJoined::NoServer);
+}
+
+#[test]
 fn a_branch_that_goes_takes_its_transfers_along_and_what_waits_for_it_is_told() {
     let switch = Switch::new(&[]).unwrap();
     let (trunk, one) = (Named::new("trunk", &[]), Named::new("one", &[ONE]));

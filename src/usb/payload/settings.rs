@@ -150,7 +150,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    fn note(&mut self, text: String) {
+    pub(super) fn note(&mut self, text: String) {
         if self.notes.len() < MOST && !self.notes.contains(&text) {
             self.notes.push(text);
         }

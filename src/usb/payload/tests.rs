@@ -1,7 +1,7 @@
 use super::*;
 use crate::error::{Explain, Knob};
 use crate::samples::eeprom;
-use crate::usb::lookup::PayloadOptions;
+use crate::usb::lookup::{Loader, PayloadOptions};
 use std::fs;
 
 fn with(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Payload) {
@@ -247,4 +247,94 @@ fn a_recovery_without_its_image_is_told_with_the_way_to_it() {
     assert_eq!(verdict(&erase, &Wanted::default()), Ok(vec![]));
     let whole = [&files[..], &[("pieeprom.bin", &image)]].concat();
     assert_eq!(verdict(&whole, &Wanted::default()), Ok(vec![]));
+}
+
+/// A payload with a place for the loader of older boards.
+fn gadget(dir: &Path, files: &[&str]) -> PathBuf {
+    let root = dir.join("mass-storage-gadget64");
+    for name in files {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, CODE).unwrap();
+    }
+    root
+}
+
+fn open_gadget(root: &Path, package: &Path) -> Payload {
+    Payload::with_loader(root, &PayloadOptions::default(), Loader::beside(root, package)).unwrap()
+}
+
+#[test]
+fn the_standard_payload_is_for_older_boards_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = gadget(dir.path(), &["boot.img", "2711/bootcode4.bin", "2712/bootcode5.bin"]);
+    fs::write(root.join("config.txt"), "boot_ramdisk=1\nuart_2ndstage=1\n").unwrap();
+    let package = dir.path().join("package");
+    let of = |chip| Wanted { chips: vec![chip], ..Wanted::default() };
+    let error = check(&open_gadget(&root, &package), None, &of(Chip::Bcm2837)).unwrap_err();
+    let shown = error.to_string().replace(&dir.path().display().to_string(), "D");
+    assert_eq!(
+        shown,
+        "D/mass-storage-gadget64 has no bootcode.bin for BCM2837 (CM3, CM3+, 3A+, Zero 2 W), and neither D/msd nor \
+         D/package/msd has one with start.elf"
+    );
+    assert_eq!(error.kind(), crate::error::Kind::BadData);
+    for name in ["bootcode.bin", "start.elf"] {
+        fs::create_dir_all(package.join("msd")).unwrap();
+        fs::write(package.join("msd").join(name), CODE).unwrap();
+    }
+    let payload = open_gadget(&root, &package);
+    let want = format!(
+        "bootcode.bin and start.elf come from {}: this payload has none for boards before the Pi 4",
+        package.join("msd").display()
+    );
+    for chip in [Chip::Bcm2837, Chip::Bcm2835] {
+        assert_eq!(check(&payload, None, &of(chip)).unwrap(), [want.as_str()]);
+    }
+    // It is told when such a board comes, and not to users of other boards.
+    assert_eq!(check(&payload, None, &Wanted::default()).unwrap(), Vec::<String>::new());
+    assert_eq!(check(&payload, None, &of(Chip::Bcm2712)).unwrap(), Vec::<String>::new());
+    // Without anything of its own it can be for nobody else.
+    for name in ["2711", "2712"] {
+        fs::remove_dir_all(root.join(name)).unwrap();
+    }
+    assert_eq!(check(&open_gadget(&root, &package), None, &Wanted::default()).unwrap(), [want]);
+}
+
+#[test]
+fn a_link_to_nothing_is_told_as_one() {
+    use std::os::unix::fs::symlink;
+    let four = Wanted { chips: vec![Chip::Bcm2711], ..Wanted::default() };
+    let (dir, payload) = with(&[("bootcode4.bin", CODE), ("config.txt", b"boot_ramdisk=1")]);
+    let root = dir.path().join("root");
+    let told = |payload: &Payload| match check(payload, None, &four) {
+        Ok(notes) => notes.join("\n"),
+        Err(error) => error.to_string(),
+    };
+    let shown = |payload| told(payload).replace(&root.display().to_string(), "P");
+    symlink("../firmware/gone.img", root.join("boot.img")).unwrap();
+    assert_eq!(shown(&payload), "P/boot.img is a link to ../firmware/gone.img, which isn't there");
+    // One that this boot doesn't need.
+    fs::write(root.join("config.txt"), "").unwrap();
+    assert_eq!(shown(&payload), "P/boot.img is a link to ../firmware/gone.img, which isn't there");
+    assert!(check(&payload, None, &four).is_ok());
+    // The folder of the family, and the payload itself.
+    fs::remove_file(root.join("bootcode4.bin")).unwrap();
+    symlink("../gone", root.join("2711")).unwrap();
+    assert_eq!(shown(&payload), "P/2711 is a link to ../gone, which isn't there");
+    let link = dir.path().join("payload");
+    symlink("/srv/moved", &link).unwrap();
+    let error = Payload::open(&link, &PayloadOptions::default()).unwrap_err();
+    assert_eq!(error.to_string(), format!("{} is a link to /srv/moved, which isn't there", link.display()));
+}
+
+#[test]
+fn a_file_that_cannot_be_served_is_not_told_as_missing() {
+    let (dir, payload) =
+        with(&[("bootcode4.bin", CODE), ("config.txt", b"boot_ramdisk=1"), ("boot.img", CODE)]);
+    let image = dir.path().join("root/boot.img");
+    fs::File::options().write(true).open(&image).unwrap().set_len(1 << 32).unwrap();
+    let error = check(&payload, None, &Wanted::default()).unwrap_err();
+    assert!(matches!(error, Error::Read { .. }), "{error}");
+    assert!(!error.to_string().contains("has no boot.img"), "{error}");
 }

@@ -1,0 +1,48 @@
+//! Known boards only: whom a server answers at all.
+
+use super::event::Silence;
+use crate::board::{Mac, Serial};
+use crate::config::netboot::BoardName;
+
+/// Whom a server answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Admission {
+    /// Only these; everybody where it is empty.
+    pub allow: Vec<BoardName>,
+    /// Never these, whatever [`Self::allow`] says.
+    pub deny: Vec<BoardName>,
+}
+
+impl Admission {
+    /// Why a board gets no answer. Its serial number counts as far as it has told it.
+    #[must_use]
+    pub fn refuses(&self, mac: Mac, serial: Option<Serial>) -> Option<Silence> {
+        let is_in = |list: &[BoardName]| list.iter().any(|name| name.is_of(mac, serial.as_ref()));
+        if is_in(&self.deny) {
+            return Some(Silence::Denied);
+        }
+        (!self.allow.is_empty() && !is_in(&self.allow)).then_some(Silence::NotAllowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_names_boards_by_what_is_known_of_them() {
+        let names = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let (one, two) = (Mac::new([0xdc, 0xa6, 0x32, 0, 0, 1]), Mac::new([0x2c, 0xcf, 0x67, 0, 0, 2]));
+        let serial = Some("af04b2da".parse().unwrap());
+        let all = Admission::default();
+        assert_eq!(all.refuses(one, None), None);
+        let some = Admission { allow: names(&["dc:a6:32:00:00:01", "10000000AF04B2DA"]), deny: Vec::new() };
+        assert_eq!(some.refuses(one, None), None);
+        assert_eq!(some.refuses(two, serial), None);
+        assert_eq!(some.refuses(two, None), Some(Silence::NotAllowed), "it hasn't told its serial number");
+        let not = Admission { allow: names(&["dc:a6:32"]), deny: names(&["dc-a6-32-00-00-01"]) };
+        assert_eq!(not.refuses(one, serial), Some(Silence::Denied));
+        assert_eq!(not.refuses(Mac::new([0xdc, 0xa6, 0x32, 9, 9, 9]), None), None, "of an allowed maker");
+        assert_eq!(not.refuses(two, None), Some(Silence::NotAllowed));
+    }
+}
