@@ -9,6 +9,7 @@ use std::time::Duration;
 pub use crate::config::netboot::Mode;
 
 use super::error::Error;
+use super::lasting::{FOREVER, Lasting};
 use super::pi;
 use crate::arming::Arms;
 use crate::board::Mac;
@@ -55,6 +56,8 @@ pub struct Config {
     pub force: bool,
     /// Which boards may boot from here.
     pub arms: Arc<Arms>,
+    /// Boards whose address doesn't end.
+    pub lasting: Arc<Lasting>,
 }
 
 impl Config {
@@ -79,6 +82,7 @@ impl Config {
             state,
             force: false,
             arms: Arc::default(),
+            lasting: Arc::default(),
         }
     }
 }
@@ -116,6 +120,8 @@ pub struct AddressPlan {
     pub boot_files: BTreeMap<u16, String>,
     /// For boards that ask where their station is.
     pub station: Option<String>,
+    /// For boards with their root here.
+    pub lasting: Arc<Lasting>,
 }
 
 impl AddressPlan {
@@ -184,7 +190,14 @@ impl AddressPlan {
             everyone: config.everyone,
             boot_files: config.boot_files.clone(),
             station: config.station.clone(),
+            lasting: Arc::clone(&config.lasting),
         })
+    }
+
+    /// The seconds that a board gets its address for.
+    #[must_use]
+    pub fn lease_time_of(&self, mac: Mac) -> u32 {
+        if self.lasting.has(mac) { FOREVER } else { self.lease_time }
     }
 
     /// Our network.

@@ -135,7 +135,7 @@ impl Clients {
             return Err(Error::Exists { name: record.name.clone(), board: record.board.clone() });
         }
         let others = || records.iter().filter(|record| record.name != request.name.as_str());
-        if let Some(record) = others().find(|record| record.board == board) {
+        if let Some(record) = others().find(|record| record.has(&board)) {
             return Err(Error::BoardTaken { board, name: record.name.clone() });
         }
         if let Some(record) =

@@ -62,6 +62,11 @@ pub struct Set {
 }
 
 impl Record {
+    /// Whether a board is its, or about to be.
+    pub(super) fn has(&self, board: &str) -> bool {
+        self.board == board || self.becoming.as_ref().is_some_and(|becoming| becoming.board == board)
+    }
+
     /// What it is about to become, as a record.
     fn after(&self, becoming: &Becoming) -> Self {
         let mut after = Self { becoming: None, ..self.clone() };
@@ -176,8 +181,7 @@ impl Clients {
         let board: Prefix = wanted.board.map_or_else(|| before.board.parse(), Ok)?;
         let name = board.board();
         for other in self.all()?.iter().filter(|other| other.name != before.name) {
-            let takes = other.becoming.as_ref().is_some_and(|becoming| becoming.board == name);
-            if other.board == name || takes {
+            if other.has(&name) {
                 return Err(Error::BoardTaken { board: name, name: other.name.clone() });
             }
         }
