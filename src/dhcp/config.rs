@@ -10,6 +10,7 @@ pub use crate::config::netboot::Mode;
 
 use super::admit::Admission;
 use super::error::Error;
+use super::lasting::{FOREVER, Lasting};
 use super::pi;
 use crate::arming::Arms;
 use crate::board::Mac;
@@ -66,6 +67,8 @@ pub struct Config {
     pub force: bool,
     /// Which boards may boot from here.
     pub arms: Arc<Arms>,
+    /// Boards whose address doesn't end.
+    pub lasting: Arc<Lasting>,
 }
 
 impl Config {
@@ -95,6 +98,7 @@ impl Config {
             state,
             force: false,
             arms: Arc::default(),
+            lasting: Arc::default(),
         }
     }
 }
@@ -153,6 +157,8 @@ pub struct AddressPlan {
     pub menu: Option<String>,
     /// For boards that ask where their station is.
     pub station: Option<String>,
+    /// For boards with their root here.
+    pub lasting: Arc<Lasting>,
 }
 
 impl AddressPlan {
@@ -221,6 +227,7 @@ impl AddressPlan {
             files: config.tftp_server.unwrap_or(server),
             menu: config.menu.clone(),
             station: config.station.clone(),
+            lasting: Arc::clone(&config.lasting),
         };
         let relayed = config
             .relayed
@@ -235,6 +242,12 @@ impl AddressPlan {
         let network = net.network;
         let (mask, hosts) = (network.mask(), in_network(hosts, network));
         Self { network, mask, hosts, range: net.range, router: net.router, ..self.clone() }
+    }
+
+    /// The seconds that a board gets its address for.
+    #[must_use]
+    pub fn lease_time_of(&self, mac: Mac) -> u32 {
+        if self.lasting.has(mac) { FOREVER } else { self.lease_time }
     }
 
     /// The network: our own, or that behind a relay.

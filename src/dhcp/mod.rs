@@ -3,6 +3,7 @@
 //! - [`packet`] and [`build`]: bytes and their meaning (RFC 951, 2131, 2132, 3046, 3396; PXE 2.1).
 //! - [`pi`]: what asks: which stage of which Raspberry Pi, a PC's PXE ROM, or an operating system.
 //! - [`policy`]: what to answer, as a state machine without sockets and without a clock.
+//! - [`lasting`]: boards whose address doesn't end, because their root hangs on it.
 //! - [`lease`]: which board has which address, on disk before it is promised.
 //! - [`Server`]: one thread on one interface that does what the policy says and tells everything as [`event`]s.
 //! - [`probe`]: which other DHCP servers answer on an interface.
@@ -14,6 +15,7 @@ pub mod admit;
 pub mod build;
 pub mod config;
 pub mod event;
+pub mod lasting;
 pub mod lease;
 pub mod packet;
 pub mod pi;

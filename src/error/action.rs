@@ -217,6 +217,8 @@ names! {
         ClientRename,
         /// Put a netboot client right; with its name.
         ClientRepair,
+        /// Change what a netboot client's board, server, network or mode is; with its name.
+        ClientSet,
         /// Show a netboot client; with its name.
         ClientShow,
         /// Show the settings, and where each comes from.

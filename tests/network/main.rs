@@ -38,5 +38,6 @@ mod netboot_pc;
 mod netboot_reasons;
 mod netboot_runs;
 mod netboot_serve;
+mod netboot_set;
 mod netboot_watch;
 mod one_process;

@@ -7,6 +7,7 @@ use crate::netboot;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use netboot::{Room, command, ok, shell};
@@ -22,14 +23,15 @@ struct Net {
 
 impl Net {
     fn new() -> Self {
-        let name = format!("ppnc{}", std::process::id());
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("ppnc{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let net = Self { name, children: Vec::new() };
         shell(
             Path::new("/"),
             &format!(
                 "ip netns add {0}; ip -n {0} link set lo up; ip -n {0} link add br0 type bridge; \
                  ip -n {0} addr add 10.97.0.1/24 dev br0; ip -n {0} link set br0 up; \
-                 for t in tap1 tap2 tap3; do ip -n {0} tuntap add $t mode tap; ip -n {0} link set $t master br0 up; done",
+                 for t in tap1 tap2 tap3 tap4; do ip -n {0} tuntap add $t mode tap; ip -n {0} link set $t master br0 up; done",
                 net.name
             ),
         );
@@ -97,60 +99,81 @@ fn console(room: &Room, name: &str) -> String {
     String::from_utf8_lossy(&std::fs::read(room.at(name)).unwrap_or_default()).replace('\r', "")
 }
 
-#[test]
-fn clients_mount_their_roots_and_reach_a_login() {
-    let fetched = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("netboot");
-    shell(Path::new(env!("CARGO_MANIFEST_DIR")), &format!("tests/netboot/fetch.sh {}", fetched.display()));
-    let room = Room::empty();
-    shell(room.path(), &format!("ln -s {0}/tree root; ln -s {0}/boot boot", fetched.display()));
-    netboot::image(room.path(), 70, 420);
+/// A room with an image of a small Debian, a network, and what serves clients in it.
+struct Lab {
+    room: Room,
+    fetched: PathBuf,
+}
 
-    // exportfs, where the machine has it, would be taken; this is about the server that needs no kernel.
-    let hide = "mount --make-rprivate /; for d in /usr/sbin /usr/bin /usr/local/sbin; do \
-                [ ! -e $d/exportfs ] || mount --bind /dev/null $d/exportfs; done; exec \"$0\" \"$@\"";
-    let path = format!("{}:{}", fetched.join("server/usr/bin").display(), std::env::var("PATH").unwrap());
-    let add = |line: &[&str]| {
-        let client = room.client(&[&["add"], line].concat());
+impl Lab {
+    fn new() -> Self {
+        let fetched = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("netboot");
+        shell(
+            Path::new(env!("CARGO_MANIFEST_DIR")),
+            &format!("tests/netboot/fetch.sh {}", fetched.display()),
+        );
+        let room = Room::empty();
+        shell(room.path(), &format!("ln -s {0}/tree root; ln -s {0}/boot boot", fetched.display()));
+        netboot::image(room.path(), 70, 520);
+        Self { room, fetched }
+    }
+
+    /// `piprov netboot client …` where nfs-ganesha is, and no exportfs.
+    fn client(&self, line: &[&str]) -> String {
+        // exportfs, where the machine has it, would be taken; this is about the server that needs no kernel.
+        let hide = "mount --make-rprivate /; for d in /usr/sbin /usr/bin /usr/local/sbin; do \
+                    [ ! -e $d/exportfs ] || mount --bind /dev/null $d/exportfs; done; exec \"$0\" \"$@\"";
+        let ganesha = self.fetched.join("server/usr/bin");
+        let path = format!("{}:{}", ganesha.display(), std::env::var("PATH").unwrap());
+        let client = self.room.client(line);
         let mut hidden = command("unshare");
         hidden.args(["-m", "sh", "-c", hide]).arg(client.get_program()).args(client.get_args());
-        hidden.args(["--from=disk.img", "--server=10.97.0.1", "--network=10.97.0.0/24"]);
-        hidden.current_dir(room.path()).env("PATH", &path);
+        hidden.current_dir(self.room.path()).env("PATH", &path);
         ok(hidden)
-    };
-    add(&["lab-01", "--board=a2ef5644"]);
-    add(&["lab-02", "--board=52:54:00:97:00:02", "--mode=overlay", "--shared=base"]);
-    add(&["lab-03", "--board=a2ef5646", "--mode=ro"]);
-    let exports = room.at("etc/ganesha/piprov.conf");
-
-    let mut net = Net::new();
-    let mut dhcp = net.command("dnsmasq");
-    dhcp.args([
-        "-k",
-        "-C",
-        "/dev/null",
-        "--port=0",
-        "--interface=br0",
-        "--bind-interfaces",
-        "--no-ping",
-        "--user=root",
-    ]);
-    dhcp.args(["--pid-file=", "--dhcp-range=10.97.0.50,10.97.0.60,1h", "--dhcp-authoritative"]);
-    for n in 1..=3 {
-        dhcp.arg(format!("--dhcp-host=52:54:00:97:00:0{n},10.97.0.5{n}"));
     }
-    dhcp.arg("--dhcp-option=6,10.97.0.9").arg(format!("--dhcp-leasefile={}", room.at("leases").display()));
-    net.start(dhcp);
-    let mut server = net.command("unshare");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/netboot/serve.sh");
-    server.args(["-m"]).arg(script).arg(fetched.join("server")).arg(&exports).arg(room.path());
-    net.start(server);
-    let log = room.at("ganesha");
-    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-    let soon = Instant::now() + Duration::from_secs(30);
-    let served = || read(&log).contains("NFS SERVER INITIALIZED");
-    net.until("the NFS server", soon, served, || read(&log));
 
-    for (n, directory) in [(1, "a2ef5644"), (2, "52-54-00-97-00-02"), (3, "a2ef5646")] {
+    fn add(&self, line: &[&str]) {
+        self.client(&[&["add", "--from=disk.img", "--network=10.97.0.0/24"], line].concat());
+    }
+
+    /// Starts DHCP, and NFS with the exports as they are now.
+    fn serve(&self) -> Net {
+        let room = &self.room;
+        let mut net = Net::new();
+        let mut dhcp = net.command("dnsmasq");
+        dhcp.args([
+            "-k",
+            "-C",
+            "/dev/null",
+            "--port=0",
+            "--interface=br0",
+            "--bind-interfaces",
+            "--no-ping",
+            "--user=root",
+        ]);
+        dhcp.args(["--pid-file=", "--dhcp-range=10.97.0.50,10.97.0.60,1h", "--dhcp-authoritative"]);
+        for n in 1..=4 {
+            dhcp.arg(format!("--dhcp-host=52:54:00:97:00:0{n},10.97.0.5{n}"));
+        }
+        dhcp.arg("--dhcp-option=6,10.97.0.9")
+            .arg(format!("--dhcp-leasefile={}", room.at("leases").display()));
+        net.start(dhcp);
+        let mut server = net.command("unshare");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/netboot/serve.sh");
+        let exports = room.at("etc/ganesha/piprov.conf");
+        server.args(["-m"]).arg(script).arg(self.fetched.join("server")).arg(&exports).arg(room.path());
+        net.start(server);
+        let log = room.at("ganesha");
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+        let soon = Instant::now() + Duration::from_secs(30);
+        let served = || read(&log).contains("NFS SERVER INITIALIZED");
+        net.until("the NFS server", soon, served, || read(&log));
+        net
+    }
+
+    /// Switches a board on whose boot files lie in a directory.
+    fn boot(&self, net: &mut Net, n: u8, directory: &str) {
+        let room = &self.room;
         let boot = room.at("srv/tftp").join(directory);
         let mut machine = net.command("qemu-system-x86_64");
         // Never KVM: where there is one it may be another emulator, in which the machine hangs.
@@ -178,19 +201,48 @@ fn clients_mount_their_roots_and_reach_a_login() {
         machine.args(["-append", &format!("{} panic=1", line.trim())]);
         net.start(machine);
     }
-    let deadline = Instant::now() + PATIENCE;
-    for n in ["1", "2", "3"] {
+
+    /// Waits until the system of a board has told all, and asks for a login.
+    fn up(&self, net: &mut Net, n: u8, deadline: Instant) -> String {
         let name = format!("console{n}");
         let up = || {
-            let text = console(&room, &name);
+            let text = console(&self.room, &name);
             text.contains("REPORT end") && text.contains(&format!("lab-0{n} login:"))
         };
-        net.until(&format!("lab-0{n}"), deadline, up, || console(&room, &name));
+        net.until(&format!("lab-0{n}"), deadline, up, || console(&self.room, &name));
+        console(&self.room, &name)
     }
+
+    /// What sshd shows is the key that was made for the client.
+    fn shows_its_key(&self, net: &Net, n: u8) {
+        let mut scan = net.command("ssh-keyscan");
+        let scanned = ok({
+            scan.args(["-T", "20", "-t", "ed25519", &format!("10.97.0.5{n}")]);
+            scan
+        });
+        let key = self.room.read(&format!("srv/clients/lab-0{n}/etc/ssh/ssh_host_ed25519_key.pub"));
+        let key = key.split(' ').nth(1).unwrap();
+        assert!(scanned.contains(key), "{scanned}");
+    }
+}
+
+#[test]
+fn clients_mount_their_roots_and_reach_a_login() {
+    let lab = Lab::new();
+    let room = &lab.room;
+    let here = "--server=10.97.0.1";
+    lab.add(&["lab-01", "--board=a2ef5644", here]);
+    lab.add(&["lab-02", "--board=52:54:00:97:00:02", "--mode=overlay", "--shared=base", here]);
+    lab.add(&["lab-03", "--board=a2ef5646", "--mode=ro", here]);
+    let mut net = lab.serve();
+    for (n, directory) in [(1, "a2ef5644"), (2, "52-54-00-97-00-02"), (3, "a2ef5646")] {
+        lab.boot(&mut net, n, directory);
+    }
+    let deadline = Instant::now() + PATIENCE;
 
     let clients = [(1, "nfs", "a2ef5644"), (2, "overlay", "52-54-00-97-00-02"), (3, "nfs", "a2ef5646")];
     for (n, kind, directory) in clients {
-        let text = console(&room, &format!("console{n}"));
+        let text = lab.up(&mut net, n, deadline);
         assert_eq!(report(&text, "name"), format!("lab-0{n}"));
         assert_eq!(report(&text, "root"), kind);
         assert_eq!(report(&text, "ssh"), "active");
@@ -205,15 +257,45 @@ fn clients_mount_their_roots_and_reach_a_login() {
         let kept = room.read(&format!("srv/clients/lab-0{n}/etc/machine-id"));
         assert_eq!(kept.trim(), if n == 3 { "" } else { id });
         assert!(id.len() == 32 && id != "0123456789abcdef0123456789abcdef");
-        // What sshd shows is the key that was made for it.
-        let mut scan = net.command("ssh-keyscan");
-        let scanned = ok({
-            scan.args(["-T", "20", "-t", "ed25519", &format!("10.97.0.5{n}")]);
-            scan
-        });
-        let key = room.read(&format!("srv/clients/lab-0{n}/etc/ssh/ssh_host_ed25519_key.pub"));
-        let key = key.split(' ').nth(1).unwrap();
-        assert!(scanned.contains(key), "{scanned}");
+        lab.shows_its_key(&net, n);
     }
     assert_eq!(room.read("srv/shared/base/etc/hostname"), "raspberrypi\n", "the shared root stays as it was");
+}
+
+/// The client was made for another board and another server, and its root has five network managers that all run. Each
+/// has settings that would give the boot interface an address that leads nowhere; then the root would be gone.
+#[test]
+fn a_client_that_was_moved_boots_and_every_network_manager_leaves_its_interface_alone() {
+    let lab = Lab::new();
+    let room = &lab.room;
+    lab.add(&["lab-04", "--board=a2ef5647", "--server=10.97.0.99"]);
+    lab.client(&["set", "lab-04", "--board=52:54:00:97:00:04", "--server=10.97.0.1"]);
+    assert!(!room.at("srv/tftp/a2ef5647").exists());
+    let root = room.at("srv/clients/lab-04");
+    shell(
+        &root,
+        "for unit in NetworkManager.service connman.service dhcpcd.service networking.service systemd-networkd.service \
+             systemd-networkd.socket; do rm etc/systemd/system/$unit; done
+         for unit in NetworkManager connman dhcpcd networking systemd-networkd; do \
+             ln -sf /lib/systemd/system/$unit.service etc/systemd/system/multi-user.target.wants/$unit.service; done
+         mkdir etc/systemd/system/report.service.d
+         printf '[Unit]\nAfter=NetworkManager.service connman.service dhcpcd.service networking.service systemd-networkd.service\n\
+[Service]\nExecStartPre=/bin/sleep 10\n' > etc/systemd/system/report.service.d/late.conf",
+    );
+    assert!(
+        room.read("srv/clients/lab-04/etc/network/interfaces").contains("# piprov:     address 10.55.0.1/24")
+    );
+    let mut net = lab.serve();
+    lab.boot(&mut net, 4, "52-54-00-97-00-04");
+    let text = lab.up(&mut net, 4, Instant::now() + PATIENCE);
+    assert_eq!(report(&text, "name"), "lab-04");
+    assert_eq!(report(&text, "root"), "nfs");
+    assert_eq!(report(&text, "managers"), "active active active active active", "{text}");
+    assert_eq!(report(&text, "addresses"), "10.97.0.54/24", "{text}");
+    assert!(report(&text, "networkd ").ends_with("unmanaged"), "{text}");
+    assert_eq!(report(&text, "networkmanager"), "eth0:unmanaged", "{text}");
+    assert_eq!(report(&text, "failed"), "", "{text}");
+    let boot = room.at("srv/tftp").canonicalize().unwrap().join("52-54-00-97-00-04");
+    assert!(report(&text, "boot").starts_with(&format!("10.97.0.1:{}", boot.display())), "{text}");
+    lab.shows_its_key(&net, 4);
 }

@@ -23,6 +23,7 @@ impl Policy {
         now: u64,
         actions: &mut Vec<Action>,
     ) -> Answer {
+        self.plan().lasting.heard(packet.mac, client.serial);
         let Some(net) = self.net_of(packet) else { return silent(Silence::OtherNetwork) };
         if !packet.giaddr.is_unspecified() {
             self.nets[net].pool.keep_from(packet.giaddr);
@@ -177,7 +178,10 @@ impl Policy {
                     self.boots(client).ok(),
                 );
                 actions.push(Action::Send(draft.back_to_client(packet)));
-                Answer::Ack { address, lease: std::time::Duration::from_secs(self.plan().lease_time.into()) }
+                Answer::Ack {
+                    address,
+                    lease: std::time::Duration::from_secs(self.plan().lease_time_of(mac).into()),
+                }
             }
             // Whose address this is only the server knows that gave it: RFC 2131 section 4.3.2 wants silence from one that
             // has no record of the client. A look for other servers that found none is no proof: they may come later.

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use crate::board::Mac;
 use crate::dhcp::config::AddressPlan;
+use crate::dhcp::lasting::Lasting;
 use crate::dhcp::lease::{Lease, Record};
 
 /// Seconds that an offer stands without being taken.
@@ -47,6 +49,8 @@ pub(super) struct Pool {
     held: HashMap<Mac, Held>,
     owners: HashMap<Ipv4Addr, Mac>,
     barred: HashMap<Ipv4Addr, u64>,
+    /// Boards that keep their address.
+    lasting: Arc<Lasting>,
     /// No lease in the range ends before: spares a full pool the search for each new board.
     full_until: u64,
 }
@@ -66,6 +70,7 @@ impl Pool {
             held: HashMap::new(),
             owners: HashMap::new(),
             barred: HashMap::new(),
+            lasting: Arc::clone(&plan.lasting),
             full_until: 0,
         }
     }
@@ -115,7 +120,8 @@ impl Pool {
     /// Another device has the address.
     pub(super) fn has_other_owner(&self, mac: Mac, address: Ipv4Addr, now: u64) -> bool {
         let owner = self.owners.get(&address).filter(|owner| **owner != mac);
-        owner.and_then(|owner| self.held.get(owner)).is_some_and(|held| held.until > now)
+        let holds = |owner: &Mac| self.held.get(owner).is_some_and(|held| held.until > now);
+        owner.is_some_and(|owner| holds(owner) || self.lasting.has(*owner))
     }
 
     /// The address that a board has or had, while no other board got it.
@@ -173,8 +179,13 @@ impl Pool {
         let mut best: Option<(u64, Ipv4Addr)> = None;
         let mut soonest = u64::MAX;
         for address in (self.first..=self.last).map(Ipv4Addr::from) {
-            let until =
-                self.owners.get(&address).and_then(|owner| self.held.get(owner)).map_or(0, |held| held.until);
+            let owner = self.owners.get(&address);
+            // It may end at any moment: when its board is no client any more.
+            if owner.is_some_and(|owner| self.lasting.has(*owner)) {
+                soonest = soonest.min(now + OFFER);
+                continue;
+            }
+            let until = owner.and_then(|owner| self.held.get(owner)).map_or(0, |held| held.until);
             let until = until.max(self.barred.get(&address).copied().unwrap_or(0));
             if !self.may_have(mac, address) || self.is_relay(address) {
                 continue;

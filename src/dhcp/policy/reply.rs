@@ -180,7 +180,7 @@ pub(super) fn lease(
     pxe: Option<Option<&str>>,
 ) -> Draft {
     // RFC 2131 section 4.4.5 has these for clients that aren't told; clients of BOOTP's age want to be told.
-    let time = plan.lease_time;
+    let time = plan.lease_time_of(packet.mac);
     let builder = Builder::reply(packet, kind)
         .yiaddr(address)
         .address(code::SERVER_ID, plan.server)

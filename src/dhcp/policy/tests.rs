@@ -1,3 +1,5 @@
+mod lasting;
+
 use super::*;
 use crate::dhcp::build::Builder;
 use crate::dhcp::config::Config;

@@ -9,16 +9,17 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::checklist::{ChangePlan, Facts, Mode, Where, plan};
+use super::checklist::{Act, Change, ChangePlan, Facts, Mode, Where, plan};
 use super::material::Material;
 use super::names::{Name, Network};
 use super::record::{Origin, Phase, Record};
 use super::view::View;
-use super::{Clients, Error, exports, home, host, keys, reach, rename};
+use super::{Clients, Error, exports, home, host, keys, nfs, reach, rename};
 use crate::error::{Knob, Remedy, remedy};
 use crate::image::ImageOptions;
 use crate::netboot::content::place::Prefix;
-use places::{absolute, check_path, check_room, free, new_boot, new_machine_id, shared_name};
+pub(super) use places::new_boot;
+use places::{absolute, check_path, check_room, free, new_machine_id, shared_name};
 use told::{capital, tamed};
 
 /// What client is wanted.
@@ -30,6 +31,8 @@ pub struct Request {
     pub board: Prefix,
     /// An image, a directory, or `/`.
     pub from: PathBuf,
+    /// Paths of the source that are not copied.
+    pub exclude: Vec<PathBuf>,
     /// How it has its root.
     pub mode: Mode,
     /// The name of the root that it shares with others; made from the image's name where it isn't given.
@@ -61,7 +64,7 @@ pub struct Prepared<'a> {
     begun: Option<Record>,
     /// What of the boot files isn't taken as it is.
     tamed: Option<String>,
-    /// What hosts that may mount it reach besides it.
+    /// Why it can't be served as it should be: what this host lacks, and what hosts that may mount it reach besides it.
     reach: Vec<Remedy>,
     /// All records, as they were when everything was looked at.
     seen: Vec<Record>,
@@ -83,6 +86,38 @@ pub struct Line {
     pub why: String,
 }
 
+impl Line {
+    /// That of a change of the checklist.
+    pub(super) fn of(change: &Change) -> Self {
+        let action = match &change.act {
+            Act::Write { .. } | Act::Secret { .. } => "write",
+            Act::Link { target } if target == "/dev/null" => "mask",
+            Act::Link { .. } => "link",
+            Act::Remove => "remove",
+        };
+        let (item, path, why) = (change.item, PathBuf::from(&change.path), change.why.clone());
+        Self { action, item, path, tree: Some(change.tree), why }
+    }
+
+    /// That of an export.
+    pub(super) fn export(export: &exports::Export) -> Self {
+        let access = if export.writable { "read and write" } else { "read only" };
+        let why = format!("{access} for {}", export.network);
+        Self { action: "export", item: "export", path: export.path.clone(), tree: None, why }
+    }
+
+    /// Its path, with the tree that it is counted from.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let below = match self.tree {
+            Some(Where::Root) => "root: ",
+            Some(Where::Boot) => "boot: ",
+            None => "",
+        };
+        format!("{below}{}", self.path.display())
+    }
+}
+
 impl Clients {
     /// Looks at everything that a client needs. Nothing is written.
     ///
@@ -100,7 +135,7 @@ impl Clients {
             return Err(Error::Exists { name: record.name.clone(), board: record.board.clone() });
         }
         let others = || records.iter().filter(|record| record.name != request.name.as_str());
-        if let Some(record) = others().find(|record| record.board == board) {
+        if let Some(record) = others().find(|record| record.has(&board)) {
             return Err(Error::BoardTaken { board, name: record.name.clone() });
         }
         if let Some(record) =
@@ -119,7 +154,7 @@ impl Clients {
         let options = ImageOptions { spool_dir: request.spool_dir.clone(), stop: Some(self.stop.clone()) };
         let left_out =
             [&places.clients, &places.tftp, &places.shared, &places.state].map(|path| absolute(path));
-        let material = Material::open(&request.from, request.force, &options, &left_out)?;
+        let material = Material::open(&request.from, request.force, &options, &left_out, &request.exclude)?;
 
         home::private(&absolute(&places.clients))?;
         if request.mode == Mode::Overlay {
@@ -159,6 +194,7 @@ impl Clients {
             layer: layer.clone(),
             boot: boot.clone(),
             layout: material.layout.clone(),
+            is_this_host: material.running,
             foreign_machine_id: foreign_machine_id.clone().filter(|id| id.len() == 32),
             machine_id: machine_id.clone(),
             keys: Vec::new(),
@@ -190,6 +226,7 @@ impl Clients {
                 identity: material.identity.clone(),
                 ..Origin::default()
             },
+            becoming: None,
             keys: Vec::new(),
         };
         if let Some(begun) = &begun
@@ -206,7 +243,9 @@ impl Clients {
         }
         let mut reach = Vec::new();
         if request.export {
-            reach = self.beyond(&record, &records)?;
+            reach.extend(nfs::findings(&nfs::look(&places.ganesha)));
+            reach.extend(super::check::moved_server(&record)?);
+            reach.extend(self.beyond(&record, &records)?);
             reach.extend(reach::wider(
                 &exports::of(&record),
                 &places.exports,

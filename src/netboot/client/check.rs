@@ -7,7 +7,7 @@ use super::checklist::Act;
 use super::manage::Exporter;
 use super::record::{Lock, Phase, Record};
 use super::source::{HostSource, Source, is_odd, is_special};
-use super::{Clients, Error, Name, exports, home, nfs, reach};
+use super::{Clients, Error, Name, exports, home, host, nfs, reach};
 use crate::board::Mac;
 use crate::error::{Action, Explain, Finding, Knob, Task, remedy};
 use crate::image::ext4::FileKind;
@@ -37,6 +37,10 @@ impl Clients {
             let remedy = remedy![Task::ClientRename.of(name).arg(new), " goes on"];
             return Ok(vec![Finding::problem("record", format!("it is half renamed to {new}"), remedy)]);
         }
+        if record.becoming.is_some() {
+            let remedy = remedy![Task::ClientRepair.of(name), " puts it back"];
+            return Ok(vec![Finding::problem("record", "it is half changed", remedy)]);
+        }
         let mut whole = true;
         for path in [Some(&record.root), record.layer.as_ref(), Some(&record.boot)].into_iter().flatten() {
             if !path.is_dir() {
@@ -52,6 +56,7 @@ impl Clients {
             self.check_files(&record, &mut found)?;
         }
         self.check_exports(&record, &mut found)?;
+        found.extend(moved_server(&record)?);
         found.extend(served(&record, &self.places.tftp));
         if whole {
             check_boot(&record, &mut found)?;
@@ -153,6 +158,7 @@ impl Clients {
             return Err(Error::NotRoot);
         }
         let _lock = Lock::take(&self.places.state)?;
+        let record = if record.becoming.is_some() { self.put_back(record)? } else { record };
         let count = self.repair(&record)?;
         odd(&record.boot, true)?;
         if record.exported {
@@ -190,6 +196,28 @@ pub fn unsure_address(record: &Record, hosts: &[(Mac, Ipv4Addr)]) -> Option<Find
         ),
         format!("add the board's MAC address with {only} to `netboot.hosts`"),
     ))
+}
+
+/// Whether a client that is exported from here looks for its root at an address that this host no longer has.
+pub(super) fn moved_server(record: &Record) -> Result<Option<Finding>, Error> {
+    if !record.exported {
+        return Ok(None);
+    }
+    let ours = host::addresses().map_err(Error::os("asking for the addresses of", Path::new("this host")))?;
+    if ours.iter().any(|ours| ours.address == record.server) {
+        return Ok(None);
+    }
+    let what = format!("it looks for its root at {}, which is no address of this host", record.server);
+    let remedy = match ours.first() {
+        Some(now) => remedy![
+            Task::ClientSet.of(&record.name),
+            " with ",
+            Knob::Server.to(now.address),
+            " (or another one that the client reaches)",
+        ],
+        None => "this host has no address that others reach".into(),
+    };
+    Ok(Some(Finding::problem("server", what, remedy)))
 }
 
 /// What keeps the boot files from being served.

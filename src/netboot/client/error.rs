@@ -195,6 +195,16 @@ pub enum Error {
         /// What to do instead.
         hint: Remedy,
     },
+    /// A change of a client failed, and what it had changed couldn't be put back.
+    #[error("{why}, and client `{name}` could not be put back: {other}")]
+    HalfSet {
+        /// Its name.
+        name: String,
+        /// What failed.
+        why: Box<Self>,
+        /// What putting it back ended with.
+        other: String,
+    },
     /// The user stopped it.
     #[error("stopped before the end")]
     Stopped,
@@ -252,6 +262,7 @@ impl Explain for Error {
             Self::State { .. } => Kind::BadData,
             Self::NoAddress { .. } | Self::Cannot { .. } => Kind::Usage,
             Self::NotRoot => Kind::Permission,
+            Self::HalfSet { why, .. } => why.kind(),
             Self::Stopped => Kind::Interrupted,
         }
     }
@@ -361,6 +372,7 @@ impl Explain for Error {
             ],
             Self::NotRoot => remedy![Action::AsRoot, "; ", Knob::DryRun, " needs no root"],
             Self::Cannot { hint, .. } => hint.clone(),
+            Self::HalfSet { name, .. } => remedy![Task::ClientRepair.of(name), " puts it back"],
             Self::Stopped => return None,
         })
     }

@@ -76,6 +76,10 @@ pub fn record(bytes: &[u8]) {
         assert!(path.is_absolute() && path.file_name().is_some(), "{path:?}");
         assert!(!path.components().any(|part| part == std::path::Component::ParentDir), "{path:?}");
     }
+    if let Some(becoming) = &record.becoming {
+        assert_eq!(becoming.boot.parent(), record.boot.parent());
+        assert!(!becoming.boot.ends_with(".."), "{:?}", becoming.boot);
+    }
     let Ok(text) = toml::to_string(&record) else { return };
     let again = super::record::parse(text.as_bytes(), "lab-01");
     assert_eq!(again, Ok(Record { was: None, ..record }));

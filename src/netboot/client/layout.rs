@@ -16,12 +16,27 @@ pub struct Layout {
     pub bits: u8,
     /// Where the boot partition is mounted: `/boot/firmware` from Bookworm on, `/boot` before.
     pub boot: String,
+    /// The kernel's command line, below the boot files: `cmdline.txt`, or `current/cmdline.txt` where two sets of boot
+    /// files take turns, as on Ubuntu since 25.10.
+    #[serde(default = "usual_cmdline")]
+    pub cmdline: String,
+}
+
+const CMDLINE: &str = "cmdline.txt";
+
+fn usual_cmdline() -> String {
+    CMDLINE.to_owned()
 }
 
 /// The mount points that a boot partition has had.
 pub(super) const BOOT_PLACES: [&str; 2] = ["/boot/firmware", "/boot"];
 
 impl Layout {
+    /// The directory of the boot files that the firmware takes kernel and command line from; empty for their top.
+    pub(super) fn prefix(&self) -> &str {
+        self.cmdline.rsplit_once('/').map_or("", |(prefix, _)| prefix)
+    }
+
     /// Looks at a root and its boot files.
     ///
     /// # Errors
@@ -33,21 +48,47 @@ impl Layout {
         let Some(release) = release.filter(|_| root.has("etc/fstab").unwrap_or(false)) else {
             return Err(not("there is no etc/os-release and etc/fstab in it", false));
         };
-        if !boot.has("cmdline.txt")? {
+        let config = boot.text("config.txt")?;
+        let Some(cmdline) = cmdline(config.as_deref().unwrap_or_default(), boot)? else {
             return Err(not("its boot partition has no cmdline.txt", false));
-        }
+        };
         let value = |key: &str| {
             let line = release.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
             line.map(|value| value.trim().trim_matches('"').to_owned())
         };
         let id = value("ID").unwrap_or_default();
         // 64-bit ones call themselves Debian; the file names the stages that pi-gen built.
-        if id != "raspbian" && !root.has("etc/rpi-issue")? && !force {
+        let ubuntu = id == "ubuntu" && config.is_some();
+        if id != "raspbian" && !ubuntu && !root.has("etc/rpi-issue")? && !force {
             return Err(not(&format!("there is no etc/rpi-issue, and it calls itself `{id}`"), true));
         }
         let name = value("VERSION_CODENAME").or_else(|| value("VERSION_ID"));
-        Ok(Self { release: name.unwrap_or(id), bits: bits(root)?, boot: boot_place(root)? })
+        Ok(Self { release: name.unwrap_or(id), bits: bits(root)?, boot: boot_place(root)?, cmdline })
     }
+}
+
+/// Where the command line is that the firmware takes, by what config.txt says for every board and no trial boot.
+fn cmdline(config: &str, boot: &View<'_>) -> Result<Option<String>, Error> {
+    let (mut prefix, mut name) = ("", CMDLINE);
+    let mut counts = true;
+    for line in config.lines().map(str::trim) {
+        if let Some(section) = line.strip_prefix('[') {
+            counts = section.trim_end_matches(']') == "all";
+        } else if let Some(value) = line.strip_prefix("os_prefix=").filter(|_| counts) {
+            prefix = value.trim();
+        } else if let Some(value) = line.strip_prefix("cmdline=").filter(|_| counts) {
+            name = value.trim();
+        }
+    }
+    // The firmware leaves the prefix out where nothing is behind it.
+    for path in [format!("{prefix}{name}"), name.to_owned(), CMDLINE.to_owned()] {
+        let inside =
+            Path::new(&path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        if inside && boot.has(&path)? {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// Where fstab mounts the boot partition; without such a line, where its directory is.
@@ -116,7 +157,44 @@ mod tests {
                 tree.file("root/etc/rpi-issue", "Raspberry Pi reference");
             }
             let layout = detect(&tree, false).unwrap();
-            assert_eq!(layout, Layout { release: release.into(), bits, boot: boot.into() });
+            assert_eq!(
+                layout,
+                Layout { release: release.into(), bits, boot: boot.into(), cmdline: CMDLINE.into() }
+            );
+        }
+    }
+
+    #[test]
+    fn ubuntu_has_one_set_of_boot_files_or_two() {
+        let tree = Tree::new();
+        tree.file("root/etc/os-release", "ID=ubuntu\nVERSION_CODENAME=noble\n");
+        tree.file(
+            "root/etc/fstab",
+            "LABEL=writable / ext4 x 0 1\nLABEL=system-boot /boot/firmware vfat x 0 1\n",
+        );
+        tree.file("root/bin/sh", "\x7fELF\x02");
+        tree.file(
+            "boot/config.txt",
+            "[all]\nkernel=vmlinuz\ncmdline=cmdline.txt\ninitramfs initrd.img followkernel\n",
+        );
+        tree.file("boot/cmdline.txt", "root=LABEL=writable");
+        let layout = detect(&tree, false).unwrap();
+        assert_eq!(
+            (&layout.release[..], &layout.boot[..], &layout.cmdline[..]),
+            ("noble", "/boot/firmware", CMDLINE)
+        );
+        tree.file(
+            "boot/config.txt",
+            "[all]\nos_prefix=current/\ncmdline=cmdline.txt\n[tryboot]\nos_prefix=new/\n",
+        );
+        assert_eq!(detect(&tree, false).unwrap().cmdline, CMDLINE, "nothing is behind the prefix");
+        tree.file("boot/current/cmdline.txt", "root=LABEL=writable");
+        tree.file("boot/new/cmdline.txt", "root=LABEL=writable");
+        let layout = detect(&tree, false).unwrap();
+        assert_eq!((&layout.cmdline[..], layout.prefix()), ("current/cmdline.txt", "current"));
+        for bad in ["/", "../", "current/../../"] {
+            tree.file("boot/config.txt", &format!("os_prefix={bad}\n"));
+            assert_eq!(detect(&tree, false).unwrap().cmdline, CMDLINE, "{bad}");
         }
     }
 

@@ -10,7 +10,7 @@ use super::overlay::Layered;
 use super::record::{Lock, Phase, Record, Records};
 use super::source::{HostSource, Source};
 use super::view::View;
-use super::{Error, exports, home, host, nfs, rename};
+use super::{Error, exports, home, host, nfs, rename, set};
 use crate::beneath::{Access, Dir};
 use crate::stop::Stop;
 
@@ -169,6 +169,7 @@ impl Clients {
             .cloned()
             .partition(|path| path.ends_with("bootcode.bin") && !others.is_empty());
         gone.extend(rename::moved(record));
+        gone.extend(set::moved(record));
         // Whatever this record says, what another client has stays.
         gone.retain(|path| !others.iter().any(|other| owns(other, path)));
         for path in gone {
@@ -237,10 +238,11 @@ fn owns(record: &Record, path: &Path) -> bool {
     let own = [Some(&record.root), record.layer.as_ref(), Some(&record.boot)];
     own.into_iter().flatten().chain(&record.made).any(|owned| owned == path)
         || rename::moved(record).is_some_and(|owned| owned == path)
+        || set::moved(record).is_some_and(|owned| owned == path)
 }
 
 /// A client's root as it sees it.
-fn source(record: &Record) -> Result<Box<dyn Source>, Error> {
+pub(super) fn source(record: &Record) -> Result<Box<dyn Source>, Error> {
     let lower = HostSource::open(&record.root)?;
     Ok(match &record.layer {
         Some(layer) => Box::new(Layered { layer: HostSource::open(layer)?, lower }),
@@ -249,7 +251,7 @@ fn source(record: &Record) -> Result<Box<dyn Source>, Error> {
 }
 
 /// What the checklist needs to know of a client that is there.
-fn facts(record: &Record, protocol: Protocol) -> Result<Facts, Error> {
+pub(super) fn facts(record: &Record, protocol: Protocol) -> Result<Facts, Error> {
     let keys = record.keys.iter().map(|key| Key {
         file: key.file.clone(),
         private: None,
@@ -265,6 +267,7 @@ fn facts(record: &Record, protocol: Protocol) -> Result<Facts, Error> {
         layer: record.layer.clone(),
         boot: record.boot.clone(),
         layout: record.layout.clone(),
+        is_this_host: record.origin.from == Path::new("/"),
         foreign_machine_id: record.foreign_machine_id.clone(),
         machine_id: record.machine_id.clone(),
         keys: keys.collect(),

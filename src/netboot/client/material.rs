@@ -1,8 +1,9 @@
 //! What a client is made from: an image, a directory, or the running system.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::Error;
+use super::checklist::LEFT_OUT;
 use super::copy::Take;
 use super::layout::{BOOT_PLACES, Layout};
 use super::source::{BootSource, Ext4Source, FatSource, HostSource, Node, Source};
@@ -33,6 +34,8 @@ pub(super) struct Material {
     device: Option<u64>,
     /// Directories of the host that are left out.
     left_out: Vec<PathBuf>,
+    /// Paths below the root that are left out, without a slash in front.
+    excluded: Vec<PathBuf>,
 }
 
 impl Material {
@@ -42,8 +45,42 @@ impl Material {
         force: bool,
         options: &ImageOptions,
         left_out: &[PathBuf],
+        exclude: &[PathBuf],
     ) -> Result<Self, Error> {
-        if from.is_dir() { Self::directory(from, force, left_out) } else { Self::image(from, force, options) }
+        let mut material = if from.is_dir() {
+            Self::directory(from, force, left_out)
+        } else {
+            Self::image(from, force, options)
+        }?;
+        material.exclude(exclude)?;
+        Ok(material)
+    }
+
+    /// Leaves out these paths of the root. They make another source of it.
+    fn exclude(&mut self, paths: &[PathBuf]) -> Result<(), Error> {
+        for path in paths {
+            let plain = |part: &Component<'_>| matches!(part, Component::Normal(_) | Component::RootDir);
+            let below: PathBuf =
+                path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+            let cannot = |why: &str| Error::Cannot {
+                what: format!("{} can't be left out: {why}", path.display()),
+                hint: "give a path as it is in the source, such as /home/pi/video".into(),
+            };
+            if !path.components().all(|part| plain(&part)) || below.as_os_str().is_empty() {
+                return Err(cannot("it is no path below the root"));
+            }
+            let text = below.to_str().ok_or_else(|| cannot("it is not UTF-8"))?;
+            if View(&*self.root).find_link(text)?.is_none() {
+                return Err(cannot("it is not in the source"));
+            }
+            self.excluded.push(below);
+        }
+        self.excluded.sort();
+        self.excluded.dedup();
+        for path in &self.excluded {
+            self.identity.push_str(&format!(", without {}", path.display()));
+        }
+        Ok(())
     }
 
     fn image(from: &Path, force: bool, options: &ImageOptions) -> Result<Self, Error> {
@@ -87,6 +124,7 @@ impl Material {
             running: false,
             device: None,
             left_out: Vec::new(),
+            excluded: Vec::new(),
         })
     }
 
@@ -97,7 +135,8 @@ impl Material {
         // A link in a foreign tree leads nowhere out of that tree.
         let boot = BOOT_PLACES.into_iter().find_map(|place| {
             let dir = root.dir().dir_by(place, Links::AsRoot).ok()?;
-            dir.file_by("cmdline.txt", Links::Inside).ok()?;
+            // Where two sets of boot files take turns, the command line is deeper.
+            ["cmdline.txt", "config.txt"].iter().find(|name| dir.file_by(name, Links::Inside).is_ok())?;
             Some((place, BootSource(Box::new(HostSource::of(dir)))))
         });
         let (place, boot) = boot.ok_or_else(|| Error::NotRaspberryPiOs {
@@ -119,6 +158,7 @@ impl Material {
             image: None,
             expected: None,
             left_out: left_out.to_vec(),
+            excluded: Vec::new(),
             from,
         })
     }
@@ -127,6 +167,13 @@ impl Material {
     pub(super) fn take(&self, path: &Path, node: &Node) -> Take {
         let directory = node.kind == FileKind::Directory;
         if path == Path::new("lost+found") || path == Path::new("var/swap") {
+            return Take::Nothing;
+        }
+        if self.excluded.iter().any(|excluded| excluded == path) {
+            return Take::Nothing;
+        }
+        // With keys and tokens in it.
+        if self.running && LEFT_OUT.iter().any(|left_out| path == Path::new(left_out)) {
             return Take::Nothing;
         }
         if self.left_out.iter().any(|left_out| *left_out == self.from.join(path)) {

@@ -30,6 +30,7 @@ mod reach;
 mod record;
 mod rename;
 pub mod run;
+mod set;
 mod source;
 mod verify;
 mod view;
@@ -42,7 +43,8 @@ pub use host::{Address, addresses};
 pub use layout::Layout;
 pub use manage::{Clients, Exporter, Places};
 pub use names::{Name, Network};
-pub use record::{Origin, Phase, PublicKey, Record};
+pub use record::{Becoming, Origin, Phase, PublicKey, Record};
+pub use set::{Set, Setting, Wanted};
 
 #[cfg(test)]
 mod tests;

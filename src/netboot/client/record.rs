@@ -57,6 +57,21 @@ pub struct PublicKey {
     pub public: String,
 }
 
+/// What of a client is about to change: what its record will say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Becoming {
+    /// Its board.
+    pub board: String,
+    /// How it has its root.
+    pub mode: Mode,
+    /// The directory with its boot files; beside the one that it has.
+    pub boot: PathBuf,
+    /// This host, as the client sees it.
+    pub server: Ipv4Addr,
+    /// The hosts that may mount it.
+    pub network: String,
+}
+
 /// One client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -105,6 +120,9 @@ pub struct Record {
     pub layout: Layout,
     /// Where it came from.
     pub origin: Origin,
+    /// What it is becoming. Until that is done, all else here counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub becoming: Option<Becoming>,
     /// Its host keys.
     #[serde(default)]
     pub keys: Vec<PublicKey>,
@@ -238,6 +256,12 @@ pub(super) fn parse(bytes: &[u8], name: &str) -> Result<Record, String> {
     if let Some(bad) = bad {
         return Err(format!("`{}` can't be a client's directory", bad.display().to_string().escape_debug()));
     }
+    // Boot files move within their directory.
+    let beside =
+        |becoming: &Becoming| is_place(&becoming.boot) && becoming.boot.parent() == record.boot.parent();
+    if !record.becoming.as_ref().is_none_or(beside) {
+        return Err(not());
+    }
     if name == record.name {
         return Ok(record);
     }
@@ -298,8 +322,14 @@ pub(super) mod tests {
             created: Timestamp::UNIX_EPOCH,
             machine_id: "0".repeat(32),
             foreign_machine_id: None,
-            layout: Layout { release: "bookworm".into(), bits: 64, boot: "/boot/firmware".into() },
+            layout: Layout {
+                release: "bookworm".into(),
+                bits: 64,
+                boot: "/boot/firmware".into(),
+                cmdline: "cmdline.txt".into(),
+            },
             origin: Origin::default(),
+            becoming: None,
             keys: vec![PublicKey { file: "ssh_host_rsa_key".into(), public: "ssh-rsa AAAA x\n".into() }],
         }
     }
@@ -353,6 +383,20 @@ pub(super) mod tests {
         for bad in ["/", "/srv/../etc", "etc", "", "/srv/.."] {
             let text = text.replace("/srv/x", bad);
             assert!(parse(text.as_bytes(), "lab-01").unwrap_err().contains("directory"), "{bad}");
+        }
+        let mut changing = record("lab-01");
+        for (boot, good) in
+            [("/srv/netboot/tftp/a2ef5645", true), ("/srv/other", false), ("/srv/netboot/tftp/..", false)]
+        {
+            changing.becoming = Some(Becoming {
+                board: "a2ef5645".to_owned(),
+                mode: Mode::Ro,
+                boot: boot.into(),
+                server: changing.server,
+                network: changing.network.clone(),
+            });
+            let text = toml::to_string(&changing).unwrap();
+            assert_eq!(parse(text.as_bytes(), "lab-01").ok(), good.then(|| changing.clone()), "{boot}");
         }
         let renaming = text.replace("exported = true", "exported = true\nrenaming = \"../x\"");
         assert!(renaming != text && parse(renaming.as_bytes(), "lab-01").is_err());

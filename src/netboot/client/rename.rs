@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::manage::Clients;
 use super::names::Name;
 use super::record::{Lock, Phase, Record};
-use super::{Error, home};
+use super::{Error, home, set};
 use crate::error::{Task, remedy};
 
 /// How far a rename is.
@@ -87,6 +87,9 @@ impl Clients {
         };
         if record.phase != Phase::Ready {
             return Err(Error::Unfinished { name: record.name, from: record.origin.from });
+        }
+        if record.becoming.is_some() {
+            return Err(set::half_set(&record));
         }
         let all = records.all()?;
         if let Some(other) = all

@@ -73,7 +73,13 @@ pub(super) fn facts() -> Facts {
         root: "/srv/netboot/clients/lab-01".into(),
         layer: None,
         boot: "/srv/netboot/tftp/a2ef5644".into(),
-        layout: Layout { release: "bookworm".into(), bits: 64, boot: "/boot/firmware".into() },
+        layout: Layout {
+            release: "bookworm".into(),
+            bits: 64,
+            boot: "/boot/firmware".into(),
+            cmdline: "cmdline.txt".into(),
+        },
+        is_this_host: false,
         foreign_machine_id: None,
         machine_id: "00000000000000000000000000000001".into(),
         keys: Vec::new(),
@@ -100,4 +106,10 @@ pub(super) fn changed(tree: &Tree, facts: &Facts, item: &str) -> Vec<String> {
 pub(super) fn notes(tree: &Tree, facts: &Facts) -> Vec<String> {
     let (root, boot) = (tree.source("root"), tree.source("boot"));
     plan(facts, &View(&root), &View(&boot)).unwrap().notes
+}
+
+/// What the checklist tells of what it takes away.
+pub(super) fn told(tree: &Tree, facts: &Facts) -> Vec<String> {
+    let (root, boot) = (tree.source("root"), tree.source("boot"));
+    plan(facts, &View(&root), &View(&boot)).unwrap().told
 }

@@ -138,7 +138,8 @@ impl Server {
         let boards = Arc::new(Known::default());
         let clients: Arc<RwLock<NetbootClients>> = Arc::default();
         let tree = Tree::new(&root, &state, Arc::clone(&clients))
-            .map_err(|source| Error::Watch { path: root.clone(), source })?;
+            .map_err(|source| Error::Watch { path: root.clone(), source })?
+            .keeping(Arc::clone(&config.lasting));
         let notes = tree.reload();
         let neighbours = Box::new(neighbours::find);
         let source = NetbootSource::new(&root, Arc::clone(&boards), Arc::clone(&clients), neighbours)?

@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
+use crate::dhcp::lasting::Lasting;
 use crate::netboot::content::clients::NetbootClients;
 use crate::netboot::content::limits::{self, TooLarge};
 
@@ -35,6 +36,8 @@ pub(super) struct Tree {
     root: PathBuf,
     state: PathBuf,
     clients: Arc<RwLock<NetbootClients>>,
+    /// The clients' boards, for the DHCP server.
+    lasting: Arc<Lasting>,
     /// By the kernel's number.
     dirs: BTreeMap<i32, Place>,
 }
@@ -54,7 +57,7 @@ impl Tree {
     pub(super) fn new(root: &Path, state: &Path, clients: Arc<RwLock<NetbootClients>>) -> io::Result<Self> {
         let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
         let (root, state) = (root.to_owned(), state.to_owned());
-        let mut tree = Self { fd, root, state, clients, dirs: BTreeMap::new() };
+        let mut tree = Self { fd, root, state, clients, lasting: Arc::default(), dirs: BTreeMap::new() };
         tree.watch(&tree.root.clone(), Place::Files(String::new()))?;
         tree.watch(&tree.state.join("clients"), Place::Records)?;
         for name in tree.directories() {
@@ -62,6 +65,11 @@ impl Tree {
             let _ = tree.watch(&tree.root.join(&name), Place::Files(name));
         }
         Ok(tree)
+    }
+
+    /// With boards that keep their address: those of the clients, as their records come and go.
+    pub(super) fn keeping(self, lasting: Arc<Lasting>) -> Self {
+        Self { lasting, ..self }
     }
 
     fn watch(&mut self, path: &Path, place: Place) -> io::Result<()> {
@@ -113,6 +121,9 @@ impl Tree {
     #[must_use]
     pub(super) fn reload(&self) -> Vec<Change> {
         let (clients, wrong) = NetbootClients::read(&self.state);
+        let all = clients.all();
+        self.lasting
+            .set(all.iter().filter_map(|client| client.mac), all.iter().filter_map(|client| client.serial));
         *self.clients.write().unwrap_or_else(PoisonError::into_inner) = clients;
         wrong.into_iter().map(Change::Note).collect()
     }
@@ -225,7 +236,9 @@ mod tests {
         std::fs::create_dir_all(state.join("clients")).unwrap();
         large(&root.join("9c1d03f2/boot.img"));
         let clients = Arc::default();
-        let mut tree = Tree::new(&root, &state, Arc::clone(&clients)).unwrap();
+        let lasting = Arc::<Lasting>::default();
+        let tree = Tree::new(&root, &state, Arc::clone(&clients)).unwrap();
+        let mut tree = tree.keeping(Arc::clone(&lasting));
         assert_eq!(tree.scan().len(), 1);
         assert_eq!(tree.look().unwrap(), []);
         // A file in the root, one in a known directory, and one in a new directory.
@@ -246,8 +259,12 @@ mod tests {
         assert!(matches!(&changes[..], [Change::Clients, Change::Note(_)]), "{changes:?}");
         assert!(clients.read().unwrap().by_serial(&crate::board::Serial::of_low(0x9c1d_03f2)).is_some());
         assert!(tree.scan().iter().any(|file| file.client.as_deref() == Some("porch")));
+        let mac = crate::board::Mac::new([0xdc, 0xa6, 0x32, 0, 0, 1]);
+        lasting.heard(mac, Some(crate::board::Serial::of_low(0x9c1d_03f2)));
+        assert!(lasting.has(mac));
         std::fs::remove_file(state.join("clients/porch.toml")).unwrap();
         tree.look().unwrap();
+        assert!(!lasting.has(mac));
         assert!(clients.read().unwrap().all().is_empty());
     }
 }

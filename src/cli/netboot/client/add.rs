@@ -17,7 +17,7 @@ use crate::cli::{remedy, report};
 use crate::format::json::json;
 use crate::format::{count, minutes, size};
 use crate::netboot::client::run::Added;
-use crate::netboot::client::{Line, Mode, Network, Prepared, Request, Where};
+use crate::netboot::client::{Mode, Network, Prepared, Request};
 use crate::run::ledger::Ledger;
 use crate::run::{self, Runs, Tell};
 use crate::stop::Stop;
@@ -37,6 +37,9 @@ pub(super) struct Add {
     /// of proc, sys, dev, run and tmp are left out, but the boot partition is taken along.
     #[arg(long, value_name = "PATH")]
     from: PathBuf,
+    /// A path of the source that is not copied, as /home/pi/video; may be given again
+    #[arg(long, value_name = "PATH")]
+    exclude: Vec<PathBuf>,
     /// How the client has its root
     ///
     /// With ro and overlay, what the client writes is gone at its next start. In all of them, file capabilities
@@ -90,6 +93,7 @@ impl Add {
             name: name(&self.name)?,
             board: self.board.parse()?,
             from: self.from,
+            exclude: self.exclude,
             mode: self.mode,
             shared: self.shared.as_deref().map(name).transpose()?,
             server: self.server,
@@ -136,14 +140,7 @@ fn show_plan(ui: &Ui, prepared: &Prepared<'_>, dry: bool) {
         let would = if dry { "would " } else { "" };
         let rows: Vec<[String; 3]> = lines
             .into_iter()
-            .map(|Line { action, item, path, tree, .. }| {
-                let below = match tree {
-                    Some(Where::Root) => "root: ",
-                    Some(Where::Boot) => "boot: ",
-                    None => "",
-                };
-                [format!("{would}{action}"), item.to_owned(), format!("{below}{}", path.display())]
-            })
+            .map(|line| [format!("{would}{}", line.action), line.item.to_owned(), line.place()])
             .collect();
         let width = if dry { ui.width_out } else { ui.width_err };
         table::Columns::default().within(&rows, width).into_iter().flatten().for_each(print);

@@ -52,6 +52,7 @@ fn state(record: &Record) -> &'static str {
         Phase::Making => "half made",
         Phase::Removing => "half removed",
         Phase::Ready if record.renaming.is_some() => "half renamed",
+        Phase::Ready if record.becoming.is_some() => "half changed",
         Phase::Ready => "ready",
     }
 }

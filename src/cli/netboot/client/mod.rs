@@ -4,6 +4,7 @@ mod add;
 mod check;
 mod list;
 mod manage;
+mod set;
 
 use std::path::PathBuf;
 
@@ -39,6 +40,12 @@ enum Command {
     Remove(manage::Remove),
     /// Give a client another name; it takes effect at its next start
     Rename(manage::Rename),
+    /// Give a client another board, address, server, network or mode
+    ///
+    /// The root stays. The boot files move to where the new board looks for them; cmdline.txt, fstab and the
+    /// exports follow, and the files are read back. If it fails, all is as it was. It takes effect at the
+    /// client's next start.
+    Set(set::Set),
     /// Compare clients with the checklist, and with what is exported and served
     ///
     /// The exit code is 1 if something was found.
@@ -53,6 +60,7 @@ impl Client {
             Command::Show(args) => args.run(global, ui, stop),
             Command::Remove(args) => args.run(global, ui, stop),
             Command::Rename(args) => args.run(global, ui, stop),
+            Command::Set(args) => args.run(global, ui, stop),
             Command::Check(args) => args.run(global, ui, stop),
         }
     }

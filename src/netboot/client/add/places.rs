@@ -8,7 +8,7 @@ use super::super::Error;
 use crate::format::hex;
 
 /// Where boot files lie until they are complete: a board that asks meanwhile gets nothing, and not half of them.
-pub(super) fn new_boot(boot: &Path) -> PathBuf {
+pub(in super::super) fn new_boot(boot: &Path) -> PathBuf {
     let name = boot.file_name().unwrap_or_default().to_string_lossy();
     boot.with_file_name(format!(".{name}.piprov-new"))
 }

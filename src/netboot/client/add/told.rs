@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::checklist::{Act, Change, Mode, Where};
+use super::super::checklist::{LEFT_OUT, Mode, Where};
 use super::super::record::Record;
 use super::super::source::{Node, Source};
 use super::super::{Error, exports, keys};
@@ -15,37 +15,36 @@ impl Prepared<'_> {
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         let mut lines = Vec::new();
-        let mut line = |action, item, path: &Path, tree, why: String| {
-            lines.push(Line { action, item, path: path.to_owned(), tree, why });
+        let line = |action, item, path: &Path, tree, why: String| Line {
+            action,
+            item,
+            path: path.to_owned(),
+            tree,
+            why,
         };
         let from = format!("from {}, and compare", self.material.from.display());
         if self.shares {
-            line("share", "root", &self.record.root, None, "it is there already".to_owned());
+            lines.push(line("share", "root", &self.record.root, None, "it is there already".to_owned()));
         } else {
-            line("copy", "root", &self.record.root, None, from.clone());
+            lines.push(line("copy", "root", &self.record.root, None, from.clone()));
         }
         if let Some(layer) = &self.record.layer {
-            line("make", "layer", layer, None, "this client's own files".to_owned());
+            lines.push(line("make", "layer", layer, None, "this client's own files".to_owned()));
         }
-        line("copy", "boot", &self.record.boot, None, from);
-        for Change { item, tree, path, act, why } in &self.plan.changes {
-            let action = match act {
-                Act::Write { .. } | Act::Secret { .. } => "write",
-                Act::Link { target } if target == "/dev/null" => "mask",
-                Act::Link { .. } => "link",
-                Act::Remove => "remove",
-            };
-            line(action, item, Path::new(path), Some(*tree), why.clone());
-        }
+        lines.push(line("copy", "boot", &self.record.boot, None, from));
+        lines.extend(self.plan.changes.iter().map(Line::of));
         for file in keys::files() {
             let path = PathBuf::from("etc/ssh").join(file);
-            line("write", "ssh-keys", &path, Some(Where::Root), "a host key of its own".to_owned());
+            lines.push(line(
+                "write",
+                "ssh-keys",
+                &path,
+                Some(Where::Root),
+                "a host key of its own".to_owned(),
+            ));
         }
         if self.record.exported {
-            for export in exports::of(&self.record) {
-                let access = if export.writable { "read and write" } else { "read only" };
-                line("export", "export", &export.path, None, format!("{access} for {}", export.network));
-            }
+            lines.extend(exports::of(&self.record).iter().map(Line::export));
         }
         lines
     }
@@ -55,11 +54,21 @@ impl Prepared<'_> {
     pub fn notes(&self) -> Vec<Remedy> {
         let planned = self.plan.notes.iter().filter(|note| !note.starts_with("New SSH host keys"));
         let mut notes: Vec<Remedy> = planned.map(|note| note.as_str().into()).collect();
+        notes.extend(self.left_out().map(Remedy::from));
+        notes.extend(self.plan.told.iter().map(|told| told.as_str().into()));
         notes.extend(large_files(&self.material.boot).into_iter().map(Remedy::from));
         notes.extend(self.tamed.clone().map(Remedy::from));
         notes.extend(self.reach.clone());
         notes.extend(self.open_to_the_hosts_users().map(Remedy::from));
         notes
+    }
+
+    /// What of this host isn't copied, where it is the source.
+    fn left_out(&self) -> Option<String> {
+        let there = |path: &&&str| self.material.running && Path::new("/").join(path).exists();
+        let paths: Vec<String> = LEFT_OUT.iter().filter(there).map(|path| format!("/{path}")).collect();
+        let text = || format!("What this host is as a server is not copied: {}.", paths.join(", "));
+        (!paths.is_empty()).then(text)
     }
 
     /// What the client's own root may do to this host's users: it writes boot files where they can reach them.

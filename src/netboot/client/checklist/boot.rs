@@ -11,11 +11,12 @@ const LONGEST: u64 = 512 << 20;
 
 pub(super) fn initramfs(item: &mut Item<'_>) -> Result<(), Error> {
     let config = item.boot.text("config.txt")?.unwrap_or_default();
-    let names = item.boot.names("")?;
+    let prefix = item.facts.layout.prefix();
+    let names = item.boot.names(prefix)?;
     let (used, automatic) = used(&config, &names);
     let mut without = Vec::new();
     for name in used {
-        let Some(bytes) = item.boot.read(&name, LONGEST)? else { continue };
+        let Some(bytes) = item.boot.read(&format!("{prefix}/{name}"), LONGEST)? else { continue };
         match inspect(&bytes) {
             Ok(inside) if inside.nfsmount && (inside.nfs_module || built_in(item, &inside)?) => {}
             Ok(inside) => {

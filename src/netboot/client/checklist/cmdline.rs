@@ -3,9 +3,10 @@
 use super::{Error, Facts, Item, Mode, Where};
 
 pub(super) fn cmdline(item: &mut Item<'_>) -> Result<(), Error> {
-    let old = item.boot.text("cmdline.txt")?.unwrap_or_default();
+    let path = &item.facts.layout.cmdline;
+    let old = item.boot.text(path)?.unwrap_or_default();
     let text = line(&old, item.facts) + "\n";
-    item.write(Where::Boot, "cmdline.txt", &text, "the root over NFS, and no first boot")
+    item.write(Where::Boot, path, &text, "the root over NFS, and no first boot")
 }
 
 /// The line with the root over NFS. Spelled so that the kernel itself understands it and klibc's nfsmount of an

@@ -19,7 +19,15 @@ const TMPFS: [&str; 9] = [
 pub(super) fn fstab(item: &mut Item<'_>) -> Result<(), Error> {
     let facts = item.facts;
     let old = item.root.text("etc/fstab")?.unwrap_or_default();
-    let mut lines: Vec<String> = old.lines().filter(|line| is_kept(line)).map(str::to_owned).collect();
+    let mut lines: Vec<String> =
+        old.lines().filter(|line| fate(line) == Fate::Stays).map(str::to_owned).collect();
+    for line in old.lines().filter(|line| fate(line) == Fate::Vanishes).take(MOST_TOLD) {
+        let line: String =
+            line.split_whitespace().take(3).collect::<Vec<_>>().join(" ").chars().take(120).collect();
+        item.tell(format!(
+            "A line of etc/fstab goes, for its disk is not at the client: `{line}`. With nofail among its options it would stay."
+        ));
+    }
     let access = if facts.mode == Mode::Rw { "" } else { ",ro" };
     // Without it the client runs as well, so it must not end in the emergency shell; and it is mounted when there is
     // a network, which nfs and _netdev say.
@@ -48,31 +56,49 @@ pub(super) fn fstab(item: &mut Item<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a line of the source's still makes sense: comments, and what is no disk and no swap.
-fn is_kept(line: &str) -> bool {
+/// No fstab has more lines that would be worth a word each.
+const MOST_TOLD: usize = 20;
+
+/// What becomes of a line of the source's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Comments, and what is no disk and no swap; and disks that the client may do without.
+    Stays,
+    /// Another line takes its place, or a former run has added it.
+    Replaced,
+    /// A disk, or swap, that the source's user may miss.
+    Vanishes,
+}
+
+fn fate(line: &str) -> Fate {
     let fields: Vec<&str> = line.split_whitespace().collect();
-    let [what, place, kind, ..] = fields[..] else { return true };
+    let [what, place, kind, ref more @ ..] = fields[..] else { return Fate::Stays };
     if what.starts_with('#') {
-        return true;
+        return Fate::Stays;
+    }
+    if matches!(place, "/" | "/boot" | "/boot/firmware") || (kind == "tmpfs" && TMPFS.contains(&place)) {
+        return Fate::Replaced;
+    }
+    if kind == "swap" {
+        return Fate::Vanishes;
     }
     let disk =
         ["/dev/", "PARTUUID=", "PARTLABEL=", "UUID=", "LABEL="].iter().any(|name| what.starts_with(name));
-    let replaced = matches!(place, "/" | "/boot" | "/boot/firmware");
-    // What a former run has added.
-    let ours = kind == "tmpfs" && TMPFS.contains(&place);
-    !(disk || replaced || ours || kind == "swap")
+    let may_lack = more.first().is_some_and(|options| options.split(',').any(|option| option == "nofail"));
+    if disk && !may_lack { Fate::Vanishes } else { Fate::Stays }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::tests::{Tree, changed, facts};
+    use super::super::super::tests::{Tree, changed, facts, told};
     use super::super::Protocol;
     use super::*;
 
     const OLD: &str = "proc            /proc           proc    defaults          0       0\n\
         PARTUUID=35c84628-01  /boot/firmware  vfat    defaults          0       2\n\
         PARTUUID=35c84628-02  /               ext4    defaults,noatime  0       1\n\
-        # a swapfile is not a swap partition\n/var/swapfile none swap sw 0 0\n\
+        PARTUUID=35c84628-03  /data  ext4  defaults  0 2\n\
+        # a swapfile is not a swap partition\nUUID=1-2 /usb ext4 noatime,nofail 0 2\n/var/swapfile none swap sw 0 0\n\
         10.0.0.9:/home /home nfs defaults 0 0\n";
 
     #[test]
@@ -82,8 +108,14 @@ mod tests {
         tree.directory("root/var/log");
         tree.file("root/usr/sbin/mount.nfs", "");
         let mut facts = facts();
+        let gone = told(&tree, &facts).join(" ");
+        assert!(
+            gone.contains("`PARTUUID=35c84628-03 /data ext4`") && gone.contains("`/var/swapfile none swap`"),
+            "{gone}"
+        );
+        assert_eq!(gone.matches("goes").count(), 2, "{gone}");
         let proc = "proc            /proc           proc    defaults          0       0\n";
-        let comment = "# a swapfile is not a swap partition\n10.0.0.9:/home /home nfs defaults 0 0\n";
+        let comment = "# a swapfile is not a swap partition\nUUID=1-2 /usb ext4 noatime,nofail 0 2\n10.0.0.9:/home /home nfs defaults 0 0\n";
         let boot =
             "10.0.0.1:/srv/netboot/tftp/a2ef5644 /boot/firmware nfs defaults,vers=3,nolock,nofail,_netdev";
         assert_eq!(changed(&tree, &facts, "fstab"), [format!("etc/fstab {proc}{comment}{boot} 0 0\n")]);

@@ -4,9 +4,11 @@
 mod boot;
 mod cloud;
 mod cmdline;
+mod containers;
 mod fstab;
 mod identity;
 mod network;
+mod role;
 mod services;
 
 use std::net::Ipv4Addr;
@@ -21,6 +23,7 @@ use super::view::View;
 use crate::netboot::content::place::Prefix;
 
 pub(super) use boot::OVERLAY_INIT;
+pub(super) use role::LEFT_OUT;
 
 /// How the client has its root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +86,8 @@ pub(super) struct Facts {
     /// The directory with its boot files.
     pub(super) boot: PathBuf,
     pub(super) layout: Layout,
+    /// Whether the source is this host as it runs.
+    pub(super) is_this_host: bool,
     /// The machine id of the source, which the client must not have.
     pub(super) foreign_machine_id: Option<String>,
     /// The machine id of a client whose root forgets.
@@ -143,6 +148,8 @@ pub(super) struct Change {
 pub(super) struct ChangePlan {
     pub(super) changes: Vec<Change>,
     pub(super) notes: Vec<String>,
+    /// What is taken away from the source, which its user may miss; sentences. Where it is done, nothing is told.
+    pub(super) told: Vec<String>,
 }
 
 /// What one item looks at, and where it puts what it wants.
@@ -197,6 +204,20 @@ impl Item<'_> {
         Ok(())
     }
 
+    /// Wants a program's configuration, by which it leaves the boot interface alone.
+    fn leave(&mut self, tree: Where, path: &str, text: &str, who: &str) -> Result<(), Error> {
+        let before = self.plan.changes.len();
+        self.write(tree, path, text, &format!("{who} leaves the boot interface alone"))?;
+        if self.plan.changes.len() > before {
+            self.tell(format!("{who} is kept off the boot interface by {path}."));
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, text: impl Into<String>) {
+        self.plan.told.push(text.into());
+    }
+
     fn note(&mut self, text: impl Into<String>) {
         self.plan.notes.push(text.into());
     }
@@ -208,7 +229,7 @@ type Look = fn(&mut Item<'_>) -> Result<(), Error>;
 /// Goes through the list.
 pub(super) fn plan(facts: &Facts, root: &View<'_>, boot: &View<'_>) -> Result<ChangePlan, Error> {
     let mut plan = ChangePlan::default();
-    let items: [(&str, Look); 11] = [
+    let items: [(&str, Look); 13] = [
         ("ssh-keys", identity::ssh_keys),
         ("machine-id", identity::machine_id),
         ("hostname", identity::hostname),
@@ -217,6 +238,8 @@ pub(super) fn plan(facts: &Facts, root: &View<'_>, boot: &View<'_>) -> Result<Ch
         ("swap", services::swap),
         ("boot-files", services::boot_files),
         ("network", network::network),
+        ("role", role::role),
+        ("containers", containers::containers),
         ("cloud-init", cloud::cloud_init),
         ("initramfs", boot::initramfs),
         ("cmdline", cmdline::cmdline),

@@ -33,7 +33,7 @@ fn has(item: &Item<'_>, unit: &str) -> Result<bool, Error> {
     item.root.has(&format!("etc/init.d/{}", unit.trim_end_matches(".service")))
 }
 
-fn mask(item: &mut Item<'_>, unit: &str, why: &str) -> Result<(), Error> {
+pub(super) fn mask(item: &mut Item<'_>, unit: &str, why: &str) -> Result<(), Error> {
     let path = format!("etc/systemd/system/{unit}");
     // What is masked already is not found any more.
     if has(item, unit)? || item.root.find_link(&path)?.is_some() {
@@ -47,7 +47,7 @@ pub(super) fn first_boot(item: &mut Item<'_>) -> Result<(), Error> {
         mask(item, unit, "there is no card to grow the root on, and the host keys are made")?;
     }
     if item.boot.has("firstrun.sh")?
-        && item.boot.text("cmdline.txt")?.is_some_and(|line| line.contains("firstrun.sh"))
+        && item.boot.text(&item.facts.layout.cmdline)?.is_some_and(|line| line.contains("firstrun.sh"))
     {
         item.note(
             "firstrun.sh, in which Raspberry Pi Imager leaves its settings, is not run: it ends in a restart. Put the \

@@ -1,39 +1,22 @@
 //! The interface that the root comes over is configured before any service starts. A program that takes it down takes
 //! the root away, so network managers leave it alone.
 
+mod ifupdown;
+mod others;
+
 use super::{Error, Item, Mode, Where};
-use crate::netboot::content::place::Prefix;
 
 /// What the board's own interface is called: with the Pi's kernel, and by systemd's rules for names.
 const INTERFACES: [&str; 2] = ["eth0", "end0"];
 
-const DHCPCD: &str =
-    "# piprov: the root comes over this interface, and is configured already.\ndenyinterfaces ";
 const RESOLVE: &str = "etc/systemd/system/piprov-resolve.service";
 
 pub(super) fn network(item: &mut Item<'_>) -> Result<(), Error> {
-    if item.root.has("etc/NetworkManager")? {
-        let mut unmanaged: Vec<String> =
-            INTERFACES.iter().map(|name| format!("interface-name:{name}")).collect();
-        if let Prefix::Mac(mac) = item.facts.board {
-            unmanaged.push(format!("mac:{mac}"));
-        }
-        let text = format!(
-            "# piprov: the root comes over this interface, and is configured already.\n[keyfile]\n\
-             unmanaged-devices={}\n",
-            unmanaged.join(";")
-        );
-        let path = "etc/NetworkManager/conf.d/90-piprov-netboot.conf";
-        item.write(Where::Root, path, &text, "NetworkManager leaves the boot interface alone")?;
-    }
-    if let Some(old) = item.root.text("etc/dhcpcd.conf")? {
-        let line = format!("{DHCPCD}{}\n", INTERFACES.join(" "));
-        if !old.contains(&line) {
-            let separator = if old.is_empty() || old.ends_with('\n') { "" } else { "\n" };
-            let text = format!("{old}{separator}{line}");
-            item.write(Where::Root, "etc/dhcpcd.conf", &text, "dhcpcd leaves the boot interface alone")?;
-        }
-    }
+    others::network_manager(item)?;
+    others::dhcpcd(item)?;
+    ifupdown::ifupdown(item)?;
+    others::networkd(item)?;
+    others::connman(item)?;
     // A root that can't be written to looks where the unit below can write. A list that somebody made stays.
     if item.facts.mode == Mode::Ro
         && !item
@@ -51,7 +34,8 @@ pub(super) fn network(item: &mut Item<'_>) -> Result<(), Error> {
     item.link(wanted, "/etc/systemd/system/piprov-resolve.service", "at each start")
 }
 
-/// The kernel's own configuration leaves the servers in /proc/net/pnp, that of an initramfs in /run/net-*.conf.
+/// The kernel's own configuration leaves the servers in /proc/net/pnp, that of an initramfs in /run/net-*.conf. Where
+/// systemd-resolved answers (127.0.0.53), it is told them.
 const RESOLVE_UNIT: &str = r#"# piprov: the name servers of the DHCP answer that the client booted with.
 [Unit]
 Description=Name servers of the network boot
@@ -59,10 +43,13 @@ Before=network-online.target nss-lookup.target
 
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'grep -qs "^nameserver" /etc/resolv.conf && exit 0; \
-    { sed -n "/ 0.0.0.0$/d; /^nameserver /p; /^domain /p" /proc/net/pnp; \
+ExecStart=/bin/sh -c '{ sed -n "/ 0.0.0.0$/d; /^nameserver /p; /^domain /p" /proc/net/pnp; \
       sed -n "s/^IPV4DNS[01]=.\\([1-9][0-9.]*\\).$/nameserver \\1/p" /run/net-*.conf; } 2>/dev/null \
-    >/run/piprov-resolv.conf; [ -s /run/piprov-resolv.conf ] && [ -w /etc ] || exit 0; \
+    >/run/piprov-resolv.conf; [ -s /run/piprov-resolv.conf ] || exit 0; \
+    grep -qsxF "nameserver 127.0.0.53" /etc/resolv.conf && { mkdir -p /run/systemd/resolved.conf.d; \
+        { echo "[Resolve]"; sed -n "s/^nameserver /DNS=/p" /run/piprov-resolv.conf; } \
+        >/run/systemd/resolved.conf.d/piprov.conf; systemctl try-restart systemd-resolved; exit 0; }; \
+    grep -qs "^nameserver" /etc/resolv.conf && exit 0; [ -w /etc ] || exit 0; \
     rm -f /etc/resolv.conf; cp /run/piprov-resolv.conf /etc/resolv.conf'
 
 [Install]

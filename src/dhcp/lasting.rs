@@ -1,0 +1,87 @@
+//! Boards that keep their address for as long as they like.
+//!
+//! A system with its root over NFS gets its address once, from its kernel or initramfs (`ip=dhcp`), and nobody on it
+//! renews that: a program that lets go of the address for a moment loses the root. So such a board is told that its lease
+//! doesn't end (RFC 2131 section 3.3: 0xffffffff), and no other board gets its address while it is a client.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{PoisonError, RwLock};
+
+use crate::board::{Mac, Serial};
+
+/// The seconds of a lease that doesn't end.
+pub const FOREVER: u32 = u32::MAX;
+
+/// The boards. They may change while a server answers.
+#[derive(Debug, Default)]
+pub struct Lasting(RwLock<Boards>);
+
+#[derive(Debug, Default)]
+struct Boards {
+    macs: HashSet<Mac>,
+    /// With the MAC address that told this number last. As many as are given, whatever comes over the network.
+    serials: HashMap<Serial, Option<Mac>>,
+}
+
+impl Lasting {
+    /// Only these boards from here on.
+    pub fn set(&self, macs: impl IntoIterator<Item = Mac>, serials: impl IntoIterator<Item = Serial>) {
+        let mut boards = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let known = std::mem::take(&mut boards.serials);
+        boards.macs = macs.into_iter().collect();
+        boards.serials =
+            serials.into_iter().map(|serial| (serial, known.get(&serial).copied().flatten())).collect();
+    }
+
+    /// A board has told its number; later stages of its boot don't.
+    pub fn heard(&self, mac: Mac, serial: Option<Serial>) {
+        let Some(serial) = serial else { return };
+        let is_it = |known: &Serial| known.is_of_same_board(&serial);
+        let boards = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let found = boards.serials.iter().find(|(known, _)| is_it(known));
+        if found.is_none_or(|(_, known)| *known == Some(mac)) {
+            return;
+        }
+        drop(boards);
+        let mut boards = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = boards.serials.iter_mut().find(|(known, _)| is_it(known)) {
+            *known = Some(mac);
+        }
+    }
+
+    /// Whether a board is one of them.
+    #[must_use]
+    pub fn has(&self, mac: Mac) -> bool {
+        let boards = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        boards.macs.contains(&mac) || boards.serials.values().any(|known| *known == Some(mac))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_board_is_known_by_its_number_as_soon_as_it_tells_it() {
+        let [one, other] = [1, 2].map(|n| Mac::new([0xdc, 0xa6, 0x32, 0, 0, n]));
+        let serial = Serial::of_low(0xa2ef_5644);
+        let lasting = Lasting::default();
+        lasting.heard(one, Some(serial));
+        assert!(!lasting.has(one));
+        lasting.set([other], [serial]);
+        assert!(!lasting.has(one) && lasting.has(other));
+        lasting.heard(one, None);
+        lasting.heard(other, Some(Serial::of_low(1)));
+        assert!(!lasting.has(one));
+        lasting.heard(one, Some(serial));
+        assert!(lasting.has(one));
+        // What was heard stays while the client does.
+        lasting.set([], [serial]);
+        assert!(lasting.has(one) && !lasting.has(other));
+        // Another network card in the same board: one at a time.
+        lasting.heard(other, Some(serial));
+        assert!(lasting.has(other) && !lasting.has(one));
+        lasting.set([], []);
+        assert!(!lasting.has(other));
+    }
+}

@@ -1,0 +1,177 @@
+//! NetworkManager, systemd-networkd (with netplan, which writes for both), ConnMan and dhcpcd.
+
+use super::{INTERFACES, Item, Where};
+use crate::netboot::client::Error;
+use crate::netboot::content::place::Prefix;
+
+const HEAD: &str = "# piprov: the root comes over this interface, and is configured already.\n";
+
+pub(super) fn network_manager(item: &mut Item<'_>) -> Result<(), Error> {
+    if !item.root.has("etc/NetworkManager")? {
+        return Ok(());
+    }
+    let mut unmanaged: Vec<String> = INTERFACES.iter().map(|name| format!("interface-name:{name}")).collect();
+    if let Prefix::Mac(mac) = item.facts.board {
+        unmanaged.push(format!("mac:{mac}"));
+    }
+    let text = format!("{HEAD}[keyfile]\nunmanaged-devices={}\n", unmanaged.join(";"));
+    let path = "etc/NetworkManager/conf.d/90-piprov-netboot.conf";
+    item.leave(Where::Root, path, &text, "NetworkManager")
+}
+
+pub(super) fn dhcpcd(item: &mut Item<'_>) -> Result<(), Error> {
+    let Some(old) = item.root.text("etc/dhcpcd.conf")? else { return Ok(()) };
+    let line = format!("{HEAD}denyinterfaces {}\n", INTERFACES.join(" "));
+    if old.contains(&line) {
+        return Ok(());
+    }
+    let separator = if old.is_empty() || old.ends_with('\n') { "" } else { "\n" };
+    item.leave(Where::Root, "etc/dhcpcd.conf", &format!("{old}{separator}{line}"), "dhcpcd")
+}
+
+/// Where files of systemd-networkd lie; the first that fits an interface counts, by name, whichever directory it is in.
+const NETWORKD: [&str; 3] = ["etc/systemd/network", "usr/lib/systemd/network", "lib/systemd/network"];
+const OURS: &str = "00-piprov-netboot.network";
+
+/// A first start enables it on Debian, whether somebody uses it or not.
+pub(super) fn networkd(item: &mut Item<'_>) -> Result<(), Error> {
+    if !item.root.has("usr/lib/systemd/systemd-networkd")?
+        && !item.root.has("lib/systemd/systemd-networkd")?
+    {
+        return Ok(());
+    }
+    let text = format!("{HEAD}[Match]\nName={}\n\n[Link]\nUnmanaged=yes\n", INTERFACES.join(" "));
+    let who = if item.root.names("etc/netplan")?.iter().any(|name| name.ends_with(".yaml")) {
+        "systemd-networkd, also where netplan writes for it,"
+    } else {
+        "systemd-networkd"
+    };
+    item.leave(Where::Root, &format!("{}/{OURS}", NETWORKD[0]), &text, who)?;
+    for place in NETWORKD {
+        let before = |name: &String| name.ends_with(".network") && name.as_str() < OURS;
+        if let Some(name) = item.root.names(place)?.into_iter().find(before) {
+            item.note(format!(
+                "{place}/{name} comes before piprov's file, so systemd-networkd may take the boot interface down: rename \
+                 it so that it comes behind {OURS}."
+            ));
+        }
+    }
+    // It waits for an interface that it manages, and there may be none.
+    wait_online(item, "systemd-networkd-wait-online.service")
+}
+
+/// What ConnMan leaves alone by itself (connman.conf(5)); a list of ours replaces it.
+const CONNMAN: &str = "vmnet,vboxnet,virbr,ifb,ve-,vb-";
+
+pub(super) fn connman(item: &mut Item<'_>) -> Result<(), Error> {
+    if !item.root.has("usr/sbin/connmand")? && !item.root.has("etc/connman")? {
+        return Ok(());
+    }
+    let old = item.root.text("etc/connman/main.conf")?.unwrap_or_default();
+    item.leave(Where::Root, "etc/connman/main.conf", &blacklisted(&old), "ConnMan")?;
+    wait_online(item, "connman-wait-online.service")
+}
+
+/// ConnMan's configuration with the boot interface in its list of interfaces that are left alone.
+fn blacklisted(old: &str) -> String {
+    const KEY: &str = "NetworkInterfaceBlacklist";
+    let mut lines: Vec<String> = old.lines().map(str::to_owned).collect();
+    let value = |line: &str| -> Option<String> {
+        let (key, value) = line.split_once('=')?;
+        (key.trim() == KEY).then(|| value.trim().to_owned())
+    };
+    let mut section = String::new();
+    let mut found = None;
+    for (n, line) in lines.iter().enumerate() {
+        if let Some(name) = line.trim().strip_prefix('[') {
+            section = name.trim_end_matches(']').to_owned();
+        }
+        // The last one counts.
+        if section == "General" && value(line).is_some() {
+            found = Some(n);
+        }
+    }
+    let list = found.and_then(|n| value(&lines[n])).unwrap_or_else(|| CONNMAN.to_owned());
+    let mut names: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    for ours in INTERFACES {
+        if !names.contains(&ours) {
+            names.push(ours);
+        }
+    }
+    let line = format!("{KEY}={}", names.join(","));
+    match (found, lines.iter().position(|line| line.trim() == "[General]")) {
+        (Some(n), _) => lines[n] = line,
+        (None, Some(n)) => lines.insert(n + 1, line),
+        (None, None) => lines.extend(["[General]".to_owned(), line]),
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The network is there before any service starts; a service that waits for one more may wait in vain.
+fn wait_online(item: &mut Item<'_>, unit: &str) -> Result<(), Error> {
+    super::super::services::mask(item, unit, "the network is there before any service starts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::super::tests::{Tree, changed, facts, notes, told};
+    use super::*;
+
+    #[test]
+    fn networkd_is_told_where_its_program_is() {
+        let tree = Tree::new();
+        let facts = facts();
+        tree.file("root/usr/lib/systemd/systemd-networkd", "");
+        tree.file("root/usr/lib/systemd/system/systemd-networkd-wait-online.service", "");
+        tree.file("root/etc/netplan/50-cloud-init.yaml", "network: {version: 2}\n");
+        let changes = changed(&tree, &facts, "network");
+        assert_eq!(
+            changes[0],
+            format!("etc/systemd/network/{OURS} {HEAD}[Match]\nName=eth0 end0\n\n[Link]\nUnmanaged=yes\n")
+        );
+        assert_eq!(changes[1], "etc/systemd/system/systemd-networkd-wait-online.service -> /dev/null");
+        assert!(told(&tree, &facts).join(" ").contains("netplan"));
+        tree.apply(&facts);
+        assert_eq!((changed(&tree, &facts, "network"), told(&tree, &facts)), (vec![], vec![]));
+        // Another file that comes before it would count.
+        assert!(!notes(&tree, &facts).join(" ").contains("comes before"));
+        tree.file("root/etc/systemd/network/00-lan.network", "");
+        assert!(notes(&tree, &facts).join(" ").contains("00-lan.network comes before"));
+    }
+
+    #[test]
+    fn connman_keeps_its_own_list() {
+        let ours = |list: &str| format!("NetworkInterfaceBlacklist={list},eth0,end0");
+        for (old, new) in [
+            ("", format!("[General]\n{}\n", ours(CONNMAN))),
+            (
+                "[General]\nPreferredTechnologies=wifi\n",
+                format!("[General]\n{}\nPreferredTechnologies=wifi\n", ours(CONNMAN)),
+            ),
+            (
+                "[General]\nNetworkInterfaceBlacklist = usb, eth0\n",
+                "[General]\nNetworkInterfaceBlacklist=usb,eth0,end0\n".into(),
+            ),
+            (
+                "[Other]\nNetworkInterfaceBlacklist=x\n",
+                format!("[Other]\nNetworkInterfaceBlacklist=x\n[General]\n{}\n", ours(CONNMAN)),
+            ),
+            (
+                "# [General]\n#NetworkInterfaceBlacklist=x\n",
+                format!("# [General]\n#NetworkInterfaceBlacklist=x\n[General]\n{}\n", ours(CONNMAN)),
+            ),
+        ] {
+            assert_eq!(blacklisted(old), new);
+            assert_eq!(blacklisted(&new), new);
+        }
+        let tree = Tree::new();
+        let facts = facts();
+        tree.file("root/usr/sbin/connmand", "");
+        tree.file("root/usr/lib/systemd/system/connman-wait-online.service", "");
+        let changes = changed(&tree, &facts, "network");
+        assert!(changes[0].starts_with("etc/connman/main.conf [General]\n"), "{changes:?}");
+        assert_eq!(changes[1], "etc/systemd/system/connman-wait-online.service -> /dev/null");
+        tree.apply(&facts);
+        assert_eq!(changed(&tree, &facts, "network"), [""; 0]);
+    }
+}

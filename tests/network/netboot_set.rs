@@ -1,0 +1,229 @@
+//! `piprov netboot client set`: what a client has changes, and its root stays.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where something is missing")]
+
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::process::Command;
+
+use crate::netboot::{Room, fails, image, ok, ran, shell};
+
+/// A program `exportfs` that does nothing but end with this.
+fn exportfs(room: &Room, code: i32) -> String {
+    let dir = room.at("bin");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("exportfs"), format!("#!/bin/sh\necho no such thing >&2\nexit {code}\n"))
+        .unwrap();
+    shell(room.path(), "chmod 755 bin/exportfs");
+    format!("{}:{}", dir.display(), std::env::var("PATH").unwrap())
+}
+
+fn with(mut command: Command, path: &str) -> Command {
+    command.env("PATH", path);
+    command
+}
+
+/// A room with a client and exports.
+fn client() -> (Room, String) {
+    let room = Room::new();
+    image(room.path(), 12, 80);
+    let path = exportfs(&room, 0);
+    ok(with(room.add("lab-01", "a2ef5644", "disk.img", &[]), &path));
+    (room, path)
+}
+
+/// All that the client consists of: names, contents and modes of its files, its record, the exports.
+fn whole(room: &Room) -> String {
+    let script = "find srv state/clients etc -type f -printf '%p %m %U %G\\n' | sort; \
+                  find srv state/clients etc -type f -exec sha256sum {} + | sort -k2";
+    shell(room.path(), script)
+}
+
+#[test]
+fn another_board_server_and_mode_and_the_root_stays() {
+    let (room, path) = client();
+    let srv = room.at("srv").canonicalize().unwrap();
+    let srv = srv.display();
+    std::fs::write(room.at("srv/clients/lab-01/home/pi/kept"), "the client's own").unwrap();
+    let inode = std::fs::metadata(room.at("srv/clients/lab-01")).unwrap().ino();
+    let before = whole(&room);
+    let line = ["set", "lab-01", "--board=DC:A6:32:01:36:C2", "--server=10.9.0.1", "--network=10.9.0.0/24"];
+    let dry = ok(with(room.client(&[&line[..], &["--mode=ro", "-n"]].concat()), &path));
+    assert_eq!(whole(&room), before, "a dry run changes nothing");
+    for said in [
+        "lab-01  board: dc:a6:32:01:36:c2, was a2ef5644\n",
+        "lab-01  mode: ro, was rw\n",
+        "lab-01  server: 10.9.0.1, was 10.0.0.1\n",
+        "lab-01  network: 10.9.0.0/24, was 10.0.0.0/24\n",
+        "would move",
+        "root: etc/fstab",
+        "boot: cmdline.txt",
+    ] {
+        assert!(dry.contains(said), "{said}: {dry}");
+    }
+    let out = ok(with(room.client(&[&line[..], &["--mode=ro"]].concat()), &path));
+    assert!(out.contains("lab-01 set: ") && out.contains("from its next start on"), "{out}");
+    assert!(!room.at("srv/tftp/a2ef5644").exists());
+    let boot = "srv/tftp/dc-a6-32-01-36-c2";
+    let line = room.read(&format!("{boot}/cmdline.txt"));
+    assert!(line.contains(&format!("nfsroot=10.9.0.1:{srv}/clients/lab-01,vers=3,tcp ro ip=dhcp")), "{line}");
+    assert!(room.at(&format!("{boot}/overlays/disable-bt.dtbo")).exists());
+    let fstab = room.read("srv/clients/lab-01/etc/fstab");
+    assert!(fstab.contains(&format!("10.9.0.1:{srv}/tftp/dc-a6-32-01-36-c2 /boot/firmware nfs")), "{fstab}");
+    assert!(fstab.contains("tmpfs /var/log"), "{fstab}");
+    let exports = room.read("etc/exports.d/piprov.exports");
+    let ro = "10.9.0.0/24(ro,sync,no_subtree_check,no_root_squash";
+    for place in ["clients/lab-01", "tftp/dc-a6-32-01-36-c2"] {
+        assert!(exports.contains(&format!("\n{srv}/{place} {ro}")), "{exports}");
+    }
+    assert!(!exports.contains("10.0.0.0") && !exports.contains("a2ef5644"), "{exports}");
+    assert_eq!(std::fs::metadata(room.at("srv/clients/lab-01")).unwrap().ino(), inode);
+    assert_eq!(room.read("srv/clients/lab-01/home/pi/kept"), "the client's own");
+    // What is so already is no change, and a board of many digits is the same one.
+    let again = ok(with(room.client(&["set", "lab-01", "--mode=ro", "--server=10.9.0.1"]), &path));
+    assert_eq!(again, "lab-01 is so already\n");
+    // Back again, all is as it was; but for the machine id, which a root that forgets had none of.
+    ok(with(
+        room.client(&[
+            "set",
+            "lab-01",
+            "--board=a2ef5644",
+            "--server=10.0.0.1",
+            "--network=10.0.0.0/24",
+            "--mode=rw",
+        ]),
+        &path,
+    ));
+    assert_eq!(whole(&room), before);
+    ok(with(room.client(&["remove", "lab-01", "--confirm=lab-01"]), &path));
+    assert_eq!(
+        shell(room.path(), "find srv state -type f -o -type d -name 'dc-*'| grep -v lock || true"),
+        ""
+    );
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_changes() {
+    let (room, path) = client();
+    ok(with(room.add("lab-02", "a2ef5645", "disk.img", &["--mode=overlay"]), &path));
+    std::fs::create_dir(room.at("srv/tftp/a2ef5646")).unwrap();
+    let before = whole(&room);
+    for (line, code, said) in [
+        (vec!["set", "lab-01"], 2, "--board"),
+        (vec!["set", "lab-03", "--mode=ro"], 66, "did you mean"),
+        (vec!["set", "lab-01", "--board=xyz"], 2, "/proc/cpuinfo"),
+        (vec!["set", "lab-01", "--board=10000000A2EF5645"], 73, "client `lab-02`"),
+        (vec!["set", "lab-01", "--board=a2ef5646"], 73, "is there already"),
+        (vec!["set", "lab-01", "--mode=overlay"], 2, "another root"),
+        (vec!["set", "lab-02", "--mode=rw"], 2, "another root"),
+        (vec!["set", "lab-01", "--network=*"], 2, "never for everybody"),
+        (vec!["set", "lab-01", "--server=172.16.9.9"], 2, "no address of this host"),
+    ] {
+        let told = fails(with(room.client(&line), &path), code);
+        assert!(told.contains(said), "{line:?}: {told}");
+        assert_eq!(whole(&room), before, "{line:?}");
+    }
+    // Where another program exports it, that is known before too.
+    std::fs::write(
+        room.at("etc/exports"),
+        format!("{}/tftp/a2ef5647 *(rw)\n", room.at("srv").canonicalize().unwrap().display()),
+    )
+    .unwrap();
+    let told = fails(with(room.client(&["set", "lab-01", "--board=a2ef5647"]), &path), 73);
+    assert!(told.contains("etc/exports:1"), "{told}");
+}
+
+#[test]
+fn a_change_that_fails_is_put_back() {
+    let (room, path) = client();
+    let before = whole(&room);
+    let change =
+        ["set", "lab-01", "--board=a2ef5649", "--server=10.9.0.1", "--network=10.9.0.0/24", "--mode=ro"];
+    // The exports fail: putting them back fails too, and the record says so.
+    exportfs(&room, 1);
+    let (code, _, said) = ran(with(room.client(&change), &path));
+    assert!(code == 1 && said.contains("could not be put back") && said.contains("--repair"), "{said}");
+    let (code, out, _) = ran(with(room.client(&["check", "lab-01"]), &path));
+    assert!(code == 1 && out.contains("half changed"), "{out}");
+    assert!(ok(room.client(&["list"])).contains("half changed"));
+    let said = fails(with(room.client(&["rename", "lab-01", "lab-09"]), &path), 2);
+    assert!(said.contains("half changed"), "{said}");
+    exportfs(&room, 0);
+    ran(with(room.client(&["check", "lab-01", "--repair"]), &path));
+    assert_eq!(whole(&room), before);
+    // A file that the checklist can't write: a directory is in its place.
+    shell(room.path(), "mv srv/tftp/a2ef5644/cmdline.txt kept; mkdir -p srv/tftp/a2ef5644/cmdline.txt/x");
+    let said = ran(with(room.client(&change), &path)).2;
+    assert!(said.contains("cmdline.txt"), "{said}");
+    assert!(room.at("srv/tftp/a2ef5644").exists() && !room.at("srv/tftp/a2ef5649").exists());
+    shell(room.path(), "rm -r srv/tftp/a2ef5644/cmdline.txt; mv kept srv/tftp/a2ef5644/cmdline.txt");
+    ran(with(room.client(&["check", "lab-01", "--repair"]), &path));
+    assert_eq!(whole(&room), before);
+}
+
+/// As a run leaves it that was killed between its steps: the record says what it becomes, and the boot files are moved or
+/// not.
+#[test]
+fn a_killed_change_is_put_back_by_what_comes_next() {
+    for (moved, next) in [
+        (false, ["check", "lab-01", "--repair"]),
+        (true, ["check", "lab-01", "--repair"]),
+        (true, ["set", "lab-01", "--board=a2ef5644"]),
+        (true, ["remove", "lab-01", "--confirm=lab-01"]),
+    ] {
+        let (room, path) = client();
+        let before = whole(&room);
+        let boot = room.at("srv/tftp").canonicalize().unwrap().join("a2ef5649");
+        let record = room.read("state/clients/lab-01.toml");
+        let becoming = format!(
+            "[becoming]\nboard = \"a2ef5649\"\nmode = \"ro\"\nboot = {:?}\nserver = \"10.9.0.1\"\nnetwork = \"10.9.0.0/24\"\n\n",
+            boot.display().to_string()
+        );
+        let record = record.replacen("[[keys]]", &format!("{becoming}[[keys]]"), 1);
+        assert!(record.contains("[becoming]"));
+        std::fs::write(room.at("state/clients/lab-01.toml"), record).unwrap();
+        if moved {
+            std::fs::rename(room.at("srv/tftp/a2ef5644"), &boot).unwrap();
+            shell(room.path(), "sed -i s/10.0.0.1/10.9.0.1/ srv/tftp/a2ef5649/cmdline.txt");
+        }
+        // Nobody else gets that board meanwhile.
+        let said = fails(with(room.add("lab-02", "a2ef5649", "disk.img", &[]), &path), 73);
+        assert!(said.contains("lab-01") || said.contains("is there already"), "{said}");
+        ran(with(room.client(&next), &path));
+        if next[0] == "remove" {
+            assert_eq!(shell(room.path(), "ls srv/tftp srv/clients 2>/dev/null || true"), "");
+        } else {
+            assert_eq!(whole(&room), before, "{moved} {next:?}");
+        }
+    }
+}
+
+#[test]
+fn links_of_a_client_lead_a_change_nowhere_else() {
+    let (room, path) = client();
+    shell(
+        room.path(),
+        "mkdir outside; for f in fstab hosts hostname machine-id cmdline.txt; do echo secret > outside/$f; done; chmod 600 outside/*; \
+         cd srv/clients/lab-01; rm etc/fstab; ln -s ../../../../outside/fstab etc/fstab; rm -r etc/systemd; ln -s ../../../../outside etc/systemd",
+    );
+    let outside = room.at("outside");
+    // A client may write its boot files too.
+    std::fs::remove_file(room.at("srv/tftp/a2ef5644/cmdline.txt")).unwrap();
+    symlink(outside.join("cmdline.txt"), room.at("srv/tftp/a2ef5644/cmdline.txt")).unwrap();
+    let script = "find outside -printf '%p %m %U %s %T@ %y\\n' | sort; cat outside/*";
+    let before = shell(room.path(), script);
+    let change = ["set", "lab-01", "--board=a2ef5649", "--server=10.9.0.1", "--network=10.9.0.0/24"];
+    ran(with(room.client(&change), &path));
+    assert_eq!(shell(room.path(), script), before);
+    shell(room.path(), "! grep -rq secret srv");
+}
+
+#[test]
+fn a_client_that_is_exported_from_an_address_that_is_gone_is_told() {
+    let (room, path) = client();
+    let (code, out, _) = ran(with(room.client(&["check", "lab-01"]), &path));
+    assert!(
+        code == 1 && out.contains("looks for its root at 10.0.0.1, which is no address of this host"),
+        "{out}"
+    );
+    assert!(out.contains("netboot client set lab-01") && out.contains("--server"), "{out}");
+}
