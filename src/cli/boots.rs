@@ -1,6 +1,6 @@
 //! How an image boots, as lines: the same in `card check`, `card build` and `flash -n`.
 
-use crate::contents::forecast::{Answers, By, Load};
+use crate::contents::forecast::{Answers, By};
 
 /// The two answers: that of the card's U-Boot, and that of the Pi's own firmware.
 pub(super) fn lines(answers: &Answers) -> Vec<String> {
@@ -11,7 +11,7 @@ pub(super) fn lines(answers: &Answers) -> Vec<String> {
         None => lines.push(format!("boots   not known: {}", card.why)),
         Some(true) => {
             for load in &card.loads {
-                lines.push(format!("boots   {}", loaded(load)));
+                lines.push(format!("boots   {}", load.told()));
                 if !load.arguments.is_empty() {
                     lines.push(format!("        {}", load.arguments));
                 }
@@ -28,13 +28,4 @@ pub(super) fn lines(answers: &Answers) -> Vec<String> {
     }
     lines.extend(card.notes.iter().map(|note| format!("note    {note}")));
     lines
-}
-
-fn loaded(load: &Load) -> String {
-    let mut files = vec![load.kernel.as_str()];
-    files.extend(load.initramfs.iter().map(String::as_str));
-    files.extend([load.device_tree.as_str(), load.cmdline.as_str()].iter().filter(|name| !name.is_empty()));
-    let boards: Vec<_> = load.boards.iter().map(|board| board.name()).collect();
-    let boards = if boards.is_empty() { String::new() } else { format!("; {}", boards.join(", ")) };
-    format!("{} of partition {}{boards}", files.join(", "), load.partition)
 }

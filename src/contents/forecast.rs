@@ -117,6 +117,19 @@ pub struct Load {
     pub device_tree: String,
 }
 
+impl Load {
+    /// Its files, and where they lie, in a few words: `vmlinuz, initrd.img, cmdline.txt of partition 1`.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let more = [&self.device_tree, &self.cmdline].into_iter().filter(|name| !name.is_empty());
+        let files: Vec<&str> =
+            [&self.kernel].into_iter().chain(&self.initramfs).chain(more).map(|name| &**name).collect();
+        let boards =
+            if self.boards.is_empty() { String::new() } else { format!("; {}", names(&self.boards)) };
+        format!("{} of partition {}{boards}", files.join(", "), self.partition)
+    }
+}
+
 /// The files of a boot partition.
 trait BootFiles {
     /// The partition's number.
@@ -435,7 +448,7 @@ fn overlays(config: &ConfigFiles) -> Option<String> {
         {
             continue;
         }
-        let name = short(setting.value.split([',', ':']).next().unwrap_or_default());
+        let name = short(setting.value.split([',', ':', '=']).next().unwrap_or_default());
         if !name.is_empty() && !names.contains(&name) {
             names.push(name);
         }

@@ -5,14 +5,14 @@ use crate::image::table::{Entry, Partition, Scheme};
 
 const MIB: u64 = 1 << 20;
 
-/// A disk with a FAT partition of 20 MiB at 1 MiB that holds these files.
+/// A disk with a FAT partition of 40 MiB at 1 MiB that holds these files.
 fn disk(files: &[(&str, &[u8])]) -> (Arc<dyn ReadAt>, Table) {
     let mut tree = Tree::default();
     for (name, bytes) in files {
         tree.put(name, bytes.to_vec());
     }
-    let volume = fat::Volume { len: 20 * MIB, start: MIB, label: "BOOT", serial: 1, time: 0 };
-    let mut bytes = vec![0; 22 * MIB as usize];
+    let volume = fat::Volume { len: 40 * MIB, start: MIB, label: "BOOT", serial: 1, time: 0 };
+    let mut bytes = vec![0; 42 * MIB as usize];
     fat::write(&volume, &tree, |at, piece| {
         bytes[(MIB + at) as usize..][..piece.len()].copy_from_slice(piece);
         Ok(())
@@ -24,7 +24,7 @@ fn disk(files: &[(&str, &[u8])]) -> (Arc<dyn ReadAt>, Table) {
         len,
         entry: Entry::Mbr { kind, bootable: false },
     };
-    let partitions = vec![partition(1, MIB, 20 * MIB, 0x0c), partition(2, 21 * MIB, MIB, 0x83)];
+    let partitions = vec![partition(1, MIB, 40 * MIB, 0x0c), partition(2, 41 * MIB, MIB, 0x83)];
     (Arc::new(bytes), Table { scheme: Scheme::Mbr { disk_id: 0x35c8_4628 }, partitions })
 }
 
@@ -88,26 +88,24 @@ fn another_kernel_gets_a_script_in_its_boot_partition() {
 
 #[test]
 fn a_full_boot_partition_is_a_reason() {
-    let big = vec![7; 18 * MIB as usize];
-    let mut files: Vec<(String, Vec<u8>)> = vec![("config.txt".into(), b"kernel=vmlinuz".to_vec())];
-    files.push(("vmlinuz".into(), kernel()));
-    files.push(("big".into(), big));
-    // What is left, cluster by cluster.
-    let fill: Vec<_> = (0..1200).map(|n| (format!("f{n}"), vec![1; 2048])).collect();
-    let all: Vec<(&str, &[u8])> =
-        files.iter().chain(&fill).map(|(name, bytes)| (&**name, &bytes[..])).collect();
-    // How many fit depends on the file system's own needs: the most that do.
-    let fits = |count: usize| {
+    let config: &[u8] = b"kernel=vmlinuz";
+    let (kernel, big) = (kernel(), vec![7; 40 * MIB as usize]);
+    let files = |len: usize| [("config.txt", config), ("vmlinuz", &kernel[..]), ("big", &big[..len])];
+    let fits = |len: usize| {
         let mut tree = Tree::default();
-        for (name, bytes) in &all[..count] {
+        for (name, bytes) in files(len) {
             tree.put(name, bytes.to_vec());
         }
-        let volume = fat::Volume { len: 20 * MIB, start: MIB, label: "BOOT", serial: 1, time: 0 };
+        let volume = fat::Volume { len: 40 * MIB, start: MIB, label: "BOOT", serial: 1, time: 0 };
         fat::write(&volume, &tree, |_, _| Ok(())).is_ok()
     };
-    let most = (3..=all.len()).rev().find(|count| fits(*count)).unwrap();
-    assert!(most < all.len(), "it is never full");
-    let (image, table) = disk(&all[..most]);
+    // The longest file that fits, so that no cluster is left.
+    let (mut most, mut over) = (0, big.len());
+    while over - most > 1 {
+        let middle = most.midpoint(over);
+        if fits(middle) { most = middle } else { over = middle }
+    }
+    let (image, table) = disk(&files(most));
     let booting = Booting::of(&image, &table, &numbers()).unwrap();
     assert!(booting.answers.card.is_hopeless(), "{:?}", booting.answers.card);
     assert!(
