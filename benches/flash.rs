@@ -99,7 +99,7 @@ impl Bench {
     /// One run: how long until the reset's command has written a line.
     fn reset(&self, image: &str) -> Duration {
         let mut command = Command::new(PIPROV);
-        command.args(["flash", "lab-01", image, "--targets", "targets.csv", "--listen", LISTEN]);
+        command.args(["flash", "lab-01", image, "--force", "--targets", "targets.csv", "--listen", LISTEN]);
         command.args(["--timeout", "0.01", "--quiet"]);
         command.current_dir(&self.dir).env("PIPROV_STATE_DIR", &self.dir).stdout(Stdio::null());
         if image == "-" {

@@ -79,7 +79,8 @@ mkdir -p "$work/boot/overlays" "$work/root/etc" "$work/root/boot/firmware" "$wor
 echo "console=serial0,115200 console=tty1 root=$root rootfstype=ext4 fsck.repair=yes rootwait" \
     > "$work/boot/cmdline.txt"
 printf '# A sample.\narm_64bit=1\ndtoverlay=sample\n' > "$work/boot/config.txt"
-head -c 3000000 /dev/urandom > "$work/boot/kernel8.img"
+# It begins as a kernel of 64 bits does, and is noise.
+{ head -c 56 /dev/zero; printf 'ARM\x64'; head -c 3000000 /dev/urandom; } > "$work/boot/kernel8.img"
 for tree in bcm2710-rpi-3-b bcm2711-rpi-4-b; do
     printf '\320\015\376\355 not a device tree: %s\n' "$tree" > "$work/boot/$tree.dtb"
 done

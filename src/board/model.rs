@@ -58,8 +58,9 @@ macro_rules! models {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$model,)+];
 
-            /// The type field of its revision codes.
-            const fn type_field(self) -> u32 {
+            /// The type field of its revision codes; U-Boot has it as `board_rev`.
+            #[must_use]
+            pub const fn type_field(self) -> u32 {
                 match self { $(Self::$model => $type,)+ }
             }
 

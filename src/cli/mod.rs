@@ -13,6 +13,7 @@ mod backup;
 mod bar;
 mod board;
 mod bootd;
+mod boots;
 mod card;
 mod client;
 mod clnlive;

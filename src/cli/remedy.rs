@@ -96,7 +96,17 @@ const fn flag(knob: Knob) -> Flag {
         Knob::Deb => ("--deb", Some("FILE"), PACKAGES),
         Knob::DryRun => ("--dry-run", None, &["netboot client add"]),
         Knob::Force => {
-            ("--force", None, &["card build", "eeprom edit", "split-image", "mklive", "netboot serve"])
+            const OF: &[&str] = &[
+                "card build",
+                "card check",
+                "card stick",
+                "eeprom edit",
+                "flash",
+                "split-image",
+                "mklive",
+                "netboot serve",
+            ];
+            ("--force", None, OF)
         }
         Knob::Interface => ("--interface", Some("IF"), &["netboot client add", "netboot serve"]),
         Knob::Line => ("--line", Some("LINE"), &["reset"]),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::board::Model;
 use crate::eeprom::Scope;
 use crate::eeprom::config_txt::ConfigFiles;
+use crate::eeprom::filters::passes;
 
 /// Which boards start from an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,44 +107,14 @@ const fn needs(model: Model) -> (Chip, &'static [&'static str], &'static [&'stat
     }
 }
 
-/// The words of filters, and the models that each lets through.
-fn passes(filter: &str, model: Model) -> Option<bool> {
-    let filter = filter.trim().to_ascii_lowercase();
-    let among = |models: &[Model]| Some(models.contains(&model));
-    match filter.as_str() {
-        "all" => Some(true),
-        "none" => Some(false),
-        "pi0" => among(&[Model::Zero, Model::ZeroW, Model::Zero2W]),
-        "pi0w" => among(&[Model::ZeroW, Model::Zero2W]),
-        "pi02" => among(&[Model::Zero2W]),
-        "pi1" => among(&[Model::A, Model::B, Model::APlus, Model::BPlus, Model::Cm1]),
-        "cm1" => among(&[Model::Cm1]),
-        "pi2" => among(&[Model::Pi2, Model::Pi2V12]),
-        "pi3" => among(&[Model::Pi3B, Model::Pi3BPlus, Model::Pi3APlus, Model::Cm3, Model::Cm3Plus]),
-        "pi3+" => among(&[Model::Pi3BPlus, Model::Pi3APlus]),
-        "cm3" => among(&[Model::Cm3, Model::Cm3Plus]),
-        "cm3+" => among(&[Model::Cm3Plus]),
-        "cm0" => among(&[Model::Cm0]),
-        "pi4" => among(&[Model::Pi4B, Model::Pi400, Model::Cm4, Model::Cm4s]),
-        "pi400" => among(&[Model::Pi400]),
-        "cm4" => among(&[Model::Cm4]),
-        "cm4s" => among(&[Model::Cm4s]),
-        "pi5" => among(&[Model::Pi5, Model::Pi500, Model::Cm5, Model::Cm5Lite]),
-        "pi500" => among(&[Model::Pi500]),
-        "cm5" => among(&[Model::Cm5, Model::Cm5Lite]),
-        "cm5l" => among(&[Model::Cm5Lite]),
-        _ => None,
-    }
-}
-
 /// What config.txt says on one model. What stands below a filter that only the board itself can answer doesn't count.
-struct Says<'a> {
-    config: Option<&'a ConfigFiles>,
-    model: Model,
+pub(super) struct Says<'a> {
+    pub(super) config: Option<&'a ConfigFiles>,
+    pub(super) model: Model,
 }
 
 impl Says<'_> {
-    fn value(&self, name: &str) -> Option<&str> {
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
         let counts = |scope: &Scope| match scope {
             Scope::Always => true,
             Scope::Never | Scope::Elsewhere => false,
@@ -154,7 +125,7 @@ impl Says<'_> {
         named.find(|setting| counts(&setting.scope)).map(|setting| setting.value.as_str())
     }
 
-    fn is(&self, name: &str) -> Option<bool> {
+    pub(super) fn is(&self, name: &str) -> Option<bool> {
         self.value(name).map(|value| !matches!(value, "" | "0"))
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::boot::{self, Boots};
 use super::budget::Budget;
+use super::forecast::Forecast;
 use crate::eeprom::config_txt::{ConfigFiles, LONGEST};
 use crate::image::ext4::{self, Contents as Bytes, Ext4, FileKind};
 use crate::image::files::{fat_file_within, fat_list, is_fat};
@@ -46,6 +47,9 @@ pub struct Contents {
     /// Which boards start from it. `None`: it has no partition that a board's firmware reads.
     #[serde(default)]
     pub boots: Option<Boots>,
+    /// What the U-Boot of a recovery card does with it. `None`: it has no partition table, and can't be flashed.
+    #[serde(default)]
+    pub card: Option<Forecast>,
     /// What is wrong or isn't known, each a sentence.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -130,7 +134,7 @@ pub struct System {
 
 impl Contents {
     /// The form that is made here.
-    pub const FORM: u32 = 1;
+    pub const FORM: u32 = 2;
 
     /// Looks at an image: its table, then the file systems of each partition.
     ///
@@ -169,6 +173,9 @@ impl Contents {
             let budget: Arc<dyn ReadAt> = Arc::new(Budget::new(Arc::clone(image), LOOK));
             let part = found.part(&budget, partition)?;
             found.parts.push(part);
+        }
+        if !found.table.is_empty() {
+            found.card = Some(Forecast::of(image, &partitions)?);
         }
         // No table and no file system is a disk without anything.
         if found.table.is_empty() && found.parts.iter().all(|part| part.sort == Sort::Other) {
@@ -263,12 +270,26 @@ fn sentence(text: &str) -> String {
 
 /// Damage is told; an image that can't be read is an error.
 fn damage(error: io::Error) -> io::Result<String> {
-    match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::QuotaExceeded => {
-            Ok(text(&error.to_string()))
+    if is_damage(&error) { Ok(text(&error.to_string())) } else { Err(error) }
+}
+
+/// Whether an error is about what the image says, and not about reading it.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, QuotaExceeded, UnexpectedEof};
+    matches!(error.kind(), InvalidData | UnexpectedEof | QuotaExceeded)
+}
+
+/// Which boards start from the first FAT partition on which their firmware finds something.
+pub(super) fn firmware(image: &Arc<dyn ReadAt>, partitions: &[Partition]) -> io::Result<Option<Boots>> {
+    for partition in partitions.iter().filter(|partition| !partition.is_extended()).take(MOST) {
+        let budget: Arc<dyn ReadAt> = Arc::new(Budget::new(Arc::clone(image), LOOK));
+        if is_fat(&budget, partition)?
+            && let Some(found) = boots(&budget, partition)?
+        {
+            return Ok(Some(found));
         }
-        _ => Err(error),
     }
+    Ok(None)
 }
 
 fn of_image(error: ext4::Error) -> io::Result<String> {

@@ -6,6 +6,7 @@
 //! | [`Files`] | the files of one partition, FAT or ext2, 3, 4, for reading |
 //! | [`Contents`] | all that is told of an image, once |
 //! | [`copy_out`] | files of a partition below a directory of this host |
+//! | [`forecast`] | what the U-Boot of a recovery card loads of it, with which arguments, or why nothing |
 //! | [`boot`] | which boards start from a boot partition, and by which files that is known |
 //!
 //! Nothing here is believed: sizes, names and texts are whatever the image says.
@@ -14,6 +15,7 @@ pub mod boot;
 mod budget;
 mod copied;
 mod files;
+pub mod forecast;
 mod look;
 
 pub use budget::Budget;

@@ -24,6 +24,7 @@ pub mod config_txt;
 pub mod edit;
 mod error;
 pub mod files;
+pub mod filters;
 pub mod image;
 pub mod keys;
 mod lines;

@@ -63,12 +63,7 @@ pub struct Followed {
 /// Only when the image itself can't be read.
 pub fn follow(image: &Arc<dyn ReadAt>, table: &Table, numbers: &BTreeMap<u32, u32>) -> io::Result<Followed> {
     let mut followed = Followed::default();
-    let disk_id = match table.scheme {
-        Scheme::Mbr { disk_id } => Some(disk_id),
-        // A GPT's PARTUUIDs belong to the partitions and move with them.
-        Scheme::Gpt { .. } => None,
-    };
-    let mut names = Names::new(disk_id, numbers);
+    let mut names = Names::new(disk_id(table), numbers);
     let mut fat_seen = false;
     let mut ext4_seen = false;
     let mut fstab_seen = false;
@@ -122,6 +117,21 @@ pub fn follow(image: &Arc<dyn ReadAt>, table: &Table, numbers: &BTreeMap<u32, u3
     }
     followed.notes.append(&mut names.notes);
     Ok(followed)
+}
+
+/// The kernel's arguments as they are once the partitions have got these numbers.
+#[must_use]
+pub fn renamed_arguments(table: &Table, numbers: &BTreeMap<u32, u32>, text: &str) -> String {
+    let new = Names::new(disk_id(table), numbers).cmdline(text.as_bytes());
+    String::from_utf8_lossy(&new).into_owned()
+}
+
+/// The number that PARTUUIDs begin with. A GPT's belong to the partitions and move with them.
+fn disk_id(table: &Table) -> Option<u32> {
+    match table.scheme {
+        Scheme::Mbr { disk_id } => Some(disk_id),
+        Scheme::Gpt { .. } => None,
+    }
 }
 
 /// Turns one file's new text into patches, if they can be proved.

@@ -1,15 +1,19 @@
 //! The filters of a config.txt, as far as they can be decided without the board: it says its serial number, and that it
 //! is one that needs an overlay.
 
-use crate::board::Serial;
+use crate::board::{HostBoot, Model, Serial};
 use crate::eeprom::Scope;
 use crate::eeprom::config_txt::Setting;
+use crate::eeprom::filters::models;
 
 /// How many different filters a config.txt may have.
 const MOST: usize = 64;
 
-/// Begins the names of boards that tell their serial number in their boot ROM: BCM2711 and BCM2712.
-const OTHERS: [&str; 4] = ["pi4", "pi5", "cm4", "cm5"];
+/// Whether a filter is for boards only that tell their serial number in their boot ROM: BCM2711 and BCM2712.
+fn is_for_others(filter: &str) -> bool {
+    let late = |model: &Model| matches!(model.host_boot(), HostBoot::Eeprom(_));
+    models(filter).is_some_and(|models| models.iter().all(late))
+}
 
 /// Whether what stands below a filter counts.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +33,7 @@ fn counts(scope: &Scope, serial: Option<&Serial>) -> Counts {
     let number = |text: &str| u64::from_str_radix(text, 16).ok();
     match (filter.strip_prefix("0x").and_then(number), serial.and_then(|serial| number(serial.as_str()))) {
         _ if filter == "all" => Counts::Always,
-        _ if filter == "none" || OTHERS.iter().any(|other| filter.starts_with(other)) => Counts::Never,
+        _ if is_for_others(&filter) => Counts::Never,
         // Either may be told in 8 or 16 digits; it is the last 8 in which boards differ.
         (Some(wanted), Some(is)) if wanted as u32 == is as u32 => Counts::Always,
         (Some(_), Some(_)) => Counts::Never,

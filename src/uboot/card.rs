@@ -14,8 +14,10 @@ pub use error::Error;
 pub use settings::Settings;
 pub use write::{Built, check_name};
 
+use super::booting::Booting;
 use super::layout::{self, CardInfo, Layout};
 use super::script_image;
+use crate::contents::forecast::Answers;
 use crate::image::Image;
 use crate::image::fat::{self, Tree};
 use crate::image::files::{self, Followed};
@@ -48,6 +50,8 @@ pub struct Fit {
     pub layout: Layout,
     /// What in the image follows its partitions to their new numbers.
     pub followed: Followed,
+    /// How it boots.
+    pub answers: Answers,
 }
 
 impl Fit {
@@ -60,9 +64,11 @@ impl Fit {
         let table = image.table()?.ok_or_else(|| Error::NoTable { path: image.path().to_owned() })?;
         let layout = layout::plan(&table, image.raw_len(), card)
             .map_err(|error| Error::Layout { path: image.path().to_owned(), error })?;
-        let followed = files::follow(&image.content(), &table, &layout.numbers())
-            .map_err(|error| crate::image::Error::os(image.path(), "reading the files in it", error))?;
-        Ok(Self { table, layout, followed })
+        let os = |error| crate::image::Error::os(image.path(), "reading the files in it", error);
+        let booting = Booting::of(&image.content(), &table, &layout.numbers()).map_err(os)?;
+        let mut followed = files::follow(&image.content(), &table, &layout.numbers()).map_err(os)?;
+        followed.patches.extend(booting.patches);
+        Ok(Self { table, layout, followed, answers: booting.answers })
     }
 }
 
@@ -103,6 +109,12 @@ impl Card {
         }
         let copied = collect::complete(&mut files, image, &fit.table)?;
         notes.extend(copied.notes.iter().cloned());
+        if fit.answers.card.is_hopeless() {
+            let why = &fit.answers.card.why;
+            notes.push(format!(
+                "The card's bytes will be right, but it won't boot this image, because {why}."
+            ));
+        }
 
         let time = u32::try_from(options.time).unwrap_or(u32::MAX);
         let script = script_image::wrap(BOOT_SCRIPT, "piprov recovery card", time);

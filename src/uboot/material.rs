@@ -6,10 +6,12 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::booting::Booting;
 use super::layout::{self, CardInfo, Layout};
 use super::record::ImageRecord;
 use super::step::{Known, Material, Sectors};
-use crate::error::{Explain, Kind, Remedy};
+use crate::contents::forecast::Answers;
+use crate::error::{Explain, Kind, Knob, Remedy, remedy};
 use crate::format::hex;
 use crate::image::parts::Parts;
 use crate::image::pass::Pass;
@@ -48,6 +50,14 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// It can be flashed, but the card's U-Boot won't start it.
+    #[error("{name}: the bytes will be right, but this card won't boot it, because {why}")]
+    WontBoot {
+        /// The image.
+        name: String,
+        /// Why, as the end of the sentence.
+        why: String,
+    },
 }
 
 impl Explain for Error {
@@ -55,7 +65,7 @@ impl Explain for Error {
         match self {
             Self::Image(error) => error.kind(),
             Self::Layout { source, .. } => source.kind(),
-            Self::NoTable { .. } => Kind::BadData,
+            Self::NoTable { .. } | Self::WontBoot { .. } => Kind::BadData,
             Self::Files { source, .. } => Kind::of_io(source),
         }
     }
@@ -68,6 +78,9 @@ impl Explain for Error {
                 Some("an image of a whole disk is needed, not one of a single partition.".into())
             }
             Self::Files { .. } => None,
+            Self::WontBoot { .. } => {
+                Some(remedy!["give ", Knob::Force, " where the bytes alone are wanted."])
+            }
         }
     }
 }
@@ -86,6 +99,7 @@ pub struct ImageMaterial {
     pass: Pass,
     /// What is odd about its table.
     of_table: Vec<String>,
+    booting: OnceLock<Result<Booting, Arc<Error>>>,
     followed: OnceLock<Result<Follow, Arc<Error>>>,
     wakers: Arc<Mutex<Vec<Waker>>>,
 }
@@ -138,6 +152,7 @@ impl ImageMaterial {
             end: layout.source.end,
             pass,
             of_table: layout.notes.clone(),
+            booting: OnceLock::new(),
             followed: OnceLock::new(),
             wakers,
         });
@@ -196,10 +211,34 @@ impl ImageMaterial {
     /// Waits until the files that name partitions are read, at most so long: an image that unpacks slowly may take
     /// minutes to come so far, and no board needs to wait for warnings.
     pub fn settle(&self, limit: Duration, stop: &Stop) {
-        let deadline = Instant::now() + limit;
+        self.wait_for(Some(limit), stop, || self.followed.get().is_some());
+    }
+
+    /// Waits until it is known how the image boots, that is until its boot partition is there; at most so long, or
+    /// not beyond `stop`. `None`: it isn't known yet, or can't be, since the image can't be read.
+    pub fn answers(&self, limit: Option<Duration>, stop: &Stop) -> Option<&Answers> {
+        self.wait_for(limit, stop, || self.booting.get().is_some());
+        Some(&self.booting.get()?.as_ref().ok()?.answers)
+    }
+
+    /// Looks whether the card's U-Boot starts the image. Waits as [`Self::answers`] does.
+    ///
+    /// # Errors
+    /// [`Error::WontBoot`] where it is known that it doesn't.
+    pub fn check_boot(&self, limit: Option<Duration>, stop: &Stop) -> Result<(), Error> {
+        match self.answers(limit, stop) {
+            Some(answers) if answers.card.is_hopeless() => {
+                Err(Error::WontBoot { name: self.image.name(), why: answers.card.why.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn wait_for(&self, limit: Option<Duration>, stop: &Stop, known: impl Fn() -> bool) {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         // A small image's pass may end before the files are read.
         let failed = || matches!(self.pass.ended(), Some(Err(_)));
-        while self.followed.get().is_none() && !failed() && Instant::now() < deadline {
+        while !known() && !failed() && deadline.is_none_or(|deadline| Instant::now() < deadline) {
             if stop.wait(Duration::from_millis(10)) {
                 break;
             }
@@ -245,7 +284,15 @@ impl ImageMaterial {
     }
 
     fn follow(&self, layout: &Layout) {
-        let found = files::follow(&self.content, &self.table, &layout.numbers()).and_then(|followed| {
+        let numbers = layout.numbers();
+        let os = |source| Arc::new(Error::Files { name: self.image.name(), source });
+        // The boot partition stands in front: whether the image boots is known long before its end.
+        let booting = Booting::of(&self.content, &self.table, &numbers).map_err(os);
+        let added = booting.as_ref().map_or_else(|_| Vec::new(), |booting| booting.patches.clone());
+        let _ = self.booting.set(booting);
+        poke(&self.wakers);
+        let found = files::follow(&self.content, &self.table, &numbers).and_then(|mut followed| {
+            followed.patches.extend(added);
             let sectors = files::sector_patches(&self.content, &followed.patches)?;
             let sectors = sectors.into_iter().map(|(offset, bytes)| {
                 let names = followed.patches.iter().filter(|patch| {
@@ -258,7 +305,7 @@ impl ImageMaterial {
             });
             Ok(Follow { sectors: sectors.collect(), notes: followed.notes })
         });
-        let found = found.map_err(|source| Arc::new(Error::Files { name: self.image.name(), source }));
+        let found = found.map_err(os);
         // Set once, here only.
         let _ = self.followed.set(found);
         poke(&self.wakers);

@@ -2,6 +2,7 @@
 
 mod answer_text;
 pub mod boards;
+pub mod booting;
 pub mod card;
 pub mod event;
 pub mod flash;

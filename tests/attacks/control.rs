@@ -58,7 +58,10 @@ fn socket(net: &Net) -> PathBuf {
 fn flash(net: &Net) -> Program {
     let path = |name: &str| net.lan.dir.path().join(name).to_str().unwrap().to_owned();
     let (image, targets) = (path("os.img"), path("targets.csv"));
-    net.start("ours", &["flash", "lab-01", &image, "--no-reset", "--timeout", "60", "--targets", &targets])
+    net.start(
+        "ours",
+        &["flash", "lab-01", &image, "--no-reset", "--force", "--timeout", "60", "--targets", &targets],
+    )
 }
 
 fn host() -> Host {

@@ -54,7 +54,16 @@ impl Flash {
         arguments: &[&str],
     ) -> Self {
         image(&dir.path().join("os.img"));
-        command.args(["flash", "lab-01", "os.img", "--json", "--no-reset", "--targets", "targets.csv"]);
+        command.args([
+            "flash",
+            "lab-01",
+            "os.img",
+            "--json",
+            "--no-reset",
+            "--force",
+            "--targets",
+            "targets.csv",
+        ]);
         command.arg("--listen").arg(server.to_string()).args(arguments).current_dir(dir.path());
         command.env("PIPROV_STATE_DIR", dir.path().join("state"));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

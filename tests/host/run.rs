@@ -197,7 +197,7 @@ fn a_record_that_cannot_be_completed_is_told_and_no_success() {
 fn a_flash_that_is_killed_is_on_record_with_its_image_and_its_warnings() {
     let lab = Lab::new();
     std::fs::copy("tests/cmd/flash.in/pi.img", lab.0.path().join("pi.img")).unwrap();
-    let args = ["flash", "lab-01", "pi.img", "--no-reset", "--listen", "127.0.0.1:0", "--json"];
+    let args = ["flash", "lab-01", "pi.img", "--force", "--no-reset", "--listen", "127.0.0.1:0", "--json"];
     let mut child = lab.command(&args).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)

@@ -479,7 +479,7 @@ fn the_reset_does_not_wait_for_the_image() {
     rig.target("lab-01", &format!("command:date +%s%N > {}", stamp.display()));
     for image in ["big.img", "packed.img.xz"] {
         let before = std::time::SystemTime::now();
-        let ended = rig.flash(&["lab-01", image, "--timeout", "0.1"]).end();
+        let ended = rig.flash(&["lab-01", image, "--force", "--timeout", "0.1"]).end();
         assert_eq!(ended.outcome("lab-01"), ("failed", "boot"), "{ended:#?}");
         let at: u64 = std::fs::read_to_string(&stamp).unwrap().trim().parse().unwrap();
         let took = Duration::from_nanos(at) - before.duration_since(std::time::UNIX_EPOCH).unwrap();

@@ -39,9 +39,16 @@ for module in bcm2835 crc16 crc32c_generic mbcache jbd2 ext4; do /busybox insmod
 read -r arguments < /proc/cmdline
 echo "found-arguments: $arguments"
 # What a real initramfs does: the partition that root= names.
-case $arguments in *root=PARTUUID=35c84628-03*) root=/dev/mmcblk0p3 ;; *) root=/dev/nowhere ;; esac
+case $arguments in
+*root=PARTUUID=35c84628-03*) root=/dev/mmcblk0p3 ;;
+*root=LABEL=rootfs*) root=LABEL=rootfs ;;
+*) root=/dev/nowhere ;;
+esac
 tries=0
-until [ -b $root ] || [ $tries = 100 ]; do /busybox usleep 100000; tries=$((tries + 1)); done
+until [ -b $root ] || [ $tries = 100 ]; do
+    case $root in LABEL=*) found=$(/busybox findfs $root) && root=$found ;; esac
+    /busybox usleep 100000; tries=$((tries + 1))
+done
 /busybox mount -t ext4 -o ro $root /root
 echo "found-system: $(/busybox cat /root/etc/sample-release)"
 echo "found-fstab: $(/busybox grep ' / ' /root/etc/fstab)"
@@ -123,6 +130,46 @@ fn a_pi_flashes_its_card_from_a_stick_and_boots_the_system_that_it_wrote() {
     assert_eq!(found("system"), "flashed-system");
     assert!(found("fstab").starts_with("PARTUUID=35c84628-03"), "{second}");
     card.assert_holds(&image, 8 * MIB, &follow, &behind);
+}
+
+/// What Ubuntu has in its boot partition: the kernel, its initramfs and its arguments are named by config.txt, and the
+/// root by its label.
+const UBUNTU: &str = "[all]\nkernel=vmlinuz\ncmdline=cmdline.txt\ninitramfs initrd.img followkernel\n\n\
+                      [pi4]\nmax_framebuffers=2\n\n[all]\narm_64bit=1\n";
+
+#[test]
+fn ubuntus_layout_is_flashed_and_boots_by_its_own_config_txt() {
+    let _slot = support::slots::Slots::take(1);
+    let dir = tempfile::tempdir().unwrap();
+    let image = bootable_image(dir.path());
+    std::fs::write(dir.path().join("config.txt"), UBUNTU).unwrap();
+    let cmdline = "console=serial0,115200 root=LABEL=rootfs rootwait\n";
+    std::fs::write(dir.path().join("cmdline.txt"), cmdline).unwrap();
+    let files = "mdel -i os.img@@8M ::kernel8.img ::initramfs8 && mv kernel8.img vmlinuz && mv initramfs8 initrd.img \
+                 && mcopy -o -i os.img@@8M vmlinuz initrd.img config.txt cmdline.txt ::";
+    shell(&format!("cd {} && {files}", dir.path().display()));
+
+    let mut check = program::piprov(dir.path());
+    let told = check.args(["card", "check"]).arg(&image).output().unwrap();
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("boots   vmlinuz, initrd.img, cmdline.txt of partition 1"), "{told}");
+    assert!(told.contains("boot.scr is added"), "{told}");
+
+    let payload = debian::payload("rpi_3");
+    let card = Card::for_stick(dir.path().join("card.img"), 128, &payload);
+    let job = stage(&image, "64MiB", dir.path());
+    let usb = dir.path().join("usb.img");
+    stick(&usb, 160, &dir.path().join("piprov"));
+    let first =
+        Pi::boot(&payload, &card.path, &usb, FIRMWARE_ARGUMENTS, &dir.path().join("first.log")).until_reset();
+    assert!(first.contains(&format!("piprov: job {job} done, starting again")), "{first}");
+
+    let second = Pi::boot(&payload, &card.path, &usb, FIRMWARE_ARGUMENTS, &dir.path().join("second.log"))
+        .until("found-end");
+    assert!(second.contains("piprov: vmlinuz of partition 2, as config.txt has it"), "{second}");
+    let arguments = "console=ttyS0,115200 root=LABEL=rootfs rootwait";
+    assert!(second.contains(&format!("found-arguments: {FIRMWARE_ARGUMENTS} {arguments}")), "{second}");
+    assert!(second.contains("found-system: flashed-system"), "{second}");
 }
 
 #[test]

@@ -42,7 +42,10 @@ pub(crate) fn net() -> Net {
 fn flash(net: &Net, board: &str, image: &str) -> Program {
     let file = |name: String| net.lan.dir.path().join(name).to_str().unwrap().to_owned();
     let (database, image) = (file(format!("{board}.csv")), file(image.to_owned()));
-    net.start("ours", &["flash", board, &image, "--no-reset", "--timeout", "60", "--targets", &database])
+    net.start(
+        "ours",
+        &["flash", board, &image, "--no-reset", "--force", "--timeout", "60", "--targets", &database],
+    )
 }
 
 fn host(mac: &'static str) -> Host {

@@ -459,7 +459,7 @@ fn parts_and_cards_are_whole_or_not_there() {
         } else {
             ok(card());
         }
-        ok(piprov_in(room.path(), &["card", "check", "cards/card.img"]));
+        ok(piprov_in(room.path(), &["card", "check", "--force", "cards/card.img"]));
         assert_eq!(room.read("cards/foreign"), "foreign\n", "{n}");
     });
 }

@@ -10,11 +10,15 @@ use crate::cli::ui::Ui;
 use crate::image::Image;
 use crate::stop::Stop;
 use crate::uboot::card::Fit;
+use crate::uboot::material::Error;
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// The image, raw or compressed; - for standard input
     image: PathBuf,
+    /// An image that fits is enough, also where the card won't boot it
+    #[arg(long)]
+    force: bool,
     /// Length of the card, to see whether it is large enough
     #[arg(long, value_name = "BYTES", value_parser = format::parse_size)]
     card_size: Option<u64>,
@@ -32,14 +36,20 @@ impl Check {
             ui.detail(format_args!("unpacking {} up to its /etc/fstab", image.name()));
         }
         let fit = Fit::new(&image, &card)?;
+        let boots = match &fit.answers.card {
+            card if card.is_hopeless() && !self.force => {
+                Err(Error::WontBoot { name: image.name(), why: card.why.clone() })
+            }
+            _ => Ok(()),
+        };
         if ui.json {
             ui.named("card", None, &show::object(&image, &fit, &card));
-            return Ok(());
+            return Ok(boots?);
         }
         for line in show::lines(&image, &fit, &card) {
             ui.result(line);
         }
         ui.result("fits    yes");
-        Ok(())
+        Ok(boots?)
     }
 }

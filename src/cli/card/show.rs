@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::cli::boots;
 use crate::format::json::json;
 use crate::format::{size, size_exact};
 use crate::image::Image;
@@ -48,6 +49,7 @@ pub(super) fn lines(image: &Image, fit: &Fit, card: &CardInfo) -> Vec<String> {
         lines.push(format!("  + {}", line.after));
     }
     lines.push(String::new());
+    lines.extend(boots::lines(&fit.answers));
     for note in fit.layout.notes.iter().chain(&fit.followed.notes) {
         lines.push(format!("note    {note}"));
     }
@@ -121,6 +123,7 @@ pub(super) fn object(image: &Image, fit: &Fit, card: &CardInfo) -> Value {
         "card_size": fit.layout.card_len,
         "partitions": partitions,
         "rewrites": fit.followed.lines,
+        "boot": fit.answers,
         "notes": notes,
     })
 }

@@ -20,6 +20,9 @@ pub(super) struct Stick {
     /// Where the stick is mounted
     #[arg(value_name = "DIR")]
     mount: PathBuf,
+    /// Put it there also where the card's U-Boot won't boot it
+    #[arg(long)]
+    force: bool,
     /// Bytes of the image that a board reads at a time; they must fit into its memory
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size)]
     part_size: u64,
@@ -35,6 +38,10 @@ impl Stick {
         let earlier = stick::jobs(&self.mount)?;
         let image = Image::open(&self.image, &self.spool.options(stop))?;
         let material = ImageMaterial::prepare(image, self.part_size, stop)?;
+        match material.check_boot(None, stop) {
+            Err(error) if self.force => ui.warn(&error),
+            known => known?,
+        }
         if !stick::takes_marks(&self.mount) {
             ui.warn(format_args!(
                 "{} isn't FAT: U-Boot can't leave its mark there, so a board would flash itself at every start",

@@ -65,6 +65,12 @@ pub struct Flash {
     /// Print what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Flash an image also where the card's U-Boot won't boot it
+    ///
+    /// Before a board is reset, the image's boot partition is looked at, as `piprov card check` does. An
+    /// image that this card can't boot is refused without this flag.
+    #[arg(long)]
+    force: bool,
     /// Don't reset the boards: they are switched on by hand, or ask anyway
     #[arg(long)]
     no_reset: bool,
@@ -134,18 +140,54 @@ impl Flash {
         };
         let material = ImageMaterial::prepare_with(image, part_size, first_boot, stop)?;
         material.settle(WARNINGS, stop);
+        // A card of the original's kind has its own way to boot.
+        let boots =
+            if self.card == staged::CardKind::Original { Ok(()) } else { self.boots(&material, ui, stop) };
+        if !self.dry_run {
+            boots?;
+            return self.go(&settings, (&targets, &material, &options, listen), (ui, stop));
+        }
         if let Some(files) = self.staged.files(self.card) {
-            let dry_run = self.dry_run;
-            return staged::run(&files, dry_run, &settings, &targets, &material, &options, (ui, stop));
+            staged::dry_run(&files, &targets, &material, &options, (ui, stop))?;
+        } else {
+            plan(ui, &targets, &material, &options, Way::Serve(listen), stop)?;
         }
-        if self.dry_run {
-            return plan(ui, &targets, &material, &options, Way::Serve(listen));
-        }
-        let (port, at) = port::open(listen, &settings, &targets, &material, (ui, stop))?;
+        boots
+    }
 
-        head(ui, &material, Way::Serve(at), targets.len());
-        let shown = Shown::begin(ui, &settings, &targets)?;
-        let records = flash::flash(&targets, &material, &port, &options, stop, &shown.runs);
+    /// Looks whether the card boots the image. An image that is still on its way is waited for up to its boot partition.
+    fn boots(&self, material: &ImageMaterial, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
+        if self.force && !self.dry_run {
+            if let Err(error) = material.check_boot(Some(Duration::ZERO), stop) {
+                ui.warn(&error);
+            }
+            return Ok(());
+        }
+        if material.answers(Some(Duration::ZERO), stop).is_none() {
+            ui.say(format_args!("boots   not known before the boot partition is read; --force doesn't wait"));
+        }
+        match material.check_boot(None, stop) {
+            Err(error) if self.force => ui.warn(&error),
+            known => known?,
+        }
+        Ok(())
+    }
+
+    /// Flashes.
+    fn go(
+        &self,
+        settings: &Settings,
+        (targets, material, options, listen): (&[Target], &Arc<ImageMaterial>, &FlashOptions, SocketAddr),
+        (ui, stop): (&Ui, &Stop),
+    ) -> crate::cli::Result<()> {
+        if let Some(files) = self.staged.files(self.card) {
+            return staged::run(&files, settings, targets, material, options, (ui, stop));
+        }
+        let (port, at) = port::open(listen, settings, targets, material, (ui, stop))?;
+
+        head(ui, material, Way::Serve(at), targets.len());
+        let shown = Shown::begin(ui, settings, targets)?;
+        let records = flash::flash(targets, material, &port, options, stop, &shown.runs);
         shown.end(ui, records?)
     }
 

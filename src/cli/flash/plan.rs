@@ -3,12 +3,15 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
+use crate::cli::boots;
 use crate::cli::ui::Ui;
 use crate::format::json::json;
 use crate::format::size;
 use crate::image::table::Scheme;
 use crate::power;
+use crate::stop::Stop;
 use crate::targets::Target;
 use crate::uboot::flash::FlashOptions;
 use crate::uboot::job::ORIGINAL_PART;
@@ -103,8 +106,10 @@ pub(super) fn plan(
     material: &ImageMaterial,
     options: &FlashOptions,
     way: Way<'_>,
+    stop: &Stop,
 ) -> crate::cli::Result<()> {
     let layout = material.layout(&way.card())?;
+    let answers = material.answers(Some(Duration::ZERO), stop);
     let mut resets = Vec::new();
     for target in targets {
         resets.push(match &options.reset {
@@ -117,7 +122,7 @@ pub(super) fn plan(
             ui.object(&json!({
                 "event": "plan", "board": target.board(), "reset": reset, "listen": way.listen(), "tftp_root": way.root().map(|root| root.to_string_lossy()),
                 "parts": material.parts(), "part_size": material.part_size(), "bytes": material.total_bytes(),
-                "shift": layout.shift, "card_len": layout.card_len, "warnings": material.warnings(),
+                "shift": layout.shift, "card_len": layout.card_len, "boot": answers, "warnings": material.warnings(),
             }));
         }
         return Ok(());
@@ -147,6 +152,9 @@ pub(super) fn plan(
             size(moved.start),
             size(moved.old.len),
         ));
+    }
+    for line in answers.map(boots::lines).unwrap_or_default() {
+        ui.result(line);
     }
     for warning in material.warnings() {
         ui.warn(warning);

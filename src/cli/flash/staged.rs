@@ -58,9 +58,26 @@ impl Staged {
     }
 }
 
+/// Says what would be staged, and for whom.
+pub(super) fn dry_run(
+    files: &Files,
+    targets: &[Target],
+    material: &std::sync::Arc<ImageMaterial>,
+    options: &FlashOptions,
+    (ui, stop): (&Ui, &Stop),
+) -> crate::cli::Result<()> {
+    let files = &files.settled()?;
+    // Which files there would be depends on the whole image.
+    staged::ready(files, material, stop)?;
+    plan(ui, targets, material, options, Way::Stage(files), stop)?;
+    if !ui.json {
+        plan_files(files, targets, material, ui)?;
+    }
+    Ok(())
+}
+
 pub(super) fn run(
     files: &Files,
-    dry_run: bool,
     settings: &Settings,
     targets: &[Target],
     material: &std::sync::Arc<ImageMaterial>,
@@ -69,15 +86,6 @@ pub(super) fn run(
 ) -> crate::cli::Result<()> {
     // A message with the whole path helps a user that has started this in another directory.
     let files = &files.settled()?;
-    if dry_run {
-        // Which files there would be depends on the whole image.
-        staged::ready(files, material, stop)?;
-        plan(ui, targets, material, options, Way::Stage(files))?;
-        if !ui.json {
-            plan_files(files, targets, material, ui)?;
-        }
-        return Ok(());
-    }
     head(ui, material, Way::Stage(files), targets.len());
     for note in files.notes() {
         ui.say(format_args!("note: {note}"));

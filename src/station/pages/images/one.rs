@@ -5,6 +5,7 @@ use askama::Template;
 use super::Answer;
 use super::draw::{self, Box, State};
 use super::list::proof;
+use crate::contents::forecast::Forecast;
 use crate::contents::{Contents, Sort};
 use crate::format::{message, size};
 use crate::station::now;
@@ -55,6 +56,8 @@ struct Page {
     notes: Vec<String>,
     groups: Vec<Group>,
     others: usize,
+    /// What the U-Boot of a recovery card does with it.
+    card: Option<Group>,
     chunks: Vec<Box>,
     shared: u64,
     own: u64,
@@ -138,6 +141,7 @@ pub(super) async fn image(visit: Visit) -> Answer {
         notes: notes(told),
         others: groups.iter().filter(|group| group.class == "bad").count(),
         groups,
+        card: told.card.as_ref().map(card),
         chunks: drawn,
         shared: shared.shared,
         own: shared.chunks - shared.shared,
@@ -189,6 +193,20 @@ fn part(part: &crate::contents::Part) -> Part {
 fn notes(contents: &Contents) -> Vec<String> {
     let more = contents.boots.iter().flat_map(|boots| &boots.notes);
     contents.notes.iter().chain(more).take(20).map(|note| message(note).into_owned()).collect()
+}
+
+/// What the U-Boot of a recovery card does with it.
+fn card(forecast: &Forecast) -> Group {
+    let (class, sign, word, models) = match forecast.starts {
+        Some(true) => ("ok", "✓", "starts", "boards with U-Boot"),
+        None => ("wait", "▲", "not known", "boards with U-Boot"),
+        Some(false) => ("bad", "✕", "doesn't start", "its bytes will be right, but this card won't boot it"),
+    };
+    let loads = forecast.loads.iter().flat_map(|load| [load.told(), load.arguments.clone()]);
+    let why = [forecast.why.clone()].into_iter().chain(loads).filter(|line| !line.is_empty());
+    let lines = why.chain(forecast.notes.iter().cloned()).take(20);
+    let evidence = lines.map(|line| message(&line).into_owned()).collect();
+    Group { class, sign, word, models: models.to_owned(), evidence }
 }
 
 /// Models with the same evidence stand together; those that start first.

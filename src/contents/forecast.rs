@@ -1,0 +1,502 @@
+//! What becomes of an image at its first start: which files are loaded, with which arguments, or why nothing is. Two
+//! answers: that of the U-Boot of a recovery card, [`Forecast`], and that of the Pi's own firmware,
+//! [`Boots`](super::boot::Boots).
+//!
+//! U-Boot on a recovery card runs on boards with a BCM2837 or BCM2711 and starts kernels of 64 bits. Alone it looks for
+//! `kernel8.img`, `initramfs8` and `cmdline.txt` on the card's partition 2. Where config.txt says otherwise, a `boot.scr`
+//! beside it tells U-Boot what this forecast has found. The rules of config.txt are those of Raspberry Pi's documentation:
+//! `kernel`, `initramfs`, `ramfsfile`, `cmdline`, `os_prefix`, `upstream_kernel`, `device_tree`, `boot_ramdisk`, filters,
+//! and autoboot.txt's `boot_partition`.
+
+mod kernel;
+mod own;
+mod volume;
+
+use std::io;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::boot::{Boots, Says};
+use super::budget::Budget;
+use super::look::{firmware, is_damage};
+use crate::board::Model;
+use crate::eeprom::Scope;
+use crate::eeprom::config_txt::{ConfigFiles, LONGEST};
+use crate::eeprom::filters::passes;
+use crate::image::read_at::ReadAt;
+use crate::image::table::Partition;
+use kernel::Kernel;
+pub use own::MARK;
+
+/// So much of an image is read for one forecast: a boot partition's table and directories, many times over.
+const LOOK: u64 = 256 << 20;
+/// A kernel's command line is never longer (linux/arch/arm64: COMMAND_LINE_SIZE).
+const ARGUMENTS: usize = 2048;
+/// The kernel that U-Boot looks for by itself.
+const KERNEL: &str = "kernel8.img";
+/// The initramfs that it looks for by itself.
+const INITRAMFS: &str = "initramfs8";
+/// The file with the kernel's arguments.
+const CMDLINE: &str = "cmdline.txt";
+
+/// Boards on which the U-Boot of a recovery card runs.
+pub const BOARDS: &[Model] = &[
+    Model::Pi2V12,
+    Model::Pi3B,
+    Model::Pi3BPlus,
+    Model::Pi3APlus,
+    Model::Cm3,
+    Model::Cm3Plus,
+    Model::Zero2W,
+    Model::Pi4B,
+    Model::Pi400,
+    Model::Cm4,
+];
+
+/// What the U-Boot of a recovery card does with an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = BootForecast))]
+pub struct Forecast {
+    /// Whether it starts it. `None`: the image has a `boot.scr` of its own, which decides.
+    pub starts: Option<bool>,
+    /// Who tells U-Boot what to load.
+    pub by: By,
+    /// Why it doesn't start it, or why that isn't known; the end of a sentence that begins with "because". Empty where
+    /// it starts.
+    #[serde(default)]
+    pub why: String,
+    /// What is loaded; more than one where config.txt says different things for different boards.
+    #[serde(default)]
+    pub loads: Vec<Load>,
+    /// What else matters, each a sentence.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// Who tells U-Boot what to load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = BootBy))]
+pub enum By {
+    /// The card's own script: the usual names.
+    #[default]
+    Card,
+    /// A `boot.scr` that the flash adds to the boot partition.
+    Added,
+    /// A `boot.scr` that the image has.
+    Image,
+}
+
+/// What is loaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = BootLoad))]
+pub struct Load {
+    /// The boards for which this counts; empty for all.
+    #[serde(default)]
+    #[cfg_attr(feature = "station", schema(value_type = Vec<String>))]
+    pub boards: Vec<Model>,
+    /// The partition with the files, by the image's numbering.
+    pub partition: u32,
+    /// The kernel's path.
+    pub kernel: String,
+    /// The paths of its initramfs, one behind the other in memory.
+    #[serde(default)]
+    pub initramfs: Vec<String>,
+    /// The file with its arguments; empty where there is none.
+    #[serde(default)]
+    pub cmdline: String,
+    /// The arguments in it.
+    #[serde(default)]
+    pub arguments: String,
+    /// A device tree that takes the place of the firmware's; empty where there is none.
+    #[serde(default)]
+    pub device_tree: String,
+}
+
+impl Load {
+    /// Its files, and where they lie, in a few words: `vmlinuz, initrd.img, cmdline.txt of partition 1`.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let more = [&self.device_tree, &self.cmdline].into_iter().filter(|name| !name.is_empty());
+        let files: Vec<&str> =
+            [&self.kernel].into_iter().chain(&self.initramfs).chain(more).map(|name| &**name).collect();
+        let boards =
+            if self.boards.is_empty() { String::new() } else { format!("; {}", names(&self.boards)) };
+        format!("{} of partition {}{boards}", files.join(", "), self.partition)
+    }
+}
+
+/// The files of a boot partition.
+trait BootFiles {
+    /// The partition's number.
+    fn number(&self) -> u32;
+    /// What is in its root directory.
+    fn names(&self) -> &[String];
+    /// The first bytes of a file, at most so many; `None` where there is no such file.
+    fn head(&self, path: &str, most: usize) -> io::Result<Option<Vec<u8>>>;
+    /// The files of another partition, if it is FAT.
+    fn other(&self, number: u32) -> io::Result<Option<Box<dyn BootFiles + '_>>>;
+
+    /// Whether the root directory has this, whatever its case.
+    fn has(&self, name: &str) -> bool {
+        self.names().iter().any(|there| there.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether there is such a file.
+    fn there(&self, path: &str) -> io::Result<bool> {
+        Ok(self.head(path, 1)?.is_some())
+    }
+}
+
+impl Forecast {
+    /// What U-Boot does with an image that has these partitions, once it is on a recovery card. Waits for the parts of the
+    /// image that hold its boot partition.
+    ///
+    /// # Errors
+    /// Only when the image can't be read. Damage within it is a reason not to start.
+    pub fn of(image: &Arc<dyn ReadAt>, partitions: &[Partition]) -> io::Result<Self> {
+        let budget: Arc<dyn ReadAt> = Arc::new(Budget::new(Arc::clone(image), LOOK));
+        let Some(number) = boot_partition(partitions) else {
+            return Ok(Self::no("it has no partition that becomes number 2 on the card"));
+        };
+        let look = || match volume::Volume::new(&budget, partitions, number)? {
+            Some(volume) => judge(&volume),
+            None => Ok(Self::no(format!(
+                "its first partition (number {number}) isn't FAT, as a boot partition is"
+            ))),
+        };
+        match look() {
+            Err(error) if is_damage(&error) => {
+                Ok(Self::no(format!("its boot partition can't be read: {}", short(&error.to_string()))))
+            }
+            done => done,
+        }
+    }
+
+    fn no(why: impl Into<String>) -> Self {
+        Self { starts: Some(false), why: why.into(), ..Self::default() }
+    }
+
+    /// Whether it is known that nothing starts.
+    #[must_use]
+    pub fn is_hopeless(&self) -> bool {
+        self.starts == Some(false)
+    }
+}
+
+/// The partition that becomes number 2 on a recovery card, on which U-Boot looks: the first one, since U-Boot's own takes
+/// number 1.
+fn boot_partition(partitions: &[Partition]) -> Option<u32> {
+    partitions.iter().map(|partition| partition.number).min().filter(|number| *number <= 2)
+}
+
+fn judge(first: &dyn BootFiles) -> io::Result<Forecast> {
+    let mut notes = Vec::new();
+    if first.has("boot.scr") {
+        let script = first.head("boot.scr", own::LONGEST)?.unwrap_or_default();
+        if !own::is_ours(&script) {
+            return Ok(match own::numbered(&script) {
+                Some(words) => Forecast::no(format!(
+                    "its own boot.scr names partitions by number (`{words}`), and they have other numbers on the card"
+                )),
+                None => Forecast {
+                    by: By::Image,
+                    why: "the image has a boot.scr of its own, and what that does is not known here"
+                        .to_owned(),
+                    ..Forecast::default()
+                },
+            });
+        }
+    }
+    let autoboot = config(first, "autoboot.txt");
+    let number =
+        autoboot.as_ref().ok().and_then(|config| config.value("boot_partition")?.parse::<u32>().ok());
+    let number = number.filter(|number| *number != first.number());
+    if first.has("autoboot.txt") {
+        notes.push(
+            "autoboot.txt is followed as it is now: the other partition of an update (tryboot) is never tried with this \
+             card."
+                .to_owned(),
+        );
+    }
+    let other = number.map(|number| first.other(number)).transpose()?;
+    let files = match (&other, number) {
+        (Some(Some(other)), _) => &**other,
+        (_, Some(number)) => {
+            return Ok(Forecast::no(format!(
+                "autoboot.txt names partition {number}, and there is no such FAT partition"
+            )));
+        }
+        (_, None) => first,
+    };
+    let config = match config(files, "config.txt") {
+        Ok(config) => Some(config),
+        Err(why) => {
+            notes.push(format!("config.txt can't be read, and counts as empty: {}.", short(&why)));
+            None
+        }
+    };
+    let mut loads: Vec<Load> = Vec::new();
+    let mut refused: Vec<(String, Vec<Model>)> = Vec::new();
+    for model in BOARDS {
+        match load(files, &Says { config: config.as_ref(), model: *model }, &mut notes)? {
+            Ok(load) => {
+                match loads.iter_mut().find(|known| Load { boards: Vec::new(), ..(*known).clone() } == load) {
+                    Some(known) => known.boards.push(*model),
+                    None => loads.push(Load { boards: vec![*model], ..load }),
+                }
+            }
+            Err(why) => match refused.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, boards)) => boards.push(*model),
+                None => refused.push((why, vec![*model])),
+            },
+        }
+    }
+    if let Some(config) = &config {
+        notes.extend(unknown_filter(config));
+        notes.extend(overlays(config));
+    }
+    if loads.is_empty() {
+        let whys: Vec<_> = refused.into_iter().map(|(why, _)| why).collect();
+        return Ok(Forecast { notes, ..Forecast::no(whys.join("; ")) });
+    }
+    for (why, boards) in &refused {
+        notes.push(format!("It doesn't start on {}: {why}.", names(boards)));
+    }
+    if let ([only], true) = (&mut loads[..], refused.is_empty()) {
+        only.boards.clear();
+    }
+    let usual = |load: &Load| {
+        load.partition == first.number()
+            && load.kernel == KERNEL
+            && load.initramfs.iter().all(|name| name == INITRAMFS)
+            && matches!(&*load.cmdline, "" | CMDLINE)
+            && load.device_tree.is_empty()
+    };
+    let by = match &loads[..] {
+        [load] if load.boards.is_empty() && usual(load) => By::Card,
+        _ => By::Added,
+    };
+    Ok(Forecast { starts: Some(true), by, loads, notes, ..Forecast::default() })
+}
+
+/// A file of settings and what it includes; empty where there is no such file.
+fn config(files: &dyn BootFiles, name: &str) -> Result<ConfigFiles, String> {
+    ConfigFiles::read(name, |name| files.head(name, LONGEST as usize + 1)).map_err(|error| match error {
+        crate::eeprom::config_txt::BadConfig::Read { source, .. } => source.to_string(),
+        error => error.to_string(),
+    })
+}
+
+/// What is loaded on one board, or why nothing is.
+fn load(files: &dyn BootFiles, says: &Says<'_>, notes: &mut Vec<String>) -> io::Result<Result<Load, String>> {
+    let mut note = |text: String| {
+        if !notes.contains(&text) {
+            notes.push(text);
+        }
+    };
+    if says.is("boot_ramdisk") == Some(true) && files.has("boot.img") {
+        return Ok(Err(
+            "its boot files are in boot.img, which only the Pi's firmware opens (boot_ramdisk=1)".to_owned(),
+        ));
+    }
+    let named = says.value("kernel").filter(|kernel| !kernel.is_empty());
+    let upstream = (says.is("upstream_kernel") == Some(true)).then_some("upstream/");
+    let prefix = says.value("os_prefix").filter(|prefix| !prefix.is_empty()).or(upstream).unwrap_or_default();
+    // A prefix without a kernel behind it doesn't count.
+    let prefix = match prefix {
+        "" => "",
+        prefix if files.there(&at(prefix, named.unwrap_or(KERNEL)))? => prefix,
+        _ => "",
+    };
+    let kernel = at(prefix, named.unwrap_or(KERNEL));
+    let Some(head) = files.head(&kernel, kernel::HEAD)? else {
+        return Ok(Err(missing(files, named.is_some(), &kernel)));
+    };
+    let name = kernel.to_ascii_lowercase();
+    if name.contains("u-boot") || name.contains("uboot") {
+        return Ok(Err(format!("config.txt starts a boot loader of the image's own, {}", short(&kernel))));
+    }
+    match Kernel::of(&head) {
+        Kernel::Image => {}
+        Kernel::ThirtyTwo => return Ok(Err(thirty_two(&kernel))),
+        Kernel::Zboot => {
+            return Ok(Err(format!(
+                "{} is an EFI program with a kernel in it, which U-Boot doesn't unpack",
+                short(&kernel)
+            )));
+        }
+        Kernel::Other => {
+            return Ok(Err(format!("{} is no kernel of 64 bits, plain or packed by gzip", short(&kernel))));
+        }
+    }
+    if says.is("arm_64bit") == Some(false) {
+        note(format!(
+            "config.txt asks for 32 bits (arm_64bit=0); U-Boot starts {}, which has 64.",
+            short(&kernel)
+        ));
+    }
+    let mut load = Load { partition: files.number(), kernel, ..Load::default() };
+    let wanted = says.value("initramfs").or_else(|| says.value("ramfsfile")).unwrap_or_default();
+    let wanted = wanted.split_whitespace().next().unwrap_or_default();
+    for name in wanted.split(',').filter(|name| !name.is_empty()) {
+        let path = at(prefix, name);
+        if files.there(&path)? {
+            load.initramfs.push(path);
+        } else {
+            note(format!("config.txt names {} as initramfs, which isn't there.", short(&path)));
+        }
+    }
+    if wanted.is_empty() && load.kernel.ends_with(KERNEL) && files.there(&at(prefix, INITRAMFS))? {
+        load.initramfs.push(at(prefix, INITRAMFS));
+    }
+    let cmdline = at(prefix, says.value("cmdline").filter(|name| !name.is_empty()).unwrap_or(CMDLINE));
+    match files.head(&cmdline, ARGUMENTS)? {
+        Some(text) => {
+            let text = String::from_utf8_lossy(&text);
+            load.arguments = text.lines().next().unwrap_or_default().trim().to_owned();
+            load.cmdline = cmdline;
+        }
+        None => {
+            note(format!("There is no {}: the kernel gets no arguments from the image.", short(&cmdline)))
+        }
+    }
+    if let Some(tree) = says.value("device_tree").filter(|tree| !tree.is_empty()) {
+        let tree = at(prefix, tree);
+        if files.there(&tree)? {
+            load.device_tree = tree;
+        } else {
+            note(format!("config.txt names {} as device tree, which isn't there.", short(&tree)));
+        }
+    }
+    let paths = [&load.kernel, &load.cmdline, &load.device_tree].into_iter().chain(&load.initramfs);
+    if let Some(bad) = paths.into_iter().find(|path| !can_be_written(path)) {
+        return Ok(Err(format!("config.txt names a file that U-Boot's shell can't: {}", short(bad))));
+    }
+    Ok(Ok(load))
+}
+
+/// A path that config.txt names. A `/` in front doesn't matter: all paths begin at the partition's root.
+fn at(prefix: &str, name: &str) -> String {
+    format!("{prefix}{}", name.trim_start_matches('/')).trim_start_matches('/').to_owned()
+}
+
+/// Whether a path may stand in a script: U-Boot's shell would obey other characters.
+fn can_be_written(path: &str) -> bool {
+    path.chars().all(|c| c.is_ascii_alphanumeric() || "._-+/@~".contains(c))
+}
+
+/// Why there is no kernel.
+fn missing(files: &dyn BootFiles, named: bool, kernel: &str) -> String {
+    if named {
+        return format!("config.txt names the kernel {}, which isn't there", short(kernel));
+    }
+    if ["recovery.elf", "recovery.img", "recovery7.img"].iter().any(|name| files.has(name)) {
+        return "it is NOOBS or PINN: the firmware starts its recovery program, and that makes partitions anew from the \
+                start of the card on"
+            .to_owned();
+    }
+    if let Some(name) = ["kernel7l.img", "kernel7.img", "kernel.img"].iter().find(|name| files.has(name)) {
+        return thirty_two(name);
+    }
+    if files.has("kernel_2712.img") {
+        return "kernel_2712.img is for a Pi 5, on which the card's U-Boot doesn't run".to_owned();
+    }
+    let others = ["extlinux", "EFI"].iter().find(|name| files.has(name));
+    match others {
+        Some(other) => {
+            format!("it has no {KERNEL}, and its {other} directory isn't followed by the card's script")
+        }
+        None => format!(
+            "there is no {KERNEL} on partition {}, and config.txt names no other kernel",
+            files.number()
+        ),
+    }
+}
+
+fn thirty_two(kernel: &str) -> String {
+    format!("{} is a kernel of 32 bits, and the card's U-Boot starts kernels of 64 bits", short(kernel))
+}
+
+/// A setting that decides and stands below a filter that only the board can answer.
+fn unknown_filter(config: &ConfigFiles) -> Option<String> {
+    const DECIDE: [&str; 6] = ["kernel", "initramfs", "ramfsfile", "cmdline", "os_prefix", "device_tree"];
+    let found = config.settings().iter().find_map(|setting| {
+        let Scope::When(filter) = &setting.scope else { return None };
+        let decides = DECIDE.iter().any(|name| setting.name.eq_ignore_ascii_case(name));
+        (decides && passes(filter, Model::Pi4B).is_none()).then_some((filter, &setting.name))
+    });
+    let (filter, name) = found?;
+    Some(format!(
+        "What stands below [{}] in config.txt ({}) is known on the board only, and doesn't count with this card.",
+        short(filter),
+        short(name)
+    ))
+}
+
+/// Overlays and parameters of the device tree: they are the firmware's work, which reads the card's config.txt.
+fn overlays(config: &ConfigFiles) -> Option<String> {
+    let mut names: Vec<String> = Vec::new();
+    for setting in config.settings().iter().filter(|setting| setting.scope != Scope::Never) {
+        if !["dtoverlay", "device_tree_overlay", "dtparam"]
+            .iter()
+            .any(|name| setting.name.eq_ignore_ascii_case(name))
+        {
+            continue;
+        }
+        let name = short(setting.value.split([',', ':', '=']).next().unwrap_or_default());
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let more = names.len().saturating_sub(6);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    names.truncate(6);
+    (!names.is_empty()).then(|| {
+        format!(
+            "config.txt's overlays and device tree parameters ({}{more}) count only if the card's own config.txt has them.",
+            names.join(", ")
+        )
+    })
+}
+
+/// Names of boards, one behind the other.
+fn names(boards: &[Model]) -> String {
+    boards.iter().map(|board| board.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// A text out of an image, as long as it is worth telling. It is still as hostile as it was.
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// Both answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Answers {
+    /// What the U-Boot of a recovery card does.
+    pub card: Forecast,
+    /// Which boards start from it by their own firmware; `None` where there is nothing that firmware looks for.
+    pub firmware: Option<Boots>,
+}
+
+impl Answers {
+    /// Asks both.
+    ///
+    /// # Errors
+    /// As [`Forecast::of`].
+    pub fn of(image: &Arc<dyn ReadAt>, partitions: &[Partition]) -> io::Result<Self> {
+        let card = Forecast::of(image, partitions)?;
+        let firmware = match firmware(image, partitions) {
+            Err(error) if is_damage(&error) => None,
+            done => done?,
+        };
+        Ok(Self { card, firmware })
+    }
+}
+
+#[cfg(test)]
+mod tests;

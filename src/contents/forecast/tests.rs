@@ -1,0 +1,261 @@
+use super::*;
+use proptest::prelude::*;
+
+/// The first bytes of an Image for 64 bits.
+fn image64() -> Vec<u8> {
+    let mut head = vec![0; 200];
+    head[..2].copy_from_slice(b"MZ");
+    head[56..60].copy_from_slice(b"ARM\x64");
+    head
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+fn zimage() -> Vec<u8> {
+    let mut head = vec![0; 100];
+    head[36..40].copy_from_slice(&0x016f_2818u32.to_le_bytes());
+    head
+}
+
+/// A boot partition as a list of files, with others beside it.
+#[derive(Default, Clone)]
+struct Files {
+    number: u32,
+    names: Vec<String>,
+    files: Vec<(String, Vec<u8>)>,
+    others: Vec<Files>,
+}
+
+impl Files {
+    fn new(number: u32, files: &[(&str, &[u8])]) -> Self {
+        let files: Vec<_> = files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
+        let names = files.iter().map(|(path, _)| path.split('/').next().unwrap().to_owned()).collect();
+        Self { number, names, files, others: Vec::new() }
+    }
+}
+
+impl BootFiles for Files {
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn head(&self, path: &str, most: usize) -> io::Result<Option<Vec<u8>>> {
+        let found = self.files.iter().find(|(there, _)| there.eq_ignore_ascii_case(path));
+        Ok(found.map(|(_, bytes)| bytes[..bytes.len().min(most)].to_vec()))
+    }
+
+    fn other(&self, number: u32) -> io::Result<Option<Box<dyn BootFiles + '_>>> {
+        let found = self.others.iter().find(|other| other.number == number).cloned();
+        Ok(found.map(|files| Box::new(files) as Box<dyn BootFiles>))
+    }
+}
+
+fn judged(files: &[(&str, &[u8])]) -> Forecast {
+    judge(&Files::new(1, files)).unwrap()
+}
+
+fn why(files: &[(&str, &[u8])]) -> String {
+    let forecast = judged(files);
+    assert_eq!((forecast.starts, forecast.loads.len()), (Some(false), 0), "{forecast:?}");
+    forecast.why
+}
+
+/// What Ubuntu 24.04 has in its boot partition.
+fn ubuntu() -> Vec<(&'static str, Vec<u8>)> {
+    let config = "[all]\nkernel=vmlinuz\ncmdline=cmdline.txt\ninitramfs initrd.img followkernel\n\n[pi4]\n\
+                  max_framebuffers=2\narm_boost=1\n\n[all]\ndtparam=audio=on\ndtoverlay=vc4-kms-v3d\narm_64bit=1\n\
+                  [cm4]\ndtoverlay=dwc2,dr_mode=host\n[all]\n";
+    vec![
+        ("config.txt", config.into()),
+        ("vmlinuz", gz(&image64())),
+        ("initrd.img", b"initrd".to_vec()),
+        ("cmdline.txt", b"console=serial0,115200 root=LABEL=writable rootwait\n".to_vec()),
+        ("bootcode.bin", vec![1]),
+        ("start4.elf", vec![1]),
+    ]
+}
+
+fn borrowed<'a>(files: &'a [(&'static str, Vec<u8>)]) -> Vec<(&'a str, &'a [u8])> {
+    files.iter().map(|(name, bytes)| (*name, &bytes[..])).collect()
+}
+
+#[test]
+fn raspberry_pi_os_is_what_the_cards_script_loads_by_itself() {
+    let cmdline: &[u8] = b"console=tty1 root=PARTUUID=35c84628-02\r\nnot this\n";
+    let files: &[(&str, &[u8])] = &[
+        ("config.txt", b"auto_initramfs=1\narm_64bit=1\n[cm4]\notg_mode=1\n"),
+        ("kernel8.img", &gz(&image64())),
+        ("initramfs8", b"x"),
+        ("cmdline.txt", cmdline),
+        ("kernel7.img", &zimage()),
+    ];
+    let forecast = judged(files);
+    assert_eq!((forecast.starts, forecast.by), (Some(true), By::Card), "{forecast:?}");
+    let load = &forecast.loads[0];
+    assert_eq!((&*load.kernel, &load.initramfs[..]), ("kernel8.img", &["initramfs8".to_owned()][..]));
+    assert_eq!(load.arguments, "console=tty1 root=PARTUUID=35c84628-02");
+    assert!(load.boards.is_empty() && forecast.notes.is_empty(), "{forecast:?}");
+}
+
+#[test]
+fn ubuntu_boots_by_an_added_script() {
+    let files = ubuntu();
+    let forecast = judged(&borrowed(&files));
+    assert_eq!(
+        (forecast.starts, forecast.by, forecast.loads.len()),
+        (Some(true), By::Added, 1),
+        "{forecast:?}"
+    );
+    let load = &forecast.loads[0];
+    assert_eq!(
+        (&*load.kernel, &*load.initramfs[0], &*load.cmdline),
+        ("vmlinuz", "initrd.img", "cmdline.txt")
+    );
+    assert!(load.arguments.contains("root=LABEL=writable"));
+    assert!(forecast.notes[0].contains("audio, vc4-kms-v3d, dwc2"), "{:?}", forecast.notes);
+}
+
+#[test]
+fn a_prefix_counts_where_there_is_a_kernel_behind_it() {
+    let kernel = image64();
+    let files: Vec<(&str, &[u8])> = vec![
+        ("config.txt", b"os_prefix=current/\nkernel=vmlinuz\ninitramfs initrd.img,more.img followkernel\n"),
+        ("current/vmlinuz", &kernel),
+        ("current/initrd.img", b"1"),
+        ("current/more.img", b"2"),
+        ("current/cmdline.txt", b"a"),
+        ("cmdline.txt", b"b"),
+    ];
+    let load = &judged(&files).loads[0];
+    assert_eq!(
+        (&*load.kernel, &*load.cmdline, &*load.arguments),
+        ("current/vmlinuz", "current/cmdline.txt", "a")
+    );
+    assert_eq!(load.initramfs, ["current/initrd.img", "current/more.img"]);
+    let mut without = files[2..].to_vec();
+    without.extend([("vmlinuz", &kernel[..]), files[0]]);
+    let load = &judged(&without).loads[0];
+    assert_eq!((&*load.kernel, &*load.cmdline, load.initramfs.len()), ("vmlinuz", "cmdline.txt", 0));
+}
+
+#[test]
+fn filters_make_a_load_of_their_own() {
+    let kernel = image64();
+    let files: &[(&str, &[u8])] = &[
+        ("config.txt", b"kernel=three\n[pi4]\nkernel=four\n[pi02]\nkernel=none\n[gpio4=1]\nkernel=x\n"),
+        ("three", &kernel),
+        ("four", &kernel),
+        ("cmdline.txt", b"a"),
+    ];
+    let forecast = judged(files);
+    let told: Vec<_> = forecast.loads.iter().map(|load| (&*load.kernel, names(&load.boards))).collect();
+    assert_eq!(
+        told,
+        [
+            ("three", "Pi 2B v1.2, Pi 3B, Pi 3B+, Pi 3A+, CM3, CM3+".to_owned()),
+            ("four", "Pi 4B, Pi 400, CM4".to_owned())
+        ]
+    );
+    let notes = forecast.notes.join("\n");
+    assert!(notes.contains("It doesn't start on Zero 2 W: config.txt names the kernel none"), "{notes}");
+    assert!(notes.contains("[gpio4=1]"), "{notes}");
+}
+
+#[test]
+fn what_cannot_boot_says_why() {
+    let kernel = image64();
+    assert!(
+        why(&[("kernel7l.img", &zimage()), ("config.txt", b"")])
+            .contains("kernel7l.img is a kernel of 32 bits")
+    );
+    assert!(why(&[("kernel.img", &zimage()), ("config.txt", b"kernel=kernel.img")]).contains("32 bits"));
+    // NOOBS, and PINN.
+    assert!(why(&[("recovery.elf", b"x"), ("recovery.img", b"x")]).contains("NOOBS"));
+    assert!(why(&[("kernel_2712.img", &kernel)]).contains("Pi 5"));
+    assert!(why(&[("config.txt", b"kernel=vmlinuz\n")]).contains("vmlinuz, which isn't there"));
+    assert!(why(&[("kernel8.img", b"no kernel")]).contains("no kernel of 64 bits"));
+    assert!(why(&[("EFI/BOOT/x", b"x")]).contains("EFI directory"));
+    assert!(why(&[("config.txt", b"boot_ramdisk=1"), ("boot.img", b"x")]).contains("boot.img"));
+    assert!(why(&[("config.txt", b"kernel=u-boot.bin"), ("u-boot.bin", &kernel)]).contains("boot loader"));
+    assert!(why(&[("x", b"")]).contains("there is no kernel8.img on partition 1"));
+    let mut zboot = vec![0; 64];
+    zboot[..8].copy_from_slice(b"MZ\0\0zimg");
+    assert!(why(&[("kernel8.img", &zboot)]).contains("EFI program"));
+    // What U-Boot's shell would obey.
+    let evil: &[(&str, &[u8])] = &[("config.txt", b"kernel=a;reset\n"), ("a;reset", &kernel)];
+    assert!(why(evil).contains("U-Boot's shell"));
+}
+
+#[test]
+fn an_own_script_is_not_known_or_counts_partitions() {
+    let script = |text: &str| [&[0; 72][..], text.as_bytes()].concat();
+    let plain = script("load ${devtype} ${devnum}:${distro_bootpart} ${kernel_addr_r} vmlinuz\nbooti a:b\n");
+    let forecast = judged(&[("boot.scr", &plain)]);
+    assert_eq!((forecast.starts, forecast.by), (None, By::Image), "{forecast:?}");
+    for (text, words) in [
+        // Home Assistant's.
+        ("part start mmc ${devnum} 6 mmc_env\n", "part start mmc ${devnum} 6"),
+        ("# mmc 0:9\nload mmc ${devnum}:2 ${kernel_addr_r} Image", "${devnum}:2"),
+        ("setenv bootargs \"root=/dev/mmcblk0p2 ro\"", "/dev/mmcblk0p2"),
+        ("ext4load mmc 0:b 0x80000 Image", "0:b"),
+    ] {
+        assert!(why(&[("boot.scr", &script(text))]).contains(words), "{text}");
+    }
+    // One of ours, on a card that is flashed anew from a copy of itself.
+    let ours = script(MARK);
+    assert_eq!(judged(&[("boot.scr", &ours), ("kernel8.img", &image64())]).by, By::Card);
+}
+
+#[test]
+fn autoboot_leads_to_another_partition() {
+    let kernel = image64();
+    let mut files = Files::new(
+        1,
+        &[("autoboot.txt", b"[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n")],
+    );
+    assert!(judge(&files).unwrap().why.contains("partition 2, and there is no such FAT"));
+    files.others = vec![Files::new(2, &[("kernel8.img", &kernel), ("cmdline.txt", b"slot=a")])];
+    let forecast = judge(&files).unwrap();
+    assert_eq!((forecast.starts, forecast.by), (Some(true), By::Added));
+    assert_eq!((forecast.loads[0].partition, &*forecast.loads[0].arguments), (2, "slot=a"));
+    assert!(forecast.notes[0].contains("tryboot"), "{:?}", forecast.notes);
+}
+
+#[test]
+fn kernels_are_known_by_their_bytes() {
+    assert_eq!(Kernel::of(&image64()), Kernel::Image);
+    assert_eq!(Kernel::of(&gz(&image64())), Kernel::Image);
+    assert_eq!(Kernel::of(&gz(&image64())[..30]), Kernel::Image, "cut off where the head ends");
+    assert_eq!(Kernel::of(&zimage()), Kernel::ThirtyTwo);
+    for other in [&b""[..], b"\x1f\x8b", b"\x1f\x8b\x08\0", b"MZ", &[0; 60]] {
+        assert_eq!(Kernel::of(other), Kernel::Other);
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_config_makes_a_script_with_words_that_a_shell_obeys(
+        config in "((kernel|cmdline|os_prefix|device_tree|initramfs|include)[= ][a-z;$/. `]{0,8}\n|\\[(pi4|all|x)\\]\n){0,6}",
+        names in proptest::collection::vec("[a-z;$/.`]{1,8}", 0..6),
+    ) {
+        let kernel = image64();
+        let mut files: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &kernel[..])).collect();
+        files.extend([("config.txt", config.as_bytes()), ("kernel8.img", &kernel)]);
+        let forecast = judged(&files);
+        for load in &forecast.loads {
+            let paths = [&load.kernel, &load.cmdline, &load.device_tree].into_iter().chain(&load.initramfs);
+            for path in paths {
+                prop_assert!(!path.contains([';', '$', '`', ' ', '\n']), "{path}");
+            }
+        }
+        prop_assert_eq!(forecast.starts == Some(false), forecast.loads.is_empty());
+    }
+}

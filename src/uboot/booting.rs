@@ -1,0 +1,183 @@
+//! How a flashed image boots: the forecast for it, and the `boot.scr` that tells U-Boot what to load where config.txt asks for
+//! other files than the card's own script looks for. The file is put into the image's boot partition while it is
+//! flashed, as a few sectors more; the image itself stays as it is. Cards that were made before know it too: their
+//! script runs a `boot.scr` of partition 2 first.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Arc;
+
+use super::script_image;
+use crate::contents::forecast::{Answers, By, Forecast, Load, MARK};
+use crate::image::files::{self, FatFile, Patch};
+use crate::image::read_at::ReadAt;
+use crate::image::table::Table;
+
+/// What U-Boot's script has to be called.
+const NAME: &str = "boot.scr";
+
+/// How an image boots on a recovery card.
+#[derive(Debug, Clone, Default)]
+pub struct Booting {
+    /// What U-Boot and the Pi's own firmware do.
+    pub answers: Answers,
+    /// What adds `boot.scr`, where it needs one.
+    pub patches: Vec<Patch>,
+}
+
+impl Booting {
+    /// Looks at an image whose partitions get these numbers (old to new). Waits for the parts of the image that hold its boot
+    /// partition.
+    ///
+    /// # Errors
+    /// Only when the image can't be read.
+    pub fn of(image: &Arc<dyn ReadAt>, table: &Table, numbers: &BTreeMap<u32, u32>) -> io::Result<Self> {
+        let mut answers = Answers::of(image, &table.partitions)?;
+        for load in &mut answers.card.loads {
+            load.arguments = files::renamed_arguments(table, numbers, &load.arguments);
+        }
+        let mut booting = Self { answers, patches: Vec::new() };
+        if booting.answers.card.by == By::Added {
+            booting.add(image, table, numbers)?;
+        }
+        Ok(booting)
+    }
+
+    fn add(
+        &mut self,
+        image: &Arc<dyn ReadAt>,
+        table: &Table,
+        numbers: &BTreeMap<u32, u32>,
+    ) -> io::Result<()> {
+        let first = table.partitions.iter().min_by_key(|partition| partition.number);
+        let Some(first) = first else { return Ok(()) };
+        let text = script(&self.answers.card, numbers);
+        let file = FatFile { path: NAME.to_owned(), bytes: script_image::wrap(&text, "piprov", 0) };
+        match files::fat_put(image, first, &[file], 0) {
+            Ok(patches) => self.patches = patches,
+            Err(files::PutError::Unreadable { source, .. })
+                if !matches!(
+                    source.kind(),
+                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::QuotaExceeded
+                ) =>
+            {
+                return Err(source);
+            }
+            Err(error) => {
+                self.answers.card = Forecast {
+                    starts: Some(false),
+                    why: format!(
+                        "U-Boot needs a {NAME} to follow config.txt, and it can't be added: {error}"
+                    ),
+                    notes: std::mem::take(&mut self.answers.card.notes),
+                    ..Forecast::default()
+                };
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The script for U-Boot. No path in it has a character that its shell would obey: the forecast sees to that.
+fn script(forecast: &Forecast, numbers: &BTreeMap<u32, u32>) -> String {
+    let mut text = format!(
+        "{MARK}, for the U-Boot of a recovery card. The next flash makes it anew.\n\
+         # It loads what config.txt named when the card was flashed. A system that changes these names has to change\n\
+         # them here too, or to delete this file where kernel8.img, initramfs8 and cmdline.txt are right.\n\
+         setenv bs_kernel\n"
+    );
+    for load in &forecast.loads {
+        if load.boards.is_empty() {
+            text.push_str(&settings(load, numbers, ""));
+        }
+        for board in &load.boards {
+            let _ =
+                writeln!(text, "if test \"${{board_rev}}\" = \"0x{:X}\"; then # {board}", board.type_field());
+            text.push_str(&settings(load, numbers, "\t"));
+            text.push_str("fi\n");
+        }
+    }
+    text.push_str(REST);
+    text
+}
+
+fn settings(load: &Load, numbers: &BTreeMap<u32, u32>, indent: &str) -> String {
+    let partition = numbers.get(&load.partition).copied().unwrap_or(load.partition);
+    let initramfs = load.initramfs.join(" ");
+    let values = [
+        // U-Boot reads partitions' numbers in hexadecimal.
+        ("part", format!("{partition:x}")),
+        ("kernel", load.kernel.clone()),
+        ("initramfs", if initramfs.contains(' ') { format!("'{initramfs}'") } else { initramfs }),
+        ("cmdline", load.cmdline.clone()),
+        ("tree", load.device_tree.clone()),
+    ];
+    let line = |(name, value): &(&str, String)| {
+        format!("{indent}setenv bs_{name} {value}").trim_end().to_owned() + "\n"
+    };
+    values.iter().map(line).collect()
+}
+
+/// What the script does with these settings. The places in memory are counted from the kernel's: 112 MiB for it, a device
+/// tree, from 128 MiB on 96 MiB to unpack it, and from 224 MiB on the initramfs. That fits boards with 512 MiB, of
+/// which the graphics processor has 64.
+const REST: &str = r#"setexpr bs_tree_at ${kernel_addr_r} + 7000000
+setexpr kernel_comp_addr_r ${kernel_addr_r} + 8000000
+setenv kernel_comp_size 6000000
+setexpr bs_initramfs_at ${kernel_addr_r} + e000000
+# The arguments: the file's first line, behind `bs_args=`, as a text that env import reads.
+setenv bs_args
+if test "${bs_cmdline}" != ""; then
+	mw.l ${loadaddr} 615f7362
+	setexpr bs_at ${loadaddr} + 4
+	mw.l ${bs_at} 3d736772
+	setexpr bs_at ${loadaddr} + 8
+	setenv filesize 0
+	if load ${devtype} ${devnum}:${bs_part} ${bs_at} ${bs_cmdline}; then
+		setexpr bs_len ${filesize} + 8
+		env import -t ${loadaddr} ${bs_len} bs_args
+		setexpr bs_args sub serial0 ttyS0
+	fi
+fi
+if test "${bs_kernel}" != ""; then
+	echo "piprov: ${bs_kernel} of partition ${bs_part}, as config.txt has it"
+	# The firmware's device tree knows this board, and has the arguments that the firmware would add.
+	setenv bs_fw
+	setenv bs_fdt ${fdt_addr}
+	if test "${bs_fdt}" = ""; then
+		if load ${devtype} ${devnum}:${bs_part} ${bs_tree_at} ${fdtfile}; then
+			setenv bs_fdt ${bs_tree_at}
+		else
+			setenv bs_fdt ${fdtcontroladdr}
+		fi
+	else
+		fdt addr ${bs_fdt}
+		fdt get value bs_fw /chosen bootargs
+	fi
+	if test "${bs_tree}" != ""; then
+		if load ${devtype} ${devnum}:${bs_part} ${bs_tree_at} ${bs_tree}; then
+			setenv bs_fdt ${bs_tree_at}
+		fi
+	fi
+	setenv bs_ramdisk -
+	setenv bs_at ${bs_initramfs_at}
+	setenv bs_len 0
+	for bs_file in ${bs_initramfs}; do
+		setenv filesize 0
+		if load ${devtype} ${devnum}:${bs_part} ${bs_at} ${bs_file}; then
+			setexpr bs_at ${bs_at} + ${filesize}
+			setexpr bs_len ${bs_len} + ${filesize}
+			setenv bs_ramdisk ${bs_initramfs_at}:${bs_len}
+		fi
+	done
+	setenv bootargs ${bs_fw} ${bs_args}
+	if load ${devtype} ${devnum}:${bs_part} ${kernel_addr_r} ${bs_kernel}; then
+		booti ${kernel_addr_r} ${bs_ramdisk} ${bs_fdt}
+	fi
+	echo "piprov: ${bs_kernel} does not start"
+fi
+"#;
+
+#[cfg(test)]
+mod tests;

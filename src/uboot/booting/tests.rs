@@ -1,0 +1,116 @@
+use super::*;
+use crate::image::fat::{self, Tree};
+use crate::image::files::{PatchedReadAt, fat_file};
+use crate::image::table::{Entry, Partition, Scheme};
+
+const MIB: u64 = 1 << 20;
+
+/// A disk with a FAT partition of 40 MiB at 1 MiB that holds these files.
+fn disk(files: &[(&str, &[u8])]) -> (Arc<dyn ReadAt>, Table) {
+    let mut tree = Tree::default();
+    for (name, bytes) in files {
+        tree.put(name, bytes.to_vec());
+    }
+    let volume = fat::Volume { len: 40 * MIB, start: MIB, label: "BOOT", serial: 1, time: 0 };
+    let mut bytes = vec![0; 42 * MIB as usize];
+    fat::write(&volume, &tree, |at, piece| {
+        bytes[(MIB + at) as usize..][..piece.len()].copy_from_slice(piece);
+        Ok(())
+    })
+    .unwrap();
+    let partition = |number, start, len, kind| Partition {
+        number,
+        start,
+        len,
+        entry: Entry::Mbr { kind, bootable: false },
+    };
+    let partitions = vec![partition(1, MIB, 40 * MIB, 0x0c), partition(2, 41 * MIB, MIB, 0x83)];
+    (Arc::new(bytes), Table { scheme: Scheme::Mbr { disk_id: 0x35c8_4628 }, partitions })
+}
+
+fn kernel() -> Vec<u8> {
+    let mut head = vec![0; 5000];
+    head[56..60].copy_from_slice(b"ARM\x64");
+    head
+}
+
+fn numbers() -> BTreeMap<u32, u32> {
+    BTreeMap::from([(1, 2), (2, 3)])
+}
+
+#[test]
+fn the_usual_names_need_no_script() {
+    let (image, table) = disk(&[("kernel8.img", &kernel()), ("cmdline.txt", b"root=PARTUUID=35c84628-02 x")]);
+    let booting = Booting::of(&image, &table, &numbers()).unwrap();
+    assert_eq!((booting.answers.card.by, booting.patches), (By::Card, vec![]));
+    // As it will be on the card.
+    assert_eq!(booting.answers.card.loads[0].arguments, "root=PARTUUID=35c84628-03 x");
+}
+
+#[test]
+fn another_kernel_gets_a_script_in_its_boot_partition() {
+    let config = b"kernel=vmlinuz\ninitramfs initrd.img,second.img followkernel\n[pi4]\ncmdline=four.txt\n";
+    let files: &[(&str, &[u8])] = &[
+        ("config.txt", config),
+        ("vmlinuz", &kernel()),
+        ("initrd.img", b"1"),
+        ("second.img", b"2"),
+        ("cmdline.txt", b"root=LABEL=writable"),
+        ("four.txt", b"four"),
+    ];
+    let (image, table) = disk(files);
+    let booting = Booting::of(&image, &table, &numbers()).unwrap();
+    assert_eq!((booting.answers.card.by, booting.answers.card.loads.len()), (By::Added, 2));
+    let patched: Arc<dyn ReadAt> = Arc::new(PatchedReadAt::new(Arc::clone(&image), &booting.patches));
+    let script = fat_file(&patched, &table.partitions, "boot.scr").unwrap().expect("it is added");
+    let text = String::from_utf8(script[72..].to_vec()).unwrap();
+    let expected = "setenv bs_kernel\n\
+                    if test \"${board_rev}\" = \"0x4\"; then # Pi 2B v1.2\n\
+                    \tsetenv bs_part 2\n\
+                    \tsetenv bs_kernel vmlinuz\n\
+                    \tsetenv bs_initramfs 'initrd.img second.img'\n\
+                    \tsetenv bs_cmdline cmdline.txt\n\
+                    \tsetenv bs_tree\n\
+                    fi\n";
+    assert!(text.starts_with(MARK) && text.contains(expected), "{text}");
+    assert!(
+        text.contains("\"0x11\"; then # Pi 4B\n\tsetenv bs_part 2\n") && text.contains("four.txt"),
+        "{text}"
+    );
+    // All else is as it was; and an image with such a script gets the same one again.
+    for (name, bytes) in files {
+        assert_eq!(fat_file(&patched, &table.partitions, name).unwrap().as_deref(), Some(*bytes), "{name}");
+    }
+    let again = Booting::of(&patched, &table, &numbers()).unwrap();
+    let twice: Arc<dyn ReadAt> = Arc::new(PatchedReadAt::new(patched, &again.patches));
+    assert_eq!(fat_file(&twice, &table.partitions, "boot.scr").unwrap(), Some(script));
+}
+
+#[test]
+fn a_full_boot_partition_is_a_reason() {
+    let config: &[u8] = b"kernel=vmlinuz";
+    let (kernel, big) = (kernel(), vec![7; 40 * MIB as usize]);
+    let files = |len: usize| [("config.txt", config), ("vmlinuz", &kernel[..]), ("big", &big[..len])];
+    let fits = |len: usize| {
+        let mut tree = Tree::default();
+        for (name, bytes) in files(len) {
+            tree.put(name, bytes.to_vec());
+        }
+        let volume = fat::Volume { len: 40 * MIB, start: MIB, label: "BOOT", serial: 1, time: 0 };
+        fat::write(&volume, &tree, |_, _| Ok(())).is_ok()
+    };
+    // The longest file that fits, so that no cluster is left.
+    let (mut most, mut over) = (0, big.len());
+    while over - most > 1 {
+        let middle = most.midpoint(over);
+        if fits(middle) { most = middle } else { over = middle }
+    }
+    let (image, table) = disk(&files(most));
+    let booting = Booting::of(&image, &table, &numbers()).unwrap();
+    assert!(booting.answers.card.is_hopeless(), "{:?}", booting.answers.card);
+    assert!(
+        booting.answers.card.why.contains("boot.scr") && booting.patches.is_empty(),
+        "{:?}",
+        booting.answers.card
+    );
+}
