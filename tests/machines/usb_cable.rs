@@ -1,5 +1,5 @@
 //! Boards that come by a USB cable alone: a real USB Ethernet gadget of a real kernel, IPv6 link-local addresses on both of
-//! its ends, and a disk that is deployed over it. The board's end and the station's are in network namespaces of their own.
+//! its ends, and a disk that is deployed over it. The board's end is in a network namespace of its own.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "tests")]
 
 use crate::rig;
@@ -10,6 +10,7 @@ rig::scenarios! {
     a_cable_that_is_pulled_while_its_board_is_written_goes_on_when_it_is_back,
     of_two_boards_with_one_serial_number_the_second_is_left_alone_and_named,
     a_board_at_a_port_that_is_not_allowed_gets_nothing,
+    images_come_over_ethernet_where_the_station_answers_there_and_over_the_cable_where_it_stops,
 }
 
 mod scenario {
@@ -26,7 +27,6 @@ mod scenario {
 
     /// That of the machine, which stands for the board.
     const SERIAL: &str = "10000000aa00bb03";
-    const HOST: &str = "d6:00:aa:00:bb:03";
     const ADDRESS: &str = "fe80::d400:aaff:fe00:bb03";
     const SOCKET: &str = "/run/station/s.sock";
     const IMAGE: &str = "/run/os.img";
@@ -42,7 +42,7 @@ mod scenario {
         }
     }
 
-    /// `piprov bootd`, in the station's network, and what it tells.
+    /// `piprov bootd`, and what it tells.
     struct Bootd {
         _process: Process,
         told: Arc<Mutex<Vec<Value>>>,
@@ -51,10 +51,10 @@ mod scenario {
     impl Bootd {
         fn start(settings: &str) -> Self {
             std::fs::write("/run/bootd.toml", settings).unwrap();
-            let line = "exec ip netns exec station \"$0\" --config /run/bootd.toml bootd --json --no-network \
-                        --usb /run/payload --state /run/bootd";
-            let mut command = Command::new("bash");
-            command.args(["-c", line, env!("CARGO_BIN_EXE_piprov")]).env("PIPROV_STATE_DIR", "/run/bootd");
+            let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
+            command.args(["--config", "/run/bootd.toml", "bootd", "--json", "--no-network"]);
+            command.args(["--usb", "/run/payload", "--state", "/run/bootd"]);
+            command.env("PIPROV_STATE_DIR", "/run/bootd");
             let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
             let told: Arc<Mutex<Vec<Value>>> = Arc::default();
             let (out, lines) = (child.stdout.take().unwrap(), Arc::clone(&told));
@@ -79,53 +79,50 @@ mod scenario {
     /// The controllers, the station's network, and what boards are sent; once for all scenarios.
     fn lay_out() {
         run("modprobe vhci-hcd; modprobe cdc_ncm; [ -e /sys/class/udc/dummy_udc.0 ] || modprobe dummy_hcd num=2
-            ip netns list | grep -q station || { ip netns add station; ip -n station link set lo up; }
+            modprobe nvme; ip netns list | grep -q board || { ip netns add board; ip -n board link set lo up; }
             mkdir -p /run/payload /run/station /run/bootd /run/piprov /etc/piprov
-            head -c 90K /dev/urandom >/run/payload/bootcode4.bin; echo boot_ramdisk=1 >/run/payload/config.txt
-            head -c 1M /dev/urandom >/run/payload/boot.img
+            for name in bootcode.bin bootcode4.bin start.elf kernel8.img; do
+                head -c 90K /dev/urandom >/run/payload/$name
+            done
+            echo kernel=kernel8.img >/run/payload/config.txt; echo x >/run/payload/cmdline.txt
             echo piprov.usb=http:8080 >/etc/piprov/agent");
+        // A scenario that failed has left them.
+        unplug("piprov");
+        unplug("twin");
     }
 
     /// What a board's system does when it starts: `firmware/agent/cable`, then the agent, with all that is real.
     fn board() -> Process {
         let cable = concat!(env!("CARGO_MANIFEST_DIR"), "/firmware/agent/cable");
-        run(&format!("rm -f /run/piprov/cable; busybox sh {cable} http:8080"));
-        Process(Command::new(env!("CARGO_BIN_EXE_piprov-agent")).spawn().unwrap())
-    }
-
-    /// Takes the host's end of each cable into the station's network, when it is there.
-    fn into_station(mac: &str) {
+        // The kernel makes the board's end in the machine's own network.
         run(&format!(
-            "for n in $(seq 600); do
+            "rm -f /run/piprov/cable; ip netns exec board busybox sh {cable} http:8080 & cable=$!
+            for n in $(seq 600); do
                 for path in /sys/class/net/*; do
-                    if [ \"$(cat $path/address)\" = {mac} ]; then
-                        udevadm settle
-                        for path in /sys/class/net/*; do
-                            [ \"$(cat $path/address)\" != {mac} ] || ip link set ${{path##*/}} netns station
-                        done
-                        exit 0
-                    fi
+                    [ \"$(cat $path/address)\" != d2:00:aa:00:bb:03 ] || ip link set ${{path##*/}} netns board && break 2
                 done
                 sleep 0.1
-            done; exit 1"
+            done
+            wait $cable"
         ));
+        let mut agent = Command::new("ip");
+        agent.args(["netns", "exec", "board", env!("CARGO_BIN_EXE_piprov-agent")]);
+        Process(agent.spawn().unwrap())
     }
 
     /// The board leaves: its gadget is taken apart.
     fn unplug(gadget: &str) {
         run(&format!(
-            "cd /sys/kernel/config/usb_gadget/{gadget} || exit 0; echo '' >UDC; rm -f configs/c.1/ncm.usb0
+            "cd /sys/kernel/config/usb_gadget/{gadget} 2>/dev/null || exit 0; echo '' >UDC || true; rm -f configs/c.1/ncm.usb0
             rmdir configs/c.1/strings/0x409 configs/c.1 functions/ncm.usb0 strings/0x409; cd ..; rmdir {gadget}"
         ));
     }
 
     fn serve() -> Process {
         run("rm -rf /run/station/state");
-        let line = format!(
-            "exec ip netns exec station \"$0\" serve --enrol open --listen [::]:8080 --socket {SOCKET} --state /run/station/state"
-        );
-        let station =
-            Process(Command::new("bash").args(["-c", &line, env!("CARGO_BIN_EXE_piprov")]).spawn().unwrap());
+        let mut station = Command::new(env!("CARGO_BIN_EXE_piprov"));
+        station.args(["serve", "--enrol", "open", "--listen", "[::]:8080", "--socket", SOCKET]);
+        let station = Process(station.args(["--state", "/run/station/state"]).spawn().unwrap());
         until("the station", || ask(&["station", "status"]).status.success().then_some(()));
         station
     }
@@ -146,20 +143,20 @@ mod scenario {
             .collect()
     }
 
-    fn image(mebibytes: usize) -> Vec<u8> {
+    fn image(name: &str, mebibytes: usize) -> Vec<u8> {
         run(&format!("head -c {mebibytes}M /dev/urandom >{IMAGE}"));
-        told(&["image", "add", IMAGE, "--name", "os"]);
+        told(&["image", "add", IMAGE, "--name", name]);
         std::fs::read(IMAGE).unwrap()
     }
 
-    fn deploy() -> Child {
+    fn deploy(image: &str) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
         command.args([
             "board",
             "deploy",
             SERIAL,
             "--image",
-            "os",
+            image,
             "--end",
             "wait",
             "--confirm",
@@ -192,18 +189,24 @@ mod scenario {
         lay_out();
         let bootd = Bootd::start("");
         let _station = serve();
-        let image = image(8);
-        // It is booted out of its ROM.
-        until("bootd at the control socket", || {
-            std::path::Path::new("/run/piprov/control.sock").exists().then_some(())
-        });
-        let rom = plug(0, Rom::new(0x2711, Some("aa00bb03"))).left();
-        assert!(rom.got[1] == std::fs::read("/run/payload/bootcode4.bin").unwrap());
-        let got = plug(0, Server::new(0x2711, &["config.txt", "boot.img"])).left().got;
-        assert!(got["boot.img"] == std::fs::read("/run/payload/boot.img").ok(), "at {}", port(0));
+        let image = image("os", 8);
+        let control = std::path::Path::new("/run/piprov/control.sock");
+        until("bootd at the control socket", || control.exists().then_some(()));
+        // Out of their ROMs: one of a Compute Module 3, which tells no number, and one of a Compute Module 4.
+        for (slot, product, serial, bootcode) in
+            [(0, 0x2764, None, "bootcode.bin"), (1, 0x2711, Some("aa00bb03"), "bootcode4.bin")]
+        {
+            let rom = plug(slot, Rom::new(product, serial)).left();
+            assert!(rom.got[1] == std::fs::read(format!("/run/payload/{bootcode}")).unwrap());
+            let got = plug(slot, Server::new(product, &["config.txt", "kernel8.img"])).left().got;
+            assert!(
+                got["kernel8.img"] == std::fs::read("/run/payload/kernel8.img").ok(),
+                "at {}",
+                port(slot)
+            );
+        }
         // What it has got shows itself as a gadget.
         let _board = board();
-        into_station(HOST);
         let linked = bootd.cable("linked");
         assert_eq!(
             (&linked["board"]["serial"], &linked["address"]),
@@ -213,7 +216,7 @@ mod scenario {
         let place = linked["board"]["port"].as_str().unwrap();
         told(&["slot", "put", "bench-1", "usb", place]);
         until("the board", || (!boards().is_empty()).then_some(()));
-        is_deployed(deploy(), &image);
+        is_deployed(deploy("os"), &image);
         assert_eq!(boards().len(), 1, "its ROM and its agent are one board: {:?}", boards());
         unplug("piprov");
         bootd.cable("gone");
@@ -223,15 +226,14 @@ mod scenario {
         lay_out();
         let bootd = Bootd::start("");
         let _station = serve();
-        let image = image(32);
+        let image = image("os", 32);
         let _board = board();
-        into_station(HOST);
         bootd.cable("linked");
         until("the board", || (!boards().is_empty()).then_some(()));
         let written = || std::fs::read_to_string("/sys/block/nvme0n1/stat").unwrap();
         let sectors = || written().split_whitespace().nth(6).unwrap().parse::<u64>().unwrap();
         let before = sectors();
-        let mut job = deploy();
+        let mut job = deploy("os");
         // After both ends of the disk are zeroed and some of the image is there.
         until("some of it on the disk", || (sectors() > before + (12 << 11)).then_some(()));
         run(
@@ -242,7 +244,6 @@ mod scenario {
         let start = std::fs::read(DISK).unwrap();
         assert!(start[..512].iter().all(|byte| *byte == 0), "nothing starts from it");
         run("cat /run/udc >/sys/kernel/config/usb_gadget/piprov/UDC");
-        into_station(HOST);
         is_deployed(job, &image);
         unplug("piprov");
     }
@@ -262,10 +263,8 @@ mod scenario {
         let bootd = Bootd::start("");
         let _station = serve();
         let _board = board();
-        into_station(HOST);
         let first = bootd.cable("linked");
         twin();
-        into_station(HOST);
         let second = bootd.cable("refused");
         assert_eq!(
             (&second["reason"], &second["port"]),
@@ -273,7 +272,7 @@ mod scenario {
             "{second}"
         );
         assert_ne!(second["board"]["port"], first["board"]["port"]);
-        let addresses = run("ip -n station -6 -o addr show scope link");
+        let addresses = run("ip -6 -o addr show scope link");
         assert_eq!(addresses.matches(&format!("{ADDRESS}/64")).count(), 1, "{addresses}");
         unplug("twin");
         unplug("piprov");
@@ -283,11 +282,49 @@ mod scenario {
         lay_out();
         let bootd = Bootd::start("[usb]\nports = ['99-1']\n");
         let _board = board();
-        into_station(HOST);
         let refused = bootd.cable("refused");
         assert_eq!(refused["reason"], "port", "{refused}");
-        let addresses = run("ip -n station -6 -o addr show scope link");
+        let addresses = run("ip -6 -o addr show scope link");
         assert!(!addresses.contains(ADDRESS), "{addresses}");
+        unplug("piprov");
+    }
+
+    /// A second way between board and station.
+    fn ethernet() {
+        run("ip link add lan type veth peer name peer; ip link set lan netns board
+            ip addr add 10.9.0.1/24 dev peer; ip link set peer up
+            ip -n board addr add 10.9.0.2/24 dev lan; ip -n board link set lan up
+            echo 'piprov.usb=http:8080 piprov.station=http://10.9.0.1:8080' >/etc/piprov/agent");
+    }
+
+    /// Bytes that the station has sent there.
+    fn sent(interface: &str) -> u64 {
+        let path = format!("/sys/class/net/{interface}/statistics/tx_bytes");
+        std::fs::read_to_string(path).map_or(0, |text| text.trim().parse().unwrap())
+    }
+
+    pub(super) fn images_come_over_ethernet_where_the_station_answers_there_and_over_the_cable_where_it_stops()
+     {
+        const MIB: u64 = 1 << 20;
+        lay_out();
+        let bootd = Bootd::start("");
+        let _station = serve();
+        ethernet();
+        let first = image("first", 16);
+        let _board = board();
+        let linked = bootd.cable("linked");
+        let cable = linked["interface"].as_str().unwrap().to_owned();
+        until("the board", || (!boards().is_empty()).then_some(()));
+        is_deployed(deploy("first"), &first);
+        let (over_lan, over_cable) = (sent("peer"), sent(&cable));
+        assert!(over_lan > 16 * MIB && over_cable < 2 * MIB, "{over_lan} {over_cable}");
+        // Another image, and the faster way ends in its midst.
+        let second = image("second", 32);
+        let job = deploy("second");
+        until("some of it", || (sent("peer") > over_lan + 6 * MIB).then_some(()));
+        run("ip link del peer");
+        is_deployed(job, &second);
+        assert!(sent(&cable) > over_cable + 8 * MIB);
         unplug("piprov");
     }
 }
