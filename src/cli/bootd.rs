@@ -9,7 +9,7 @@ use super::report::Usage;
 use super::screen::{Remark, Screen};
 use super::{Global, common, ui::Ui};
 use crate::arming::Arms;
-use crate::bootd::cables::{self, Cables};
+use crate::bootd::cables;
 use crate::bootd::{self, Alone, Both, Desk, DeskOptions, Does, Front, Serves};
 use crate::netboot::serve::Server;
 use crate::power::ResetOptions;
@@ -115,7 +115,7 @@ impl Bootd {
             Some(dir) => {
                 let usb = super::usbboot::beside(dir.as_deref(), &settings, &runs, ui)?;
                 let ports = settings.usb.ports.value.clone();
-                (Some(usb), Some((Cables::open(ports).map_err(bootd::Error::Cables)?, &told as _)))
+                (Some(usb), Some((cables::Cables::open(ports).map_err(bootd::Error::Cables)?, &told as _)))
             }
             None => (None, None),
         };

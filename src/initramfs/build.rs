@@ -111,7 +111,10 @@ pub fn assemble(options: &Options) -> Result<Built, Error> {
 
     let all = Modules::of(&kernel.deb);
     let version = kernel.version.clone();
-    let (wanted, lacks) = select::wanted(&all, arch);
+    let (wanted, mut lacks) = select::wanted(&all, arch);
+    if options.over_usb.is_some() && !(all.has("usb_f_ncm") && all.has("dwc2")) {
+        lacks.push("a USB Ethernet gadget");
+    }
     let taken = all.closure(&wanted)?;
     let tools: Vec<&Deb> = debs.iter().filter(|deb| is_tool(deb)).collect();
     let archive = pack(options, shell, (&version, &taken), &tools)?;

@@ -9,7 +9,7 @@ mod book;
 mod event;
 mod seen;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -34,6 +34,8 @@ pub struct Cables {
     hand: LinkLocal,
     book: Book,
     sys: PathBuf,
+    /// Those that were told to be linked.
+    linked: BTreeSet<u32>,
     /// What the kernel said last of each end whose address it refused.
     refused: BTreeMap<u32, String>,
 }
@@ -49,6 +51,7 @@ impl Cables {
             hand: LinkLocal::open()?,
             book: Book::new(ports),
             sys: Path::new("/sys").to_owned(),
+            linked: BTreeSet::new(),
             refused: BTreeMap::new(),
         })
     }
@@ -77,12 +80,12 @@ impl Cables {
 
     fn look(&mut self, tell: &dyn Fn(&Event)) {
         let ends = self.follow.all().iter().filter_map(|one| seen::end(&self.sys, one)).collect();
-        let mut came: Vec<u32> = Vec::new();
         for word in self.book.look(ends) {
             match word {
                 // Told when it has its address.
-                Word::Came(end) => came.push(end.index),
+                Word::Came(_) => {}
                 Word::Gone(end) => {
+                    self.linked.remove(&end.index);
                     self.refused.remove(&end.index);
                     tell(&Event::now(&end, What::Gone));
                 }
@@ -92,16 +95,19 @@ impl Cables {
         let served: Vec<End> = self.book.served().cloned().collect();
         for end in served {
             let address = end.cable.host();
-            match self.hand.give(end.index, address) {
+            match deaf(&end.name).and_then(|()| self.hand.give(end.index, address)) {
                 Ok(()) => {
-                    if came.contains(&end.index) || self.refused.remove(&end.index).is_some() {
+                    self.refused.remove(&end.index);
+                    if self.linked.insert(end.index) {
                         tell(&Event::now(&end, What::Linked { address }));
                     }
                 }
-                // It has gone just now.
-                Err(error) if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO)) => {}
+                // It has gone just now, or has another name: the next look knows.
+                Err(error)
+                    if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO | libc::ENOENT)) => {}
                 Err(error) => {
                     let why = error.to_string();
+                    self.linked.remove(&end.index);
                     if self.refused.get(&end.index) != Some(&why) {
                         let no_ipv6 = error.kind() == std::io::ErrorKind::PermissionDenied;
                         self.refused.insert(end.index, why.clone());
@@ -111,4 +117,23 @@ impl Cables {
             }
         }
     }
+}
+
+/// No board may change this host's routes and addresses: what it advertises as a router is not listened to
+/// (Linux' Documentation/networking/ip-sysctl.rst, `accept_ra`).
+fn deaf(interface: &str) -> std::io::Result<()> {
+    let all = Path::new("/proc/sys/net/ipv6/conf");
+    let setting = all.join(interface).join("accept_ra");
+    match std::fs::read_to_string(&setting) {
+        Ok(text) if text.trim() == "0" => return Ok(()),
+        Err(_) if !all.exists() => {
+            return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "there is no IPv6"));
+        }
+        Err(error) => return Err(error),
+        Ok(_) => {}
+    }
+    std::fs::write(&setting, "0").map_err(|error| {
+        let named = || std::io::Error::new(error.kind(), format!("{}: {error}", setting.display()));
+        if error.kind() == std::io::ErrorKind::NotFound { error } else { named() }
+    })
 }
