@@ -1,21 +1,25 @@
 //! What a board is called. Names are parsed once, at the edge, and are right from then on.
 
+pub mod cable;
 pub mod identity;
 mod jumper;
 mod known;
 mod model;
 mod port_path;
+mod ports;
 mod serial;
 mod who;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use cable::Cable;
 pub use identity::{Chip, Identity};
 pub use jumper::{BadJumper, Jumper};
 pub use known::Known;
 pub use model::{Family, HostBoot, Model};
 pub use port_path::{BadPortPath, PortPath};
+pub use ports::{BadPorts, Ports, allows};
 pub use serial::{BadSerial, Directory, Serial};
 pub use who::Who;
 

@@ -1,7 +1,8 @@
-//! What the agent is told before it begins: `piprov.station=`, `piprov.key=`, `piprov.pin=`, `piprov.jumper=`.
+//! What the agent is told before it begins: `piprov.station=`, `piprov.usb=`, `piprov.key=`, `piprov.pin=`, `piprov.jumper=`.
 //!
 //! The kernel's command line says it, else the file `/etc/piprov/agent` of the system that the board runs, with the same
-//! words. Where the station is, DHCP may say too (option 224); whom to believe it may not.
+//! words. Where the station is, DHCP may say too (option 224); whom to believe it may not. Where the station is at the other end
+//! of the board's USB cable, `firmware/agent/cable` says, when there is such a cable.
 
 use std::fs::File;
 use std::io::Read;
@@ -19,6 +20,8 @@ const INTERFACES: usize = 16;
 pub struct Told {
     /// `piprov.station=`: the station's URL.
     pub station: Option<String>,
+    /// `piprov.usb=`: the station is looked for at the other end of the board's USB cable.
+    pub usb: Option<String>,
     /// `piprov.key=`: the station's public key, 64 hexadecimal digits.
     pub key: Option<String>,
     /// `piprov.pin=`: sha256 of its certificate.
@@ -42,6 +45,7 @@ impl Told {
     fn or(self, other: Self) -> Self {
         Self {
             station: self.station.or(other.station),
+            usb: self.usb.or(other.usb),
             key: self.key.or(other.key),
             pin: self.pin.or(other.pin),
             jumper: self.jumper.or(other.jumper),
@@ -62,6 +66,7 @@ impl Told {
             let Some((name, value)) = word.split_once('=') else { continue };
             let place = match name {
                 "piprov.station" => &mut told.station,
+                "piprov.usb" => &mut told.usb,
                 "piprov.key" => &mut told.key,
                 "piprov.pin" => &mut told.pin,
                 "piprov.jumper" => &mut told.jumper,
@@ -71,6 +76,14 @@ impl Told {
         }
         told
     }
+}
+
+/// The station's URL at the other end of the USB cable, as soon as a host has taken it; `root` is `/`.
+#[must_use]
+pub fn at_cable(root: &Path) -> Option<String> {
+    let url = text(&root.join("run/piprov/cable"))?;
+    let url = url.trim();
+    (!url.is_empty() && url.bytes().all(|byte| byte.is_ascii_graphic())).then(|| url.to_owned())
 }
 
 /// What the DHCP client has put into `station.INTERFACE`: the option's bytes in hexadecimal digits.
@@ -123,6 +136,24 @@ mod tests {
         );
         put("proc/cmdline", "piprov.station=http://d");
         assert_eq!(Told::by(root.path()).station.as_deref(), Some("http://d"));
+    }
+
+    #[test]
+    fn the_cable_says_where_the_station_is_when_it_is_there() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(at_cable(root.path()), None);
+        std::fs::create_dir_all(root.path().join("run/piprov")).unwrap();
+        let says = |text: &str| {
+            std::fs::write(root.path().join("run/piprov/cable"), text).unwrap();
+            at_cable(root.path())
+        };
+        let url = "http://[fe80::d400:afff:fe04:b2da%usb0]:8080";
+        assert_eq!(says(&format!("{url}\n")).as_deref(), Some(url));
+        assert!(url.parse::<crate::http::Origin>().is_ok());
+        for bad in ["", "\n", "http://a\nhttp://b", "http://\u{1b}[2J"] {
+            assert_eq!(says(bad), None, "{bad:?}");
+        }
+        assert_eq!(Told::of("piprov.usb=http:8080").usb.as_deref(), Some("http:8080"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use piprov::agent::cmdline::Told;
+use piprov::agent::cmdline::{Told, at_cable};
 use piprov::agent::eeprom::Flash;
 use piprov::agent::facts;
 use piprov::agent::identity::Identity;
@@ -33,7 +33,8 @@ Writes disks of a board for a piprov station, reads them back, and tells what ca
 Usage: piprov-agent [OPTIONS]
 
 Without options all stands on the kernel's command line or in /etc/piprov/agent: piprov.station=URL, piprov.key=HEX,
-piprov.pin=HEX. Where the station is, DHCP may say too (option 224).
+piprov.pin=HEX. Where the station is, DHCP may say too (option 224). With piprov.usb=http:PORT it is at the other end of
+the USB cable, and images come from piprov.station=URL where it answers there.
 
 Options:
       --station <URL>      The station: http://host:port, https://host:port, unix:/path
@@ -52,8 +53,10 @@ Options:
 
 A simulated board ends when its job says that a board starts again or is switched off.";
 
-/// Where the DHCP client of the system for boards says what it was told.
-const FOUND_BY_DHCP: &str = "/run/piprov";
+/// Where the system for boards says what was found: by DHCP, and at the USB cable.
+const FOUND_ON_BOARD: &str = "/run/piprov";
+/// A host that has booted a board over USB takes the cable within this time.
+const CABLE_COMES: Duration = Duration::from_secs(20);
 /// A disk that isn't there so long after the start has no key that is looked for.
 const DISKS_COME: Duration = Duration::from_secs(5);
 
@@ -173,9 +176,15 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    let told = &told(arguments, &stop);
-    let station = told.station.as_deref().ok_or_else(|| Usage("no station is named".into()))?;
-    let origin: Origin = station.parse().map_err(|error| Usage(chain(&error)))?;
+    let (told, cable) = &told(arguments, &stop);
+    let origin = |url: &String| url.parse::<Origin>().map_err(|error| Usage(chain(&error)));
+    let named = told.station.as_ref().map(origin).transpose()?;
+    let (origin, faster) = match (cable, named) {
+        // What is told over the cable is told to the host that has started this board.
+        (Some(cable), named) => (origin(cable)?, named),
+        (None, Some(named)) => (named, None),
+        (None, None) => return Err(Usage("no station is named".into())),
+    };
     let trust = match &told.pin {
         Some(pin) => Trust::Pinned(pin.parse().map_err(|error| Usage(format!("the pin: {error}")))?),
         None => Trust::System,
@@ -237,6 +246,7 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
     let session = Session {
         options: Options {
             origin,
+            faster,
             trust,
             key: told.key.clone(),
             disks,
@@ -260,14 +270,29 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Usage> {
     }
 }
 
-/// What it is told. On a board DHCP may say where the station is, as soon as there is an answer.
-fn told(arguments: &Arguments, stop: &Stop) -> Told {
+/// What it is told, and where the station is at the other end of the board's USB cable. On a board DHCP may say where the
+/// station is, as soon as there is an answer, and the cable when a host has taken it. A board that knows its station otherwise
+/// doesn't wait for a cable for long: it may have been booted over the network.
+fn told(arguments: &Arguments, stop: &Stop) -> (Told, Option<String>) {
     let mut told = arguments.told.clone();
-    let on_a_board = arguments.disks.is_empty() && Path::new(FOUND_BY_DHCP).exists();
-    while on_a_board && told.station.is_none() && !stop.wait(Duration::from_millis(500)) {
-        told.station = Told::by(Path::new("/")).station;
+    let on_a_board = arguments.disks.is_empty() && Path::new(FOUND_ON_BOARD).exists();
+    let wants_cable = on_a_board && told.usb.is_some();
+    let began = Instant::now();
+    loop {
+        let cable = wants_cable.then(|| at_cable(Path::new("/"))).flatten();
+        if on_a_board && told.station.is_none() {
+            told.station = Told::by(Path::new("/")).station;
+        }
+        let waits_for_cable = wants_cable && began.elapsed() < CABLE_COMES;
+        let waits = match (&cable, &told.station) {
+            (Some(_), _) => false,
+            (None, Some(_)) => waits_for_cable,
+            (None, None) => on_a_board,
+        };
+        if !waits || stop.wait(Duration::from_millis(500)) {
+            return (told, cable);
+        }
     }
-    told
 }
 
 /// The key that this board has kept on the disk that it was writing, if it was.

@@ -2,9 +2,13 @@
 //! control socket and knows no HTTP, no database and no job; which boards are answered a station tells it, and the last
 //! word holds when the station is away.
 //!
+//! - [`cables`]: boards that come by a USB cable alone.
+//! - [`Alone`]: what stands at the control socket where no network boot is served.
 //! - [`News`]: what is seen, for the stations that listen.
 //! - [`Desk`]: does what a station wants, one after the other, on a thread of its own.
 
+mod alone;
+pub mod cables;
 mod desk;
 mod news;
 
@@ -13,12 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
 
-use crate::control::Stations;
+use crate::control::{self, Stations};
 use crate::error::{Explain, Kind, Remedy};
 use crate::netboot::serve::{self, Event, Totals};
 use crate::run::Runs;
 use crate::stop::Stop;
 
+pub use alone::Alone;
+use cables::Cables;
 pub use desk::{Clerks, Desk, DeskOptions};
 pub use news::{Both, News};
 
@@ -35,6 +41,12 @@ pub enum Error {
     /// What runs beside it could not.
     #[error("{0}")]
     Beside(Box<dyn Explain + Send + Sync>),
+    /// The control socket can't be had.
+    #[error(transparent)]
+    Control(#[from] control::Error),
+    /// Boards can't be served at their cables.
+    #[error("looking after boards' USB cables: {0}")]
+    Cables(std::io::Error),
     /// What is kept of which boards are answered can't be opened.
     #[error("{}: {source}", path.display())]
     Arms {
@@ -59,8 +71,11 @@ impl Explain for Error {
         match self {
             Self::Serve(error) => error.kind(),
             Self::Beside(error) => error.kind(),
+            Self::Control(error) => error.kind(),
             Self::Fault { .. } => Kind::Failed,
-            Self::Arms { source: error, .. } | Self::System(error) => Kind::of_io(error),
+            Self::Arms { source: error, .. } | Self::Cables(error) | Self::System(error) => {
+                Kind::of_io(error)
+            }
         }
     }
 
@@ -68,48 +83,95 @@ impl Explain for Error {
         match self {
             Self::Serve(error) => error.hint(),
             Self::Beside(error) => error.hint(),
-            Self::Arms { .. } | Self::Fault { .. } | Self::System(_) => None,
+            Self::Control(error) => error.hint(),
+            Self::Arms { .. } | Self::Fault { .. } | Self::Cables(_) | Self::System(_) => None,
         }
     }
 }
 
-/// Serves until `stop` is set, or until one of the two can't go on; then the other ends too.
+/// What a process serves.
+pub struct Serves<'a> {
+    /// Network boot, or nothing but the control socket.
+    pub front: Front,
+    /// Boards in USB boot.
+    pub usb: Option<Beside<'a>>,
+    /// Boards at their cables, and who is told of them.
+    pub cables: Option<(Cables, &'a (dyn Fn(&cables::Event) + Sync))>,
+}
+
+impl std::fmt::Debug for Serves<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Serves").field("front", &self.front).finish_non_exhaustive()
+    }
+}
+
+/// What has the control socket.
+#[derive(Debug)]
+pub enum Front {
+    /// Network boot.
+    Network(Box<serve::Server>),
+    /// Nothing else: boards come over USB.
+    Alone(Alone),
+}
+
+/// Serves until `stop` is set, or until one of these can't go on; then the others end too. Gives what network boot came to,
+/// where it was served.
 ///
 /// # Errors
 /// What one of them could not go on for.
 pub fn run(
-    server: serve::Server,
-    beside: Option<Beside<'_>>,
+    serves: Serves<'_>,
     (tell, news): (&(dyn Fn(&Event) + Send + Sync), &News),
     runs: &Runs,
     stop: &Stop,
-) -> Result<Totals, Error> {
+) -> Result<Option<Totals>, Error> {
     let stop = &stop.child().map_err(Error::System)?;
+    let Serves { front, usb, cables } = serves;
     std::thread::scope(|scope| {
-        let beside = match beside {
-            None => None,
-            Some(work) => {
-                let work = move || {
-                    let done = work(stop);
-                    stop.set();
-                    done
-                };
-                let thread = Builder::new().name("usb".to_owned()).spawn_scoped(scope, work);
-                Some(thread.map_err(Error::System)?)
-            }
-        };
+        let usb = usb.map(|work| move || work(stop).map_err(Error::Beside));
+        let at_cables = cables.map(|(cables, told)| {
+            let tell = move |event: &cables::Event| {
+                news.cable(event);
+                told(event);
+            };
+            move || cables.run(&tell, stop).map_err(Error::Cables)
+        });
+        let usb = usb.map(|work| spawn(scope, "usb", work, stop)).transpose();
+        let at_cables = at_cables.map(|work| spawn(scope, "cables", work, stop)).transpose();
         let both = |event: &Event| {
             news.netboot(event);
             tell(event);
         };
-        let served = server.run(&both, runs, stop);
+        let served = match front {
+            _ if usb.is_err() || at_cables.is_err() => Ok(None),
+            Front::Network(server) => server.run(&both, runs, stop).map(Some).map_err(Error::from),
+            Front::Alone(alone) => alone.run(stop).map(|()| None),
+        };
         stop.set();
-        let beside = beside.map_or(Ok(Ok(())), std::thread::ScopedJoinHandle::join);
-        let beside = beside.map_err(|_| Error::Fault { what: "what boots boards over USB" })?;
+        let ended = [(usb?, "what boots boards over USB"), (at_cables?, "what looks after USB cables")];
+        let ended = ended.map(|(thread, what)| {
+            let ended = thread.map_or(Ok(Ok(())), std::thread::ScopedJoinHandle::join);
+            ended.unwrap_or(Err(Error::Fault { what }))
+        });
         let totals = served?;
-        beside.map_err(Error::Beside)?;
+        ended.into_iter().collect::<Result<(), Error>>()?;
         Ok(totals)
     })
+}
+
+/// A thread whose end ends all.
+fn spawn<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    name: &str,
+    work: impl FnOnce() -> Result<(), Error> + Send + 'scope,
+    stop: &'scope Stop,
+) -> Result<std::thread::ScopedJoinHandle<'scope, Result<(), Error>>, Error> {
+    let work = move || {
+        let done = work();
+        stop.set();
+        done
+    };
+    Builder::new().name(name.to_owned()).spawn_scoped(scope, work).map_err(Error::System)
 }
 
 /// What a station is told first.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+use super::cables;
 use crate::board::Who;
 use crate::control::Stations;
 use crate::control::message::{About, Notice, Seen, ToClient};
@@ -48,6 +49,16 @@ impl News {
         {
             let board = Who { address: heard.wanted.map(Into::into), ..heard.client.who(heard.mac) };
             self.sighting(event.time, board, Way::NetBoot, seen);
+        }
+    }
+
+    /// Takes what cables tell.
+    pub fn cable(&self, event: &cables::Event) {
+        let about = if event.is_bad() { About::Board } else { About::Address };
+        let (subject, text) = (event.board.label(), event.text());
+        self.stations.notice(Notice::new(event.time, about, &subject, &text, event.hint(), event.is_bad()));
+        if matches!(event.what, cables::What::Linked { .. }) && !self.stations.is_empty() {
+            self.sighting(event.time, event.board.clone(), Way::UsbBoot, Seen::Cable);
         }
     }
 

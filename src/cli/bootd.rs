@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::netboot::serve::{Serve, end, show};
-use super::screen::Screen;
+use super::report::Usage;
+use super::screen::{Remark, Screen};
 use super::{Global, common, ui::Ui};
 use crate::arming::Arms;
-use crate::bootd::{self, Both, Desk, DeskOptions, Does};
+use crate::bootd::cables;
+use crate::bootd::{self, Alone, Both, Desk, DeskOptions, Does, Front, Serves};
 use crate::netboot::serve::Server;
 use crate::power::ResetOptions;
 use crate::run::Runs;
@@ -22,6 +24,12 @@ station what boards do, over the control socket. The station says which boards \
 are answered: one that is done gets no answer when it asks the network again, so \
 that it starts from its disk. Its last word holds when the station is away.
 
+Boards that come by a USB cable alone boot with --usb, and their agent is then \
+reached over that cable as a USB Ethernet gadget; both ends know their addresses \
+by the board's serial number, so nothing is configured. `piprov initramfs build \
+--over-usb` makes what such boards boot. The setting usb.ports names the only \
+ports at which boards are served.
+
 Beside another DHCP server (--mode proxy) only what this program tells can be \
 withheld: a board that the other server tells where to boot from goes there.";
 
@@ -34,10 +42,16 @@ withheld: a board that the other server tells where to boot from goes there.";
 pub struct Bootd {
     #[command(flatten)]
     serve: Serve,
-    /// Boot boards over USB too, with these files
+    /// Boot boards over USB too, with these files, and reach them over their cable
+    ///
+    /// Without DIR the rules of the setting usb.board say which files each board gets.
     #[cfg(feature = "usb")]
-    #[arg(long, value_name = "DIR")]
-    usb: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", num_args = 0..=1)]
+    usb: Option<Option<PathBuf>>,
+    /// Serve no network boot: boards come over USB alone
+    #[cfg(feature = "usb")]
+    #[arg(long, requires = "usb", conflicts_with_all = ["interface", "mode", "range", "tftp_root", "force"])]
+    no_network: bool,
     /// Leave boards alone that no station has spoken of
     ///
     /// Otherwise every board that asks is told where to boot from. A station changes it.
@@ -57,8 +71,13 @@ impl Bootd {
             bootd::end_with(parent).map_err(bootd::Error::System)?;
         }
         let settings = common::settings(global, ui)?;
-        let mut options = self.serve.options(&settings, ui)?;
-        let (arms, damage) = open_arms(&options.dhcp.state)?;
+        let state = self.serve.state(&settings);
+        #[cfg(feature = "usb")]
+        let network = !self.no_network;
+        #[cfg(not(feature = "usb"))]
+        let network = true;
+        let mut options = if network { Some(self.serve.options(&settings, ui)?) } else { None };
+        let (arms, damage) = open_arms(&state)?;
         if let Some(damage) = damage {
             ui.warn(damage);
         }
@@ -67,7 +86,9 @@ impl Bootd {
             arms.change(&change).map_err(bootd::Error::System)?;
         }
         let arms = Arc::new(arms);
-        options.dhcp.arms = Arc::clone(&arms);
+        if let Some(options) = &mut options {
+            options.dhcp.arms = Arc::clone(&arms);
+        }
         let ledger = Ledger::open(&settings.state_dir.value)?;
         ui.detail(format_args!("records: {}", ledger.path().display()));
         let screen = Arc::new(Screen::of_service(ui));
@@ -76,7 +97,7 @@ impl Bootd {
         let runs = Runs::new(Arc::new(both), ledger);
         let does = Arc::new(Does::default());
         let desk = DeskOptions {
-            network: Some((options.dhcp.interface.clone(), options.dhcp.mode)),
+            network: options.as_ref().map(|options| (options.dhcp.interface.clone(), options.dhcp.mode)),
             arms,
             targets: settings.targets.clone().or_flag("--targets", self.targets.clone()).value,
             reset: ResetOptions {
@@ -84,27 +105,71 @@ impl Bootd {
                 command_timeout: settings.reset.command_timeout.value,
             },
             does: Arc::clone(&does),
-            offers: Arc::clone(&options.offers),
+            offers: options.as_ref().map(|options| Arc::clone(&options.offers)).unwrap_or_default(),
         };
         let ending = stop.child().map_err(bootd::Error::System)?;
         let (desk, clerks) = Desk::open(desk, &runs, &ending).map_err(bootd::Error::System)?;
-        options.stations = Some((stations, desk));
+        let told = |event: &cables::Event| show_cable(ui, &screen, event);
         #[cfg(feature = "usb")]
-        let beside = match &self.usb {
-            Some(dir) => Some(super::usbboot::beside(dir, &runs, ui)?),
-            None => None,
+        let (usb, at_cables) = match &self.usb {
+            Some(dir) => {
+                let usb = super::usbboot::beside(dir.as_deref(), &settings, &runs, ui)?;
+                let ports = settings.usb.ports.value.clone();
+                (Some(usb), Some((cables::Cables::open(ports).map_err(bootd::Error::Cables)?, &told as _)))
+            }
+            None => (None, None),
         };
         #[cfg(not(feature = "usb"))]
-        let beside = None;
-        does.usb.store(beside.is_some(), Ordering::Relaxed);
-        let result = Server::open(options, stop).map_err(bootd::Error::from).and_then(|server| {
-            bootd::run(server, beside, (&|event| show(ui, &screen, event), &news), &runs, stop)
-        });
+        let (usb, at_cables) = {
+            let _ = &told;
+            (None, None)
+        };
+        does.usb.store(usb.is_some(), Ordering::Relaxed);
+        let serves = |front| Serves { front, usb, cables: at_cables };
+        let front = match options {
+            Some(mut options) => {
+                options.stations = Some((stations, desk));
+                Server::open(options, stop).map(|server| Front::Network(Box::new(server)))?
+            }
+            None => {
+                let path = settings.control_socket.value.clone().ok_or_else(no_socket)?;
+                Front::Alone(
+                    Alone::open(&path, common::control_group(), (stations, desk))
+                        .map_err(bootd::Error::from)?,
+                )
+            }
+        };
+        let result = bootd::run(serves(front), (&|event| show(ui, &screen, event), &news), &runs, stop);
         ending.set();
         clerks.join();
         screen.finish();
-        end(ui, &result?);
+        match result? {
+            Some(totals) => end(ui, &totals),
+            None => ui.detail("ended"),
+        }
         Ok(())
+    }
+}
+
+/// Shows what happened to a board's cable.
+fn show_cable(ui: &Ui, screen: &Screen, event: &cables::Event) {
+    if ui.json {
+        return ui.named("cable", None, event);
+    }
+    screen.remark(&Remark {
+        time: event.time,
+        label: Some(event.board.label()),
+        is_warning: event.is_bad(),
+        why: &event.text(),
+        hint: &event.hint().unwrap_or_default(),
+    });
+}
+
+/// Without network boot and without a socket there is nobody to serve for.
+fn no_socket() -> Usage {
+    Usage {
+        message: "a station has no way to come here: the setting control-socket is off".into(),
+        hint: Some("give control-socket a path, such as /run/piprov/control.sock".into()),
     }
 }
 

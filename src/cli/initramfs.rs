@@ -60,15 +60,22 @@ struct Build {
     /// Where the boards find the station, such as http://10.0.0.1:7400
     #[arg(long, value_name = "URL", value_parser = station)]
     station: Option<Origin>,
+    /// Boards find the station at this port of the host that boots them over USB
+    ///
+    /// They show themselves as USB Ethernet gadgets, and `piprov bootd --usb` takes them at the other end of the cable:
+    /// no address has to be known. With --station too, images come over Ethernet where the station answers there.
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "8080",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    over_usb: Option<u16>,
     /// sha256 of the station's certificate: boards believe no other one
     ///
     /// `piprov station cert` tells it. An https address needs it, since the system has no authorities.
-    #[arg(long, value_name = "HEX", requires = "station")]
+    #[arg(long, value_name = "HEX")]
     pin: Option<Pin>,
     /// The station's public key: boards follow no other station
     ///
     /// `piprov station status` tells it. 64 hexadecimal digits.
-    #[arg(long, value_name = "HEX", value_parser = key, requires = "station")]
+    #[arg(long, value_name = "HEX", value_parser = key)]
     station_key: Option<String>,
     /// More words for the kernel's command line
     #[arg(long, value_name = "WORDS", default_value = "", value_parser = words)]
@@ -146,8 +153,12 @@ fn key(text: &str) -> Result<String, String> {
 }
 
 /// Words that have options of their own: twice they could say two things.
-const OWN: [(&str, &str); 3] =
-    [("piprov.station=", "--station"), ("piprov.pin=", "--pin"), ("piprov.key=", "--station-key")];
+const OWN: [(&str, &str); 4] = [
+    ("piprov.station=", "--station"),
+    ("piprov.usb=", "--over-usb"),
+    ("piprov.pin=", "--pin"),
+    ("piprov.key=", "--station-key"),
+];
 
 fn words(text: &str) -> Result<String, String> {
     if text.contains(char::is_control) {
@@ -178,23 +189,7 @@ impl Build {
         let time = time()?;
         check_directory(&self.output, self.force)?;
         let agent = if arch.has_agent() || self.agent.is_some() { Some(self.agent(arch)?) } else { None };
-        let is_tls = matches!(self.station, Some(Origin::Tcp { tls: true, .. }));
-        if agent.is_none() && is_tls {
-            return Err(Usage {
-                message: "the client of boards without an agent speaks HTTP only".into(),
-                hint: Some("give --station an address such as http://10.0.0.1:7400".into()),
-            }
-            .into());
-        }
-        if is_tls != self.pin.is_some() {
-            let (message, hint) = if is_tls {
-                let hint = "--pin takes the sha256 that `piprov station cert` tells";
-                ("the boards know no authority that could stand behind the station's certificate", hint)
-            } else {
-                ("--pin is for an https address", "give --station the station's https address")
-            };
-            return Err(Usage { message: message.into(), hint: Some(hint.into()) }.into());
-        }
+        let is_tls = self.check_ways(agent.is_some())?;
         let usb_boot = UsbBoot::from(&self.usb_boot)?;
         let fetched = self.packages(arch, ui, stop)?;
         let mut packages =
@@ -208,6 +203,7 @@ impl Build {
             kernel,
             agent,
             usb_boot,
+            over_usb: self.over_usb.map(|port| (if is_tls { "https" } else { "http" }, port)),
             station: self.station.as_ref().map(ToString::to_string),
             cmdline: self.cmdline(),
             time,
@@ -216,6 +212,37 @@ impl Build {
         built.files.write(&self.output, self.force)?;
         self.tell(ui, &options, &built);
         Ok(())
+    }
+
+    /// Looks whether what is said of the station makes sense together. Says whether it speaks TLS.
+    fn check_ways(&self, has_agent: bool) -> Result<bool, Usage> {
+        let usage = |message: &str, hint: &str| Usage { message: message.into(), hint: Some(hint.into()) };
+        let is_named = self.station.is_some() || self.over_usb.is_some();
+        if !is_named && (self.pin.is_some() || self.station_key.is_some()) {
+            let message = "--pin and --station-key are of no use where nothing says where the station is";
+            return Err(usage(message, "give --station or --over-usb"));
+        }
+        let is_tls = match &self.station {
+            Some(origin) => matches!(origin, Origin::Tcp { tls: true, .. }),
+            None => self.pin.is_some(),
+        };
+        if is_tls && !has_agent {
+            let message = "the client of boards without an agent speaks HTTP only";
+            return Err(usage(
+                message,
+                "give --station an address such as http://10.0.0.1:7400, and no --pin",
+            ));
+        }
+        match (is_tls, self.pin) {
+            (true, None) => Err(usage(
+                "the boards know no authority that could stand behind the station's certificate",
+                "--pin takes the sha256 that `piprov station cert` tells",
+            )),
+            (false, Some(_)) => {
+                Err(usage("--pin is for an https address", "give --station the station's https address"))
+            }
+            _ => Ok(is_tls),
+        }
     }
 
     /// More words for the kernel.

@@ -18,10 +18,10 @@ use super::station::{
 use super::subnet::Subnet;
 use super::table::{Row, put, row, settings};
 use super::tables::Tables;
-use super::usb::BoardRule;
+use super::usb::{BoardRule, SomePorts};
 use super::value::Raw;
 use super::{Machine, Origin, Setting};
-use crate::board::Mac;
+use crate::board::{Mac, Ports};
 
 settings! {
     of machine;
@@ -87,6 +87,9 @@ settings! {
         /// which the first counts that is for the board. Boards without a table get what the package rpiboot
         /// installs.
         boards: Vec<BoardRule> = Vec::new(), "usb.board" as Tables::<BoardRule>::new();
+        /// The only USB ports at which boards are booted and reached over their cable, such as
+        /// `["1-1.2", "1-1.3.*", "2-*"]`: a port, all behind a hub, all of a bus. Without it all are.
+        ports: Vec<Ports> = Vec::new(), "usb.ports" as List(SomePorts);
         /// Vendor and product id of the first stage's serial port. `piprov udev install` writes it into
         /// the udev rules.
         gadget: (u16, u16) = (0xf055, 0xb007), "usb.gadget" as UsbIds;

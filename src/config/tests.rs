@@ -80,7 +80,7 @@ fn every_key_is_read_and_shown() {
         control-socket = '/srv/run/piprov.sock'\n\
         [flash]\nlisten = \"10.0.0.2\"\npart-size = \"128MiB\"\nboot-timeout = 90\nstagger = 2.5\n\
         [reset]\nhold = 1\ncommand-timeout = 5\n[tftp]\nmax-window = 0x8\nmax-blksize = 1_024\n\
-        [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\ngadget = \"1d6b:0104\"\nrestart-window = 20\n\
+        [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\nports = ['1-1.2', '2-*']\ngadget = \"1d6b:0104\"\nrestart-window = 20\n\
         [[usb.board]]\nport = '1-1.2'\npayload = 'own'\nallow = ['/a', 'b']\nsigned = true\n\
         [[usb.board]]\nchip = 'BCM2712'\nleave = true\n\
         [netboot]\ninterface = 'eth1'\nmode = 'dhcp'\nrange = '10.0.0.9-20'\nlease-time = 600\nrouter = '10.0.0.1'\n\
@@ -120,6 +120,7 @@ fn every_key_is_read_and_shown() {
         &live,
         "/srv/clients",
         &boards,
+        "1-1.2, 2-*",
         "1d6b:0104",
         "20",
         "eth1",

@@ -7,7 +7,7 @@ use super::form::{Form, HostPath, List, Optional, Truth, Written};
 use super::tables::entry;
 use super::value::Raw;
 use crate::board::identity::Chip;
-use crate::board::{PortPath, Serial, Who};
+use crate::board::{PortPath, Ports, Serial, Who};
 
 entry! {
     /// What some boards are served in USB boot. All of `port`, `serial` and `chip` that are set must be the board's.
@@ -83,6 +83,25 @@ impl Form for Port {
 
     fn write(&self, port: &PortPath) -> Written {
         Written::One(port.to_string())
+    }
+}
+
+/// Some USB ports.
+pub(super) struct SomePorts;
+
+impl Form for SomePorts {
+    type Value = Ports;
+
+    fn wanted(&self) -> String {
+        "a USB port such as 1-1.2, 1-1.* for all behind a hub, or 1-* for all of a bus".to_owned()
+    }
+
+    fn read(&self, raw: &Raw, _: &Path) -> Result<Ports, String> {
+        raw.text().and_then(|text| text.parse().ok()).ok_or_else(|| raw.not(&self.wanted()))
+    }
+
+    fn write(&self, ports: &Ports) -> Written {
+        Written::One(ports.to_string())
     }
 }
 

@@ -326,6 +326,8 @@ pub enum Seen {
     Withheld,
     /// Its system is up: it asks for an address.
     System,
+    /// Its agent is reached over its USB cable.
+    Cable,
     /// A run began.
     Began,
     /// A run ended.

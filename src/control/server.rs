@@ -73,6 +73,8 @@ pub struct Server {
     serves: String,
     waker: Waker,
     stations: Option<(Stations, Arc<dyn Desk>)>,
+    /// Boards of other programs are taken in.
+    takes_boards: bool,
 }
 
 impl std::fmt::Debug for Server {
@@ -91,13 +93,19 @@ impl Server {
         let listener = Place::open(path, true)?.listen(group)?;
         let system = |source| SocketError::System { path: path.to_owned(), doing: "listening there", source };
         let waker = Waker::new().map_err(system)?;
-        Ok(Self { listener, serves: serves.to_owned(), waker, stations: None })
+        Ok(Self { listener, serves: serves.to_owned(), waker, stations: None, takes_boards: true })
     }
 
     /// Takes stations in too.
     #[must_use]
     pub fn for_stations(self, stations: Stations, desk: Arc<dyn Desk>) -> Self {
         Self { stations: Some((stations, desk)), ..self }
+    }
+
+    /// Takes stations in, and nobody's boards: there is no TFTP server.
+    #[must_use]
+    pub fn for_stations_alone(self, stations: Stations, desk: Arc<dyn Desk>) -> Self {
+        Self { takes_boards: false, ..self.for_stations(stations, desk) }
     }
 
     /// Serves clients until `stop` is set, or the TFTP server has ended. `tell` is called on this thread.
@@ -317,6 +325,9 @@ impl Hall<'_> {
     ) -> Result<(), Out> {
         if schema != SCHEMA {
             return Err(other_schema(schema));
+        }
+        if !self.server.takes_boards {
+            return Err(rules("no network boot is served here"));
         }
         let boards: BTreeSet<Mac> = boards.into_iter().collect();
         if boards.is_empty() {

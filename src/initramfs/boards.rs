@@ -35,7 +35,7 @@ const ARMV6: [Board; 7] = [
 ];
 
 /// Those with 64 bits.
-const ARM64: [Board; 11] = [
+const ARM64: [Board; 12] = [
     wired("Pi 3B", &["bcm2837-rpi-3-b", "bcm2710-rpi-3-b"]),
     wired("Pi 3B+", &["bcm2837-rpi-3-b-plus", "bcm2710-rpi-3-b-plus"]),
     bare("Pi 3A+", &["bcm2837-rpi-3-a-plus", "bcm2710-rpi-3-b-plus"]),
@@ -44,6 +44,7 @@ const ARM64: [Board; 11] = [
     wired("Pi 4B", &["bcm2711-rpi-4-b"]),
     wired("Pi 400", &["bcm2711-rpi-400"]),
     wired("Compute Module 4", &["bcm2711-rpi-cm4-io", "bcm2711-rpi-cm4"]),
+    bare("Compute Module 4S", &["bcm2711-rpi-cm4s"]),
     wired("Pi 5", &["bcm2712-rpi-5-b", "bcm2712-d-rpi-5-b", "bcm2712d0-rpi-5-b"]),
     wired("Pi 500", &["bcm2712-rpi-500"]),
     wired("Compute Module 5", &["bcm2712-rpi-cm5-cm5io", "bcm2712-rpi-cm5-cm4io"]),

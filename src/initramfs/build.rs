@@ -20,6 +20,8 @@ const MDEV: &[u8] = b"$MODALIAS=.* 0:0 660 @modprobe -q -b \"$MODALIAS\"\n";
 
 /// For boards without an agent: what finds the station and the disk, and what does the work there.
 const SHELL_AGENT: &[u8] = include_bytes!("../../firmware/agent/shell-agent");
+/// What makes a board a USB Ethernet gadget.
+const CABLE: &[u8] = include_bytes!("../../firmware/agent/cable");
 const SHELL_CLIENT: &[u8] = include_bytes!("../../firmware/agent/shell-client");
 
 /// What is put together.
@@ -35,6 +37,8 @@ pub struct Options {
     pub agent: Option<Vec<u8>>,
     /// What boot ROMs of a Pi 4 and 5 load over USB.
     pub usb_boot: UsbBoot,
+    /// The station is reached over the USB cable by which a board was booted: with `http` or `https`, and at which port.
+    pub over_usb: Option<(&'static str, u16)>,
     /// Where the station is, for the kernel's command line.
     pub station: Option<String>,
     /// More words for the kernel's command line.
@@ -107,7 +111,10 @@ pub fn assemble(options: &Options) -> Result<Built, Error> {
 
     let all = Modules::of(&kernel.deb);
     let version = kernel.version.clone();
-    let (wanted, lacks) = select::wanted(&all, arch);
+    let (wanted, mut lacks) = select::wanted(&all, arch);
+    if options.over_usb.is_some() && !(all.has("usb_f_ncm") && all.has("dwc2")) {
+        lacks.push("a USB Ethernet gadget");
+    }
     let taken = all.closure(&wanted)?;
     let tools: Vec<&Deb> = debs.iter().filter(|deb| is_tool(deb)).collect();
     let archive = pack(options, shell, (&version, &taken), &tools)?;
@@ -182,8 +189,9 @@ fn pack(
     // By path, so that the order is always the same, and each directory stands before what is in it. Of two with one path
     // the first one counts.
     let mut all: BTreeMap<String, Entry<'_>> = BTreeMap::new();
-    let ours: [(String, bool, &[u8]); 8] = [
+    let ours: [(String, bool, &[u8]); 9] = [
         ("bin/busybox".to_owned(), true, shell),
+        ("bin/cable".to_owned(), true, CABLE),
         ("bin/piprov-agent".to_owned(), true, options.agent.as_deref().unwrap_or(SHELL_AGENT)),
         ("etc/mdev.conf".to_owned(), false, MDEV),
         ("etc/udhcpc".to_owned(), true, UDHCPC),
@@ -238,9 +246,10 @@ fn pack(
 /// The kernel's command line.
 pub(super) fn cmdline(options: &Options, consoles: &[&str]) -> String {
     let station = options.station.as_ref().map(|url| format!("piprov.station={url}"));
+    let usb = options.over_usb.map(|(scheme, port)| format!("piprov.usb={scheme}:{port}"));
     let words = consoles.iter().map(|word| (*word).to_owned());
     let more = options.cmdline.split_whitespace().map(str::to_owned);
-    words.chain(["panic=10".to_owned()]).chain(station).chain(more).collect::<Vec<_>>().join(" ")
+    words.chain(["panic=10".to_owned()]).chain(station).chain(usb).chain(more).collect::<Vec<_>>().join(" ")
 }
 
 /// What the agent is told in its own file: where something else starts the kernel than these boot files, the command line

@@ -5,6 +5,7 @@ use super::build::{Options, cmdline, packing};
 use crate::debian::deb::Deb;
 use crate::debian::files::{Error, Files};
 use crate::debian::initramfs::gzip;
+use crate::stage1::overlay::{self, Controller};
 
 /// Packages with the firmware, and where it is in them: Debian's and Raspberry Pi's of today, and Raspberry Pi's older one.
 const FIRMWARE: [(&str, &str); 2] =
@@ -74,7 +75,12 @@ pub(super) fn add(files: &mut Files, debs: &[Deb], kernel: &Deb, options: &Optio
     for (name, bytes) in &options.usb_boot.files {
         files.add_from(name, bytes.clone(), "given");
     }
-    files.add("config.txt", config(arch, upstream).into_bytes());
+    if options.over_usb.is_some() {
+        for (name, controller) in overlays(arch) {
+            files.add(&format!("overlays/{name}.dtbo"), overlay::peripheral(*controller));
+        }
+    }
+    files.add("config.txt", config(arch, upstream, options.over_usb.is_some()).into_bytes());
     // Kernel.org calls the small serial port ttyS1. For Raspberry Pi's kernels the firmware puts the right one there.
     let serial: &[&str] = if upstream {
         &["console=ttyS1,115200", "console=ttyAMA0,115200"]
@@ -86,8 +92,31 @@ pub(super) fn add(files: &mut Files, debs: &[Deb], kernel: &Deb, options: &Optio
     Ok(())
 }
 
-/// config.txt. `upstream`: the device trees have kernel.org's names.
-fn config(arch: Arch, upstream: bool) -> String {
+/// What makes a board's USB controller a device, whatever its port is meant for. No board has more than one of these
+/// controllers, and an overlay for one that isn't there would be refused.
+const fn overlays(arch: Arch) -> &'static [(&'static str, Controller)] {
+    match arch {
+        Arch::Armv6 => &[("cable", overlay::ANY_OLD)],
+        Arch::Arm64 => &[("cable", overlay::ANY_OLD), ("cable5", overlay::BCM2712)],
+        Arch::Amd64 => &[],
+    }
+}
+
+/// The lines of config.txt for that. A filter names a family: that of a Compute Module is its sister's
+/// (Raspberry Pi's documentation of config.txt, "Conditional filters").
+const fn over_usb(arch: Arch) -> &'static str {
+    match arch {
+        Arch::Arm64 => {
+            "\n# The USB controller as a device.\n[pi02]\ndtoverlay=cable\n[pi3]\ndtoverlay=cable\n\
+             [pi4]\ndtoverlay=cable\n[pi5]\ndtoverlay=cable5\n[all]\n"
+        }
+        Arch::Armv6 => "\n# The USB controller as a device.\ndtoverlay=cable\n",
+        Arch::Amd64 => "",
+    }
+}
+
+/// config.txt. `upstream`: the device trees have kernel.org's names. `usb`: the station is reached over the USB cable.
+fn config(arch: Arch, upstream: bool, usb: bool) -> String {
     let names = if upstream {
         "# Debian's kernels know the boards by the device trees of kernel.org, which have other names.\nupstream_kernel=1\n"
     } else {
@@ -101,6 +130,7 @@ fn config(arch: Arch, upstream: bool) -> String {
     format!(
         "# piprov's system for deploying and backing up. Made by piprov.\n{names}\
          arm_64bit={wide}\nkernel=piprov-{name}.img\ninitramfs piprov-{name}.gz followkernel\nenable_uart=1\n\
-         disable_splash=1\nboot_delay=0\n{zero}"
+         disable_splash=1\nboot_delay=0\n{zero}{}",
+        if usb { over_usb(arch) } else { "" }
     )
 }

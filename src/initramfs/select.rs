@@ -112,7 +112,16 @@ const ROLES: [Role; 9] = [
     },
     Role {
         what: "the USB gadget",
-        names: &["configfs", "libcomposite", "usb_f_mass_storage", "usb_f_ecm", "usb_f_ncm", "usb_f_acm"],
+        names: &[
+            "configfs",
+            "libcomposite",
+            "usb_f_mass_storage",
+            "usb_f_ecm",
+            "usb_f_ncm",
+            "usb_f_acm",
+            // Raspberry Pi's kernels have it as a module.
+            "ipv6",
+        ],
         is_needed: false,
     },
     Role {

@@ -69,7 +69,7 @@ pub fn assemble(archs: &[Arch], packages: &[PathBuf], time: u32) -> Result<Files
         let from = format!("usr/share/doc/{}/copyright", deb.package);
         files.take(deb, &from, &format!("licence/{}.txt", deb.package), &[])?;
     }
-    files.add("overlays/stage1.dtbo", overlay::peripheral());
+    files.add("overlays/stage1.dtbo", overlay::peripheral(overlay::OLD));
     files.add("config.txt", config(&archs).into_bytes());
     files.add("cmdline.txt", CMDLINE.as_bytes().to_vec());
     Ok(files)

@@ -6,7 +6,7 @@
 //! or the hour: the same packages give the same bytes.
 
 pub mod build;
-mod overlay;
+pub(crate) mod overlay;
 
 /// The processors of the boards that need a first stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]

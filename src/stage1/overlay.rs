@@ -1,8 +1,25 @@
 //! The device tree overlay that makes a board's USB controller a device, whatever its port is meant for, in the
 //! format of a flattened device tree (Devicetree Specification 0.4, chapter 5).
 
-/// Where the controller is in the device trees of BCM2835 to BCM2837.
-const CONTROLLER: &str = "/soc/usb@7e980000";
+/// A USB controller that can be a device.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Controller {
+    /// The chips, as device trees call them.
+    chips: &'static str,
+    /// Where it is in their device trees.
+    path: &'static str,
+    /// What the driver that makes it a device knows it by, where a tree has another driver there.
+    driver: Option<&'static str>,
+}
+
+/// That of BCM2835 to BCM2837, in device trees of kernel.org.
+pub(crate) const OLD: Controller =
+    Controller { chips: "brcm,bcm2835", path: "/soc/usb@7e980000", driver: None };
+/// The same and that of BCM2711, also in Raspberry Pi's own device trees, in which a driver has it that can only be a host.
+pub(crate) const ANY_OLD: Controller = Controller { driver: Some("brcm,bcm2835-usb"), ..OLD };
+/// That of BCM2712, at its socket for power.
+pub(crate) const BCM2712: Controller =
+    Controller { chips: "brcm,bcm2712", path: "/axi/usb@480000", driver: Some("brcm,bcm2835-usb") };
 
 const BEGIN_NODE: u32 = 1;
 const END_NODE: u32 = 2;
@@ -10,13 +27,16 @@ const PROPERTY: u32 = 3;
 const END: u32 = 9;
 
 /// The overlay. Sizes of the FIFOs are those of the kernel's own bcm283x-rpi-usb-peripheral.dtsi.
-pub(super) fn peripheral() -> Vec<u8> {
+pub(crate) fn peripheral(controller: Controller) -> Vec<u8> {
     let mut tree = Tree::default();
     tree.begin("");
-    tree.text("compatible", "brcm,bcm2835");
+    tree.text("compatible", controller.chips);
     tree.begin("fragment@0");
-    tree.text("target-path", CONTROLLER);
+    tree.text("target-path", controller.path);
     tree.begin("__overlay__");
+    if let Some(driver) = controller.driver {
+        tree.text("compatible", driver);
+    }
     tree.text("dr_mode", "peripheral");
     tree.cells("g-rx-fifo-size", &[256]);
     tree.cells("g-np-tx-fifo-size", &[32]);
@@ -127,9 +147,12 @@ mod tests {
 
     #[test]
     fn the_overlay_names_the_controller_and_its_role() {
-        let bytes = peripheral();
+        let bytes = peripheral(OLD);
         let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
         assert!(has(b"/soc/usb@7e980000\0") && has(b"peripheral\0") && has(b"dr_mode\0"));
         assert_eq!(u32::from_be_bytes(bytes[4..8].try_into().unwrap()) as usize, bytes.len());
+        let bytes = peripheral(BCM2712);
+        let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+        assert!(has(b"/axi/usb@480000\0") && has(b"brcm,bcm2712\0") && has(b"brcm,bcm2835-usb\0"));
     }
 }

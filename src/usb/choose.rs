@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::boot::{BootOptions, who};
 use super::plan::PayloadPlan;
 use super::transport::Device;
-use crate::board::Who;
 use crate::board::identity::Identity;
+use crate::board::{Ports, Who, allows};
 
 /// A board that waits: in its boot ROM, or for files.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,5 +81,34 @@ impl AllAlike {
 impl Choose for AllAlike {
     fn choose(&self, _: &Seen) -> Decision {
         Decision::Serve(self.0.clone())
+    }
+}
+
+/// Boards at some USB ports only; the others are left alone.
+pub struct Allowed {
+    ports: Vec<Ports>,
+    choose: Arc<dyn Choose>,
+}
+
+impl std::fmt::Debug for Allowed {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Allowed").field("ports", &self.ports).finish_non_exhaustive()
+    }
+}
+
+impl Allowed {
+    /// Boards at `ports`, with none named at all, as `choose` says.
+    #[must_use]
+    pub fn new(ports: Vec<Ports>, choose: Arc<dyn Choose>) -> Self {
+        Self { ports, choose }
+    }
+}
+
+impl Choose for Allowed {
+    fn choose(&self, board: &Seen) -> Decision {
+        if board.board.port.is_some_and(|port| !allows(&self.ports, port)) {
+            return Decision::Leave("its USB port isn't named in the setting usb.ports".to_owned());
+        }
+        self.choose.choose(board)
     }
 }

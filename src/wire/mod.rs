@@ -6,6 +6,7 @@
 //! - [`boards`]: boards that are seen before they ask for anything.
 //! - [`neighbours`]: whose MAC address an IP address is, and entries for boards that answer no questions about it.
 //! - [`interfaces`]: the interfaces that there are, and what changes.
+//! - [`link_local`]: an interface gets an IPv6 link-local address.
 //!
 //! What is a codec here knows no sockets: `craft` and `filter` make bytes for the kernel, `netlink` reads and writes
 //! its messages.
@@ -15,6 +16,7 @@ pub mod bpdu;
 pub mod filter;
 pub mod frame;
 pub mod interfaces;
+pub mod link_local;
 pub mod neighbours;
 
 mod craft;

@@ -4,7 +4,7 @@
 //! Only what is needed here is read. Of a message the attributes that matter are taken and all others passed over, so
 //! that what another kernel adds, leaves out or makes longer changes nothing.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::board::Mac;
 
@@ -37,6 +37,10 @@ const SKIP_STATS: u32 = 8;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_F_SECONDARY: u8 = 1;
+const IFA_F_NODAD: u8 = 2;
+const IFA_F_PERMANENT: u8 = 0x80;
+/// `RT_SCOPE_LINK` of linux/rtnetlink.h.
+const SCOPE_LINK: u8 = 253;
 const NDA_DST: u16 = 1;
 const NDA_LLADDR: u16 = 2;
 const PERMANENT: u16 = 0x80;
@@ -207,6 +211,32 @@ pub(super) fn list_addresses() -> Vec<u8> {
     message(GET_ADDRESS, REQUEST | DUMP, &[libc::AF_INET as u8, 0, 0, 0, 0, 0, 0, 0], &[])
 }
 
+/// Switches an interface on.
+pub(super) fn switch_on(interface: u32) -> Vec<u8> {
+    // struct ifinfomsg: family, padding, type (2), index (4), flags (4), which of them change (4).
+    let mut out = [0; 16];
+    out[4..8].copy_from_slice(&interface.to_ne_bytes());
+    let up = libc::IFF_UP.cast_unsigned().to_ne_bytes();
+    out[8..12].copy_from_slice(&up);
+    out[12..].copy_from_slice(&up);
+    message(NEW_LINK, REQUEST | ACK, &out, &[])
+}
+
+/// Gives an interface a link-local address that is there at once: nobody is asked whether somebody else has it. One that
+/// it has already stays.
+pub(super) fn add_link_local(interface: u32, address: Ipv6Addr) -> Vec<u8> {
+    // struct ifaddrmsg: family, length of the prefix, flags, scope, index (4).
+    let mut out = [libc::AF_INET6 as u8, 64, IFA_F_PERMANENT | IFA_F_NODAD, SCOPE_LINK, 0, 0, 0, 0];
+    out[4..].copy_from_slice(&interface.to_ne_bytes());
+    let octets = address.octets();
+    message(
+        NEW_ADDRESS,
+        REQUEST | ACK | CREATE | REPLACE,
+        &out,
+        &[(IFA_LOCAL, &octets), (IFA_ADDRESS, &octets)],
+    )
+}
+
 /// Makes an entry of a neighbour that stays, or changes the one that there is.
 pub(super) fn set_neighbour(interface: u32, ip: Ipv4Addr, mac: Mac) -> Vec<u8> {
     let attributes: [(u16, &[u8]); 2] = [(NDA_DST, &ip.octets()), (NDA_LLADDR, &mac.bytes())];
@@ -325,6 +355,16 @@ pub(crate) mod tests {
         assert_eq!(bytes[40..46], mac.bytes());
         assert_eq!(remove_neighbour(3, ip).len(), 36);
         assert_eq!((list_links().len(), list_addresses().len()), (40, 24));
+        let on = switch_on(7);
+        assert_eq!(
+            (on.len(), &on[20..24], &on[24..28]),
+            (32, &7u32.to_ne_bytes()[..], &1u32.to_ne_bytes()[..])
+        );
+        let address = "fe80::d400:afff:fe04:b2da".parse::<Ipv6Addr>().unwrap();
+        let bytes = add_link_local(7, address);
+        assert_eq!((bytes.len(), u32::from_ne_bytes(*bytes.first_chunk().unwrap())), (64, 64));
+        assert_eq!(bytes[16..24], [10, 64, 0x82, 253, 7, 0, 0, 0]);
+        assert_eq!((&bytes[28..44], &bytes[48..64]), (&address.octets()[..], &address.octets()[..]));
     }
 
     proptest::proptest! {

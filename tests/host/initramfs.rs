@@ -1,6 +1,6 @@
 //! `piprov initramfs build` with kernels of Raspberry Pi's own layout, and with kernels that are given as files. The packages
 //! are substitutes: what is in Debian's, under the names and at the places that Raspberry Pi gives it.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -283,4 +283,100 @@ fn bootcodes_for_usb_boot_are_put_there_and_what_is_missing_is_said() {
     let checked = command.args(["usbboot", "--dry-run", "-d"]).arg(&out).output().unwrap();
     let told = String::from_utf8_lossy(&checked.stderr);
     assert!(!told.contains("has no bootcode"), "{checked:?}");
+}
+
+#[test]
+fn a_system_for_a_usb_cable_has_the_gadget_its_driver_and_a_controller_that_is_a_device() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let kernel = text(&arm64().kernel);
+    built(
+        "arm64",
+        arm64(),
+        &["--kernel-package", kernel, "--over-usb", "--station", "http://10.0.0.1:8080"],
+        &out,
+    );
+    let words = std::fs::read_to_string(out.join("cmdline.txt")).unwrap();
+    assert!(words.contains(" piprov.station=http://10.0.0.1:8080 piprov.usb=http:8080"), "{words}");
+    let config = std::fs::read_to_string(out.join("config.txt")).unwrap();
+    assert!(config.ends_with("[pi4]\ndtoverlay=cable\n[pi5]\ndtoverlay=cable5\n[all]\n"), "{config}");
+    // As the firmware applies it to the trees of all boards before a Pi 5.
+    let merged = dir.path().join("merged");
+    let (merged, overlay) = (text(&merged), out.join("overlays/cable.dtbo"));
+    let mut trees = 0;
+    for entry in std::fs::read_dir(&out).unwrap() {
+        let tree = entry.unwrap().path();
+        let name = tree.file_name().unwrap().to_str().unwrap();
+        if !name.ends_with(".dtb") || name.starts_with("bcm2712") {
+            continue;
+        }
+        sh(&format!("fdtoverlay -i {} -o {merged} {}", tree.display(), overlay.display()));
+        for (property, value) in
+            [("dr_mode", "peripheral"), ("compatible", "brcm,bcm2835-usb"), ("status", "okay")]
+        {
+            let got = sh(&format!("fdtget {merged} /soc/usb@7e980000 {property}"));
+            assert_eq!(got.trim(), value, "{name}");
+        }
+        trees += 1;
+    }
+    assert!(trees >= 6, "{trees}");
+    let inside = sh(&format!("zcat {}/piprov-arm64.gz | busybox cpio -t 2>/dev/null", out.display()));
+    for module in ["usb_f_ncm.ko", "libcomposite.ko", "dwc2.ko"] {
+        assert!(inside.contains(module), "{module}");
+    }
+    assert!(inside.lines().any(|line| line == "bin/cable"));
+    // A certificate that boards believe is one that they ask for.
+    let pin = "ab".repeat(32);
+    let secret = dir.path().join("secret");
+    built("arm64", arm64(), &["--kernel-package", kernel, "--over-usb=8443", "--pin", &pin], &secret);
+    let words = std::fs::read_to_string(secret.join("cmdline.txt")).unwrap();
+    assert!(
+        words.contains("piprov.usb=https:8443") && words.contains(&format!("piprov.pin={pin}")),
+        "{words}"
+    );
+    for (wrong, why) in [
+        (&["--pin", &pin][..], "of no use where nothing says where the station is"),
+        (&["--over-usb", "--cmdline", "piprov.usb=http:1"], "--over-usb says what stands behind"),
+        (&["--over-usb", "--pin", &pin, "--station", "http://a"], "--pin is for an https address"),
+    ] {
+        let refused =
+            build("arm64", arm64(), &[&["--kernel-package", kernel], wrong].concat(), &dir.path().join("no"));
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert!(refused.status.code() == Some(64) && told.contains(why), "{wrong:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn the_boards_half_of_a_cable_has_the_names_that_the_hosts_half_has() {
+    let names = |serial: &str| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/firmware/agent/cable");
+        let out = Command::new("busybox").args(["sh", script, "names", serial]).output().unwrap();
+        out.status.success().then(|| String::from_utf8(out.stdout).unwrap())
+    };
+    let at_host = |serial: &str| {
+        let cable = piprov::board::Cable::of(&serial.parse().ok()?)?;
+        // The board writes addresses with all their zeros.
+        Some((cable.board_mac().to_string(), cable.host_mac().to_string(), cable.board(), cable.host()))
+    };
+    for serial in [
+        "10000000af04b2da",
+        "AF04B2DA",
+        "1",
+        "fedcba9876543210",
+        "00000000d8e4a1f7",
+        "0",
+        "0000000000000000",
+        "",
+        "RIG-0001",
+        "10000000af04b2da1",
+        "a b",
+        "$(id)",
+    ] {
+        let board = names(serial).map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [own, host, own_address, host_address] = words[..] else { panic!("{line}") };
+            (own.to_owned(), host.to_owned(), own_address.parse().unwrap(), host_address.parse().unwrap())
+        });
+        assert_eq!(board, at_host(serial), "{serial:?}");
+    }
 }

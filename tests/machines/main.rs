@@ -39,4 +39,5 @@ mod staged;
 mod station;
 mod station_unit;
 mod usb_boot;
+mod usb_cable;
 mod usb_rig;

@@ -190,7 +190,8 @@ impl Session<'_> {
         if index.raw_len != image.raw_len || hex(&index.raw_sha256) != image.raw_sha256 || other_chunks {
             return Err(fetch("the index is that of another image than the manifest says".to_owned()));
         }
-        let source = Remote { client, job: path.to_owned(), index, sum };
+        let faster = self.faster(token, stop, told);
+        let source = Remote { client, faster, job: path.to_owned(), index, sum };
         let kept = kept::owner(&(self.facts)()).and_then(|owner| kept::encode(&self.identity, &owner));
         deploy_keeping(&disk, &source, kept, stop, told)
     }

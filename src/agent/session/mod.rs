@@ -38,6 +38,8 @@ pub enum Disks {
 pub struct Options {
     /// The station.
     pub origin: Origin,
+    /// Where the same station may be reached on a faster way: images come from there as long as it answers.
+    pub faster: Option<Origin>,
     /// Whose certificate is believed.
     pub trust: Trust,
     /// The station's public key, where it was told: no other station is followed. Else the first one that is seen.

@@ -74,11 +74,16 @@ impl Serve {
         Ok(())
     }
 
+    /// Where leases are kept, and which boards are answered.
+    pub(in crate::cli) fn state(&self, settings: &Settings) -> PathBuf {
+        self.state.clone().unwrap_or_else(|| settings.netboot.state.value.clone())
+    }
+
     /// What is to be served, by flags and settings.
     pub(in crate::cli) fn options(self, settings: &Settings, ui: &Ui) -> crate::cli::Result<ServeOptions> {
         let netboot = &settings.netboot;
+        let state = self.state(settings);
         let interface = super::interface(self.interface.or(netboot.interface.value.clone()), "serve")?;
-        let state = self.state.unwrap_or_else(|| netboot.state.value.clone());
         let mut config = dhcp::Config::new(&interface, state);
         config.mode = self.mode.unwrap_or(netboot.mode.value);
         config.range = self.range.or(netboot.range.value);

@@ -4,36 +4,44 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Usbboot;
+use crate::board::Ports;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
 use crate::config::Settings;
-use crate::usb::choose::{AllAlike, Choose, Decision, Serving};
+use crate::usb::boot::BootOptions;
+use crate::usb::choose::{AllAlike, Allowed, Choose, Decision, Serving};
 use crate::usb::lookup::{self, Payload};
 use crate::usb::payload;
 use crate::usb::plan::{BySerial, Installed, OnePayload, PayloadPlan};
 use crate::usb::rules::Rules;
 
 /// What decides.
-pub(super) enum Chosen {
-    /// The command line, for all boards.
-    Same(AllAlike),
-    /// The rules.
-    Rules(Box<Rules>),
+pub(super) struct Chosen {
+    choose: Allowed,
+    /// The rules, where they decide, and not the command line for all boards.
+    rules: Option<Arc<Rules>>,
 }
 
 impl Chosen {
-    pub(super) fn choose(&self) -> &dyn Choose {
-        match self {
-            Self::Same(same) => same,
-            Self::Rules(rules) => rules.as_ref(),
-        }
+    pub(super) fn same(ports: &[Ports], plan: Arc<dyn PayloadPlan>, options: BootOptions) -> Self {
+        Self::new(ports, Arc::new(AllAlike::new(plan, options)), None)
+    }
+
+    pub(super) fn of_rules(ports: &[Ports], rules: Rules) -> Self {
+        let rules = Arc::new(rules);
+        Self::new(ports, Arc::clone(&rules) as _, Some(rules))
+    }
+
+    fn new(ports: &[Ports], choose: Arc<dyn Choose>, rules: Option<Arc<Rules>>) -> Self {
+        Self { choose: Allowed::new(ports.to_vec(), choose), rules }
+    }
+
+    pub(super) const fn choose(&self) -> &dyn Choose {
+        &self.choose
     }
 
     pub(super) fn rules(&self) -> Option<&Rules> {
-        match self {
-            Self::Same(_) => None,
-            Self::Rules(rules) => Some(rules),
-        }
+        self.rules.as_deref()
     }
 }
 
@@ -46,7 +54,10 @@ impl Usbboot {
         }
         let rules = &settings.usb.boards.value;
         if self.dir.is_none() && !self.by_serial && !rules.is_empty() {
-            return Ok(Chosen::Rules(Box::new(self.by_rules(settings, allow, ui))));
+            return Ok(Chosen::of_rules(
+                &settings.usb.ports.value,
+                by_rules(settings, allow, self.options(), ui),
+            ));
         }
         if !rules.is_empty() {
             ui.detail("the rules of usb.board don't count: the command line says what is served");
@@ -72,7 +83,7 @@ impl Usbboot {
             }
         };
         if !self.by_serial {
-            return Ok(Chosen::Same(AllAlike::new(base, self.options())));
+            return Ok(Chosen::same(&settings.usb.ports.value, base, self.options()));
         }
         let clients = settings.usb.clients.value.clone();
         if !clients.is_dir() {
@@ -81,37 +92,38 @@ impl Usbboot {
             return Err(Usage { message, hint: Some(hint) }.into());
         }
         let plan = Arc::new(BySerial { clients, options, others: base });
-        Ok(Chosen::Same(AllAlike::new(plan, self.options())))
+        Ok(Chosen::same(&settings.usb.ports.value, plan, self.options()))
     }
+}
 
-    fn by_rules(&self, settings: &Settings, allow: Vec<PathBuf>, ui: &Ui) -> Rules {
-        let options = lookup::PayloadOptions { overlays: false, allow: allow.clone() };
-        let installed = Installed { options, ..Installed::default() };
-        let others = match installed.folders(None).iter().any(|dir| dir.is_dir()) {
-            true => {
-                let options = Arc::new(self.options());
-                Decision::Serve(Serving { plan: Arc::new(installed), options })
-            }
-            false => Decision::Leave("no rule is for it, and no payload is installed".to_owned()),
-        };
-        let rules = Rules::new(settings.usb.boards.value.clone(), allow, self.options(), others);
-        // What is wrong with a payload for all of its boards is told before one comes; other boards don't need it.
-        for (number, rule) in (1..).zip(rules.all()) {
-            let Some(dir) = &rule.payload else { continue };
-            let options = rules.options(rule);
-            let wanted = payload::Wanted {
-                chips: rule.chip.into_iter().collect(),
-                signed: options.signed,
-                boot_sig: options.boot_sig,
-                confirmed: options.confirmed,
-            };
-            let checked = Payload::open(dir, &rules.lookup(rule))
-                .and_then(|payload| payload::check(&payload, rule.port, &wanted));
-            match checked {
-                Ok(notes) => notes.iter().for_each(|note| ui.warn(format_args!("rule {number}: {note}"))),
-                Err(error) => ui.warn(format_args!("rule {number}: {}", crate::error::chain(&error))),
-            }
+/// The rules of the settings, with what boards get that no rule is for. What is wrong with a payload is told.
+pub(super) fn by_rules(settings: &Settings, allow: Vec<PathBuf>, given: BootOptions, ui: &Ui) -> Rules {
+    let options = lookup::PayloadOptions { overlays: false, allow: allow.clone() };
+    let installed = Installed { options, ..Installed::default() };
+    let others = match installed.folders(None).iter().any(|dir| dir.is_dir()) {
+        true => {
+            let options = Arc::new(given.clone());
+            Decision::Serve(Serving { plan: Arc::new(installed), options })
         }
-        rules
+        false => Decision::Leave("no rule is for it, and no payload is installed".to_owned()),
+    };
+    let rules = Rules::new(settings.usb.boards.value.clone(), allow, given, others);
+    // What is wrong with a payload for all of its boards is told before one comes; other boards don't need it.
+    for (number, rule) in (1..).zip(rules.all()) {
+        let Some(dir) = &rule.payload else { continue };
+        let options = rules.options(rule);
+        let wanted = payload::Wanted {
+            chips: rule.chip.into_iter().collect(),
+            signed: options.signed,
+            boot_sig: options.boot_sig,
+            confirmed: options.confirmed,
+        };
+        let checked = Payload::open(dir, &rules.lookup(rule))
+            .and_then(|payload| payload::check(&payload, rule.port, &wanted));
+        match checked {
+            Ok(notes) => notes.iter().for_each(|note| ui.warn(format_args!("rule {number}: {note}"))),
+            Err(error) => ui.warn(format_args!("rule {number}: {}", crate::error::chain(&error))),
+        }
     }
+    rules
 }

@@ -96,7 +96,7 @@ mod tests {
         ];
         let others = Decision::Leave("no rule is for it, and no payload is installed".to_owned());
         let rules = Rules::new(rules, Vec::new(), BootOptions::default(), others);
-        let rules = Chosen::Rules(Box::new(rules));
+        let rules = Chosen::of_rules(&[], rules);
         let (ui, memory) = Ui::remembering();
         let devices = [
             device("1-1", 0x2711, None),

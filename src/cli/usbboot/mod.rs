@@ -13,13 +13,13 @@ use std::time::Duration;
 use super::report::Usage;
 use crate::board::{PortPath, Serial};
 use crate::cli::{Global, common, list::NO_BOARD, ui::Ui};
+use crate::config::Settings;
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::{minutes, parse_size};
 use crate::run::Runs;
 use crate::run::ledger::Ledger;
 use crate::stop::Stop;
 use crate::usb::boot::BootOptions;
-use crate::usb::choose::AllAlike;
 use crate::usb::libusb::LibusbBus;
 use crate::usb::lookup;
 use crate::usb::plan::OnePayload;
@@ -27,6 +27,7 @@ use crate::usb::service::{self, Filter, Service};
 use crate::usb::sysfs::Sysfs;
 use crate::usb::transport::Bus;
 use crate::usb::{payload, wait_for};
+use chosen::{Chosen, by_rules};
 use told::Told;
 
 /// Boot boards over USB: everything rpiboot does, all boards at once
@@ -152,27 +153,37 @@ fn transfer(text: &str) -> Result<usize, String> {
     Ok(size)
 }
 
-/// Boots every board that is plugged in with the files of a directory, until it is stopped; each boot is one of `runs`.
+/// Boots every board that is plugged in, until it is stopped, with the files of a directory, or as the rules of the settings
+/// say; each boot is one of `runs`.
 ///
 /// # Errors
 /// Where the host has no USB, or nothing can be booted with these files.
 pub(super) fn beside<'a>(
-    dir: &Path,
+    dir: Option<&Path>,
+    settings: &Settings,
     runs: &'a Runs,
     ui: &'a Ui,
 ) -> crate::cli::Result<crate::bootd::Beside<'a>> {
-    let options = lookup::PayloadOptions { overlays: false, allow: Vec::new() };
-    let payload = lookup::Payload::open(dir, &options)?;
-    let wanted = payload::Wanted { chips: Vec::new(), signed: false, boot_sig: false, confirmed: Vec::new() };
-    for note in payload::check(&payload, None, &wanted)? {
-        ui.warn(note);
-    }
-    let choose = AllAlike::new(Arc::new(OnePayload(Arc::new(payload))), BootOptions::default());
+    let ports = &settings.usb.ports.value;
+    let chosen = match dir {
+        None => Chosen::of_rules(ports, by_rules(settings, Vec::new(), BootOptions::default(), ui)),
+        Some(dir) => {
+            let options = lookup::PayloadOptions { overlays: false, allow: Vec::new() };
+            let payload = lookup::Payload::open(dir, &options)?;
+            let wanted =
+                payload::Wanted { chips: Vec::new(), signed: false, boot_sig: false, confirmed: Vec::new() };
+            for note in payload::check(&payload, None, &wanted)? {
+                ui.warn(note);
+            }
+            Chosen::same(ports, Arc::new(OnePayload(Arc::new(payload))), BootOptions::default())
+        }
+    };
     let bus: Arc<dyn Bus> = Arc::new(LibusbBus::new()?);
     Ok(Box::new(move |stop| {
         let service = Service { forever: true, ..Service::default() };
         let mut ended = |_: service::Outcome| {};
-        service::run(bus, &choose, &service, stop, runs, &mut ended).map_err(|error| Box::new(error) as _)
+        service::run(bus, chosen.choose(), &service, stop, runs, &mut ended)
+            .map_err(|error| Box::new(error) as _)
     }))
 }
 

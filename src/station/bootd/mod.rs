@@ -331,6 +331,7 @@ impl Station {
             Seen::Asks { answered: false } => "its boot program asks",
             Seen::Withheld => "its boot program asks, and gets nothing: it is done",
             Seen::System => "its system is up",
+            Seen::Cable => "it is reached over its USB cable",
             Seen::Began => "it begins to boot",
             Seen::Ended => "its boot is over",
             Seen::Other => return Ok(()),

@@ -13,6 +13,7 @@ pub(super) static PAGES: &[(&str, &str)] = files! {
     "docs", ".md":
     "pages",
     "usb-by-serial",
+    "usb-cable",
     "labels",
     "store",
     "station-api",

@@ -1,0 +1,362 @@
+//! Boards that come by a USB cable alone: a real USB Ethernet gadget of a real kernel, IPv6 link-local addresses on both of
+//! its ends, and a disk that is deployed over it. The board's end is in a network namespace of its own.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "tests")]
+
+use crate::rig;
+
+rig::scenarios! {
+    usb_cable:
+    a_board_is_booted_and_its_disk_deployed_over_one_usb_cable_and_it_comes_into_its_slot,
+    a_cable_that_is_pulled_while_its_board_is_written_goes_on_when_it_is_back,
+    of_two_boards_with_one_serial_number_the_second_is_left_alone_and_named,
+    a_board_at_a_port_that_is_not_allowed_gets_nothing,
+    images_come_over_ethernet_where_the_station_answers_there_and_over_the_cable_where_it_stops,
+    the_disk_of_a_mass_storage_gadget_is_printed_written_and_read_back,
+}
+
+mod scenario {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Output, Stdio};
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
+
+    use crate::rig::guest::{piprov, run};
+    use crate::rig::models::{Rom, Server};
+    use crate::rig::until;
+    use crate::rig::usbip::{plug, plug_gadget, port};
+
+    /// That of the machine, which stands for the board.
+    const SERIAL: &str = "10000000aa00bb03";
+    const ADDRESS: &str = "fe80::d400:aaff:fe00:bb03";
+    const SOCKET: &str = "/run/station/s.sock";
+    const IMAGE: &str = "/run/os.img";
+    const DISK: &str = "/dev/nvme0n1";
+
+    /// A process that ends with the scenario.
+    struct Process(Child);
+
+    impl Drop for Process {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    /// `piprov bootd`, and what it tells.
+    struct Bootd {
+        _process: Process,
+        told: Arc<Mutex<Vec<Value>>>,
+    }
+
+    impl Bootd {
+        fn start(settings: &str) -> Self {
+            std::fs::write("/run/bootd.toml", settings).unwrap();
+            let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
+            command.args(["--config", "/run/bootd.toml", "bootd", "--json", "--no-network"]);
+            command.args(["--usb", "/run/payload", "--state", "/run/bootd"]);
+            command.env("PIPROV_STATE_DIR", "/run/bootd");
+            let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+            let told: Arc<Mutex<Vec<Value>>> = Arc::default();
+            let (out, lines) = (child.stdout.take().unwrap(), Arc::clone(&told));
+            std::thread::spawn(move || {
+                for line in BufReader::new(out).lines().map_while(Result::ok) {
+                    println!("bootd: {line}");
+                    lines.lock().unwrap().extend(serde_json::from_str(&line));
+                }
+            });
+            Self { _process: Process(child), told }
+        }
+
+        /// Waits for something about a cable.
+        fn cable(&self, what: &str) -> Value {
+            until(&format!("a cable that is {what}"), || {
+                let told = self.told.lock().unwrap();
+                told.iter().rev().find(|event| event["event"] == "cable" && event["cable"] == what).cloned()
+            })
+        }
+    }
+
+    /// The controllers, the station's network, and what boards are sent; once for all scenarios.
+    fn lay_out() {
+        run("modprobe vhci-hcd; modprobe cdc_ncm; [ -e /sys/class/udc/dummy_udc.0 ] || modprobe dummy_hcd num=2
+            modprobe nvme; ip netns list | grep -q board || { ip netns add board; ip -n board link set lo up; }
+            mkdir -p /run/payload /run/station /run/bootd /run/piprov /etc/piprov
+            for name in bootcode.bin bootcode4.bin start.elf kernel8.img; do
+                head -c 90K /dev/urandom >/run/payload/$name
+            done
+            echo kernel=kernel8.img >/run/payload/config.txt; echo x >/run/payload/cmdline.txt
+            echo piprov.usb=http:8080 >/etc/piprov/agent");
+        // A scenario that failed has left them.
+        unplug("piprov");
+        unplug("twin");
+    }
+
+    /// What a board's system does when it starts: `firmware/agent/cable`, then the agent, with all that is real.
+    fn board() -> Process {
+        let cable = concat!(env!("CARGO_MANIFEST_DIR"), "/firmware/agent/cable");
+        // The kernel makes the board's end in the machine's own network.
+        run(&format!(
+            "rm -f /run/piprov/cable; ip netns exec board busybox sh {cable} http:8080 & cable=$!
+            for n in $(seq 600); do
+                for path in /sys/class/net/*; do
+                    [ \"$(cat $path/address)\" != d2:00:aa:00:bb:03 ] || ip link set ${{path##*/}} netns board && break 2
+                done
+                sleep 0.1
+            done
+            wait $cable"
+        ));
+        let mut agent = Command::new("ip");
+        agent.args(["netns", "exec", "board", env!("CARGO_BIN_EXE_piprov-agent")]);
+        Process(agent.spawn().unwrap())
+    }
+
+    /// The board leaves: its gadget is taken apart.
+    fn unplug(gadget: &str) {
+        run(&format!(
+            "cd /sys/kernel/config/usb_gadget/{gadget} 2>/dev/null || exit 0; echo '' >UDC || true; rm -f configs/c.1/ncm.usb0
+            rmdir configs/c.1/strings/0x409 configs/c.1 functions/ncm.usb0 strings/0x409; cd ..; rmdir {gadget}"
+        ));
+    }
+
+    fn serve() -> Process {
+        run("rm -rf /run/station/state");
+        let mut station = Command::new(env!("CARGO_BIN_EXE_piprov"));
+        station.args(["serve", "--enrol", "open", "--listen", "[::]:8080", "--socket", SOCKET]);
+        let station = Process(station.args(["--state", "/run/station/state"]).spawn().unwrap());
+        until("the station", || ask(&["station", "status"]).status.success().then_some(()));
+        station
+    }
+
+    fn ask(arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
+        command.args(arguments).arg("--json").env("PIPROV_STATION_SOCKET", SOCKET).output().unwrap()
+    }
+
+    #[track_caller]
+    fn told(arguments: &[&str]) -> Vec<Value> {
+        let out = ask(arguments);
+        assert!(out.status.success(), "{arguments:?}: {out:?}");
+        String::from_utf8(out.stdout)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    fn image(name: &str, mebibytes: usize) -> Vec<u8> {
+        run(&format!("head -c {mebibytes}M /dev/urandom >{IMAGE}"));
+        told(&["image", "add", IMAGE, "--name", name]);
+        std::fs::read(IMAGE).unwrap()
+    }
+
+    fn deploy(image: &str) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
+        command.args([
+            "board",
+            "deploy",
+            SERIAL,
+            "--image",
+            image,
+            "--end",
+            "wait",
+            "--confirm",
+            SERIAL,
+            "--json",
+        ]);
+        command
+            .env("PIPROV_STATION_SOCKET", SOCKET)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Its disk has the image, read past all caches.
+    #[track_caller]
+    fn is_deployed(job: Child, image: &[u8]) {
+        let out = job.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert_eq!(out.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&out.stderr));
+        run(&format!("sync; blockdev --flushbufs {DISK}; echo 3 >/proc/sys/vm/drop_caches"));
+        assert!(std::fs::read(DISK).unwrap()[..image.len()] == *image, "{text}");
+    }
+
+    fn boards() -> Vec<Value> {
+        told(&["board", "list"])
+    }
+
+    pub(super) fn a_board_is_booted_and_its_disk_deployed_over_one_usb_cable_and_it_comes_into_its_slot() {
+        lay_out();
+        let bootd = Bootd::start("");
+        let _station = serve();
+        let image = image("os", 8);
+        let control = std::path::Path::new("/run/piprov/control.sock");
+        until("bootd at the control socket", || control.exists().then_some(()));
+        // Out of their ROMs: one of a Compute Module 3, which tells no number, and one of a Compute Module 4.
+        for (slot, product, serial, bootcode) in
+            [(0, 0x2764, None, "bootcode.bin"), (1, 0x2711, Some("aa00bb03"), "bootcode4.bin")]
+        {
+            let rom = plug(slot, Rom::new(product, serial)).left();
+            assert!(rom.got[1] == std::fs::read(format!("/run/payload/{bootcode}")).unwrap());
+            let got = plug(slot, Server::new(product, &["config.txt", "kernel8.img"])).left().got;
+            assert!(
+                got["kernel8.img"] == std::fs::read("/run/payload/kernel8.img").ok(),
+                "at {}",
+                port(slot)
+            );
+        }
+        // What it has got shows itself as a gadget.
+        let _board = board();
+        let linked = bootd.cable("linked");
+        assert_eq!(
+            (&linked["board"]["serial"], &linked["address"]),
+            (&SERIAL.into(), &ADDRESS.into()),
+            "{linked}"
+        );
+        let interface = linked["interface"].as_str().unwrap();
+        let listens = std::fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{interface}/accept_ra"));
+        assert_eq!(listens.unwrap().trim(), "0", "a board is no router");
+        let place = linked["board"]["port"].as_str().unwrap();
+        told(&["slot", "put", "bench-1", "usb", place]);
+        until("the board", || (!boards().is_empty()).then_some(()));
+        is_deployed(deploy("os"), &image);
+        assert_eq!(boards().len(), 1, "its ROM and its agent are one board: {:?}", boards());
+        unplug("piprov");
+        bootd.cable("gone");
+    }
+
+    pub(super) fn a_cable_that_is_pulled_while_its_board_is_written_goes_on_when_it_is_back() {
+        lay_out();
+        let bootd = Bootd::start("");
+        let _station = serve();
+        let image = image("os", 32);
+        let _board = board();
+        bootd.cable("linked");
+        until("the board", || (!boards().is_empty()).then_some(()));
+        let written = || std::fs::read_to_string("/sys/block/nvme0n1/stat").unwrap();
+        let sectors = || written().split_whitespace().nth(6).unwrap().parse::<u64>().unwrap();
+        let before = sectors();
+        let mut job = deploy("os");
+        // After both ends of the disk are zeroed and some of the image is there.
+        until("some of it on the disk", || (sectors() > before + (12 << 11)).then_some(()));
+        run(
+            "cat /sys/kernel/config/usb_gadget/piprov/UDC >/run/udc; echo '' >/sys/kernel/config/usb_gadget/piprov/UDC",
+        );
+        bootd.cable("gone");
+        assert!(job.try_wait().unwrap().is_none(), "it waits");
+        let start = std::fs::read(DISK).unwrap();
+        assert!(start[..512].iter().all(|byte| *byte == 0), "nothing starts from it");
+        run("cat /run/udc >/sys/kernel/config/usb_gadget/piprov/UDC");
+        is_deployed(job, &image);
+        unplug("piprov");
+    }
+
+    /// Another board, whose gadget says that it has this one's number.
+    fn twin() {
+        run("cd /sys/kernel/config/usb_gadget && mkdir twin && cd twin
+            mkdir -p strings/0x409 configs/c.1/strings/0x409 functions/ncm.usb0
+            echo 0x1d6b >idVendor; echo 0x0104 >idProduct; echo 'piprov board' >strings/0x409/product
+            echo 10000000aa00bb03 >strings/0x409/serialnumber
+            echo d2:00:aa:00:bb:03 >functions/ncm.usb0/dev_addr; echo d6:00:aa:00:bb:03 >functions/ncm.usb0/host_addr
+            ln -s functions/ncm.usb0 configs/c.1/; echo dummy_udc.1 >UDC");
+    }
+
+    pub(super) fn of_two_boards_with_one_serial_number_the_second_is_left_alone_and_named() {
+        lay_out();
+        let bootd = Bootd::start("");
+        let _station = serve();
+        let _board = board();
+        let first = bootd.cable("linked");
+        twin();
+        let second = bootd.cable("refused");
+        assert_eq!(
+            (&second["reason"], &second["port"]),
+            (&"twin".into(), &first["board"]["port"]),
+            "{second}"
+        );
+        assert_ne!(second["board"]["port"], first["board"]["port"]);
+        let addresses = run("ip -6 -o addr show scope link");
+        assert_eq!(addresses.matches(&format!("{ADDRESS}/64")).count(), 1, "{addresses}");
+        unplug("twin");
+        unplug("piprov");
+    }
+
+    pub(super) fn a_board_at_a_port_that_is_not_allowed_gets_nothing() {
+        lay_out();
+        let bootd = Bootd::start("[usb]\nports = ['99-1']\n");
+        let _board = board();
+        let refused = bootd.cable("refused");
+        assert_eq!(refused["reason"], "port", "{refused}");
+        let addresses = run("ip -6 -o addr show scope link");
+        assert!(!addresses.contains(ADDRESS), "{addresses}");
+        unplug("piprov");
+    }
+
+    /// A second way between board and station.
+    fn ethernet() {
+        run("ip link add lan type veth peer name peer; ip link set lan netns board
+            ip addr add 10.9.0.1/24 dev peer; ip link set peer up
+            ip -n board addr add 10.9.0.2/24 dev lan; ip -n board link set lan up
+            echo 'piprov.usb=http:8080 piprov.station=http://10.9.0.1:8080' >/etc/piprov/agent");
+    }
+
+    /// Bytes that the station has sent there.
+    fn sent(interface: &str) -> u64 {
+        let path = format!("/sys/class/net/{interface}/statistics/tx_bytes");
+        std::fs::read_to_string(path).map_or(0, |text| text.trim().parse().unwrap())
+    }
+
+    pub(super) fn images_come_over_ethernet_where_the_station_answers_there_and_over_the_cable_where_it_stops()
+     {
+        const MIB: u64 = 1 << 20;
+        lay_out();
+        let bootd = Bootd::start("");
+        let _station = serve();
+        ethernet();
+        let first = image("first", 16);
+        let _board = board();
+        let linked = bootd.cable("linked");
+        let cable = linked["interface"].as_str().unwrap().to_owned();
+        until("the board", || (!boards().is_empty()).then_some(()));
+        is_deployed(deploy("first"), &first);
+        let (over_lan, over_cable) = (sent("peer"), sent(&cable));
+        assert!(over_lan > 16 * MIB && over_cable < 2 * MIB, "{over_lan} {over_cable}");
+        // Another image, and the faster way ends in its midst.
+        let second = image("second", 32);
+        let job = deploy("second");
+        until("some of it", || (sent("peer") > over_lan + 6 * MIB).then_some(()));
+        run("ip link del peer");
+        is_deployed(job, &second);
+        assert!(sent(&cable) > over_cable + 8 * MIB);
+        unplug("piprov");
+    }
+
+    pub(super) fn the_disk_of_a_mass_storage_gadget_is_printed_written_and_read_back() {
+        lay_out();
+        run("modprobe usbip-vudc; modprobe usb-storage; modprobe sd_mod; rm -f /run/store; truncate -s 24M /run/store
+            cd /sys/kernel/config/usb_gadget; [ -d store ] || {
+                mkdir store; cd store; mkdir -p strings/0x409 configs/c.1 functions/mass_storage.0
+                echo 0x0a5c >idVendor; echo 0x0104 >idProduct; echo af04b2da >strings/0x409/serialnumber
+                echo /run/store >functions/mass_storage.0/lun.0/file
+                ln -s functions/mass_storage.0 configs/c.1/; echo usbip-vudc.0 >UDC; }
+            head -c 9M /dev/urandom >/run/os.img");
+        let arguments = ["usbboot", "-d", "/run/payload", "--wait-for", "block", "--timeout", "100"];
+        let mut usbboot = Command::new(env!("CARGO_BIN_EXE_piprov"));
+        let usbboot = usbboot.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        plug(2, Rom::new(0x2711, Some("af04b2da"))).left();
+        plug(2, Server::new(0x2711, &["config.txt"])).left();
+        let _cord = plug_gadget(2);
+        let out = usbboot.wait_with_output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+        let disk = String::from_utf8(out.stdout).unwrap();
+        let disk = disk.trim();
+        assert!(disk.starts_with("/dev/sd"), "{disk}");
+        let out = piprov(&["deploy", IMAGE, "--json", "--device", disk, "--confirm", disk]);
+        let text = String::from_utf8(out.stdout).unwrap();
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(last["record"]["proof"], "read-back", "{text}");
+        run(&format!("sync; blockdev --flushbufs {disk}"));
+        assert!(std::fs::read("/run/store").unwrap()[..9 << 20] == std::fs::read(IMAGE).unwrap());
+    }
+}
