@@ -16,6 +16,7 @@ use crate::error::Finding;
 use crate::stop::Stop;
 
 pub use database::check as targets;
+pub use network::about as host_network;
 
 /// A capability that lets an ordinary user bind to low ports: CAP_NET_BIND_SERVICE (linux/capability.h).
 const BIND_LOW: u32 = 10;

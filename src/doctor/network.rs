@@ -60,8 +60,9 @@ fn changed(site: &Site, record: &Record, stop: &Stop) -> Finding {
     }
 }
 
-/// What is to be said of the interfaces; `name` is the one of the settings.
-pub(super) fn about(seen: &Seen, name: Option<&str>) -> Vec<Finding> {
+/// What is to be said of the interfaces; `name` is the one that the boards are behind, where that is known.
+#[must_use]
+pub fn about(seen: &Seen, name: Option<&str>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(kind) = &seen.container {
         findings.push(if seen.lacks.contains(&Lack::NetAdmin) {
