@@ -41,6 +41,7 @@
 //! | [`netboot`] | boards that boot from this host: their roots and boot files, their boots as steps, what is on the wire |
 //! | [`uboot`] | recovery card, boot script, manifest, the flash flow |
 //! | [`initramfs`] | the system that a board runs while it is deployed, built out of packages |
+//! | [`host_network`] | a fixed address for this host on its boards' side, and their way out |
 //! | [`doctor`] | what this host needs for all of that, looked at |
 //! | [`support`] | one file for those that help, without secrets |
 //! | [`bootd`] | the privileged half of a station: network boot, USB boot, reset lines |
@@ -76,6 +77,8 @@ pub mod error;
 #[cfg(feature = "firstboot")]
 pub mod firstboot;
 pub mod format;
+#[cfg(feature = "net")]
+pub mod host_network;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod image;

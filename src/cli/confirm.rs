@@ -22,6 +22,9 @@ pub(super) enum Error {
         /// What was given.
         got: Option<String>,
     },
+    /// The same where it can be taken back.
+    #[error("nobody said that it is to be done: nothing was changed")]
+    NotAgreed,
     /// Ctrl-C at the question.
     #[error("interrupted; nothing was changed")]
     Interrupted,
@@ -33,14 +36,18 @@ pub(super) enum Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotConfirmed { .. } => Kind::Usage,
+            Self::NotConfirmed { .. } | Self::NotAgreed => Kind::Usage,
             Self::Interrupted => Kind::Interrupted,
             Self::Terminal(error) => Kind::of_io(error),
         }
     }
 
     fn hint(&self) -> Option<Remedy> {
-        let Self::NotConfirmed { name, .. } = self else { return None };
+        let name = match self {
+            Self::NotConfirmed { name, .. } => name,
+            Self::NotAgreed => return Some("A person types yes when asked; a script gives `--yes`.".into()),
+            Self::Interrupted | Self::Terminal(_) => return None,
+        };
         // A value that begins with a hyphen looks like an option of its own.
         let sign = if name.starts_with('-') { '=' } else { ' ' };
         let name = crate::cli::remedy::quoted(name);
@@ -58,8 +65,26 @@ pub(super) fn confirm(name: &str, given: Option<&str>, ui: &Ui, stop: &Stop) -> 
     if !ui.can_ask() {
         return Err(not(None));
     }
+    let line = typed(name, ui, stop)?;
+    // Nothing was typed, or there is nobody who types.
+    if line.is_empty() { Err(not(None)) } else { checked(&line) }
+}
+
+/// Whether something is to be done that can be taken back.
+pub(super) fn agree(given: bool, ui: &Ui, stop: &Stop) -> Result<(), Error> {
+    if given {
+        return Ok(());
+    }
+    if !ui.can_ask() {
+        return Err(Error::NotAgreed);
+    }
+    if typed("yes", ui, stop)?.eq_ignore_ascii_case("yes") { Ok(()) } else { Err(Error::NotAgreed) }
+}
+
+/// What a person types who is asked for a word.
+fn typed(word: &str, ui: &Ui, stop: &Stop) -> Result<String, Error> {
     let input = std::io::stdin();
-    ui.ask(format_args!("Type {} to go on:", ui.paint_err(Style::Strong, name)));
+    ui.ask(format_args!("Type {} to go on:", ui.paint_err(Style::Strong, word)));
     // A read of its own would not hear Ctrl-C.
     let mut both = [PollFd::new(&input, PollFlags::IN), PollFd::new(stop, PollFlags::IN)];
     until(&mut both, None).map_err(Error::Terminal)?;
@@ -68,6 +93,5 @@ pub(super) fn confirm(name: &str, given: Option<&str>, ui: &Ui, stop: &Stop) -> 
     }
     let mut line = String::new();
     input.lock().read_line(&mut line).map_err(Error::Terminal)?;
-    // Nothing was typed, or there is nobody who types.
-    if line.trim().is_empty() { Err(not(None)) } else { checked(line.trim()) }
+    Ok(line.trim().to_owned())
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::client::At;
 use super::failure::Context;
 use super::findings;
+use super::host_network;
 use super::output::{Output, Readers};
 use crate::cli::ui::Ui;
 use crate::cli::{Global, common};
@@ -18,8 +19,9 @@ use crate::support::{self, CONTENTS, LEFT_OUT};
 
 /// Check what this host needs to boot and to flash boards, and say what to do
 ///
-/// Looks at USB, permissions, udev rules, payloads, the ports of TFTP and DHCP, and the targets database. Changes
-/// nothing. Ends with 1 if something is missing that work depends on.
+/// Looks at USB, permissions, udev rules, payloads, the ports of TFTP and DHCP, the targets database, and the interface
+/// that the boards are behind. Changes nothing without --fix or --undo. Ends with 1 if something is missing that work
+/// depends on.
 #[derive(Debug, clap::Args)]
 pub struct Doctor {
     /// Check what USB boot needs
@@ -28,15 +30,20 @@ pub struct Doctor {
     /// Check what flashing over the network needs
     #[arg(long)]
     tftp: bool,
+    /// Check the interface that the boards are behind
+    #[arg(long)]
+    network: bool,
     /// Write one file for support instead, a .tar.gz; - is standard output
     ///
     /// Versions, settings without secrets and where each comes from, what doctor finds, the last runs; of the station its
     /// state, its last runs with their logs, and the end of its own log. A host without a station, or with one that doesn't
     /// answer, gets the file too. No password, token, key or image is in it.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["usb", "tftp"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["usb", "tftp", "network"])]
     bundle: Option<PathBuf>,
     #[command(flatten)]
     at: At,
+    #[command(flatten)]
+    host: host_network::Args,
 }
 
 /// A station that hasn't told what it has after so long is left out.
@@ -50,9 +57,18 @@ impl Doctor {
         if let Some(path) = &self.bundle {
             return bundle(path, &self.at, global, ui, stop);
         }
-        let settings = common::settings(global, ui)?;
-        let all = !self.usb && !self.tftp;
-        let scope = Scope { usb: self.usb || all, flash: self.tftp || all };
+        if self.host.undo {
+            return self.host.undo(ui, stop);
+        }
+        let mut settings = common::settings(global, ui)?;
+        if self.host.fix {
+            return self.host.fix(&settings, ui, stop);
+        }
+        if let Some(interface) = self.host.interface() {
+            settings.netboot.interface.value = Some(interface.to_string());
+        }
+        let all = !self.usb && !self.tftp && !self.network;
+        let scope = Scope { usb: self.usb || all, flash: self.tftp || all, network: self.network || all };
         let findings = doctor::look(&Host::this(), &settings, scope, stop);
         findings::tell(ui, &findings)
     }

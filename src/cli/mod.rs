@@ -27,6 +27,7 @@ mod findings;
 mod firmware;
 mod flash;
 mod hook;
+mod host_network;
 mod image;
 #[cfg(feature = "station")]
 mod import;

@@ -100,6 +100,7 @@ const fn flag(knob: Knob) -> Flag {
                 "card build",
                 "card check",
                 "card stick",
+                "doctor",
                 "eeprom edit",
                 "flash",
                 "split-image",
@@ -108,7 +109,8 @@ const fn flag(knob: Knob) -> Flag {
             ];
             ("--force", None, OF)
         }
-        Knob::Interface => ("--interface", Some("IF"), &["netboot client add", "netboot serve"]),
+        Knob::HostAddress => ("--address", Some("CIDR"), &["doctor"]),
+        Knob::Interface => ("--interface", Some("IF"), &["doctor", "netboot client add", "netboot serve"]),
         Knob::Line => ("--line", Some("LINE"), &["reset"]),
         Knob::Listen => ("--listen", Some("ADDR[:PORT]"), &["flash"]),
         Knob::Live => ("--live", Some("DIR"), &["mklive"]),
@@ -156,6 +158,8 @@ const fn command(task: Task) -> &'static str {
         Task::EnableEeprom => "piprov netboot enable --eeprom IMAGE",
         Task::EepromUnsign => "piprov eeprom edit IMAGE --unsign",
         Task::Flash => "piprov flash",
+        Task::HostNetwork => "sudo piprov doctor --fix --interface IF --address CIDR",
+        Task::HostNetworkUndo => "sudo piprov doctor --undo",
         Task::List => "piprov list",
         Task::Nfs => "piprov netboot nfs",
         Task::Serve => "piprov netboot serve",
@@ -221,6 +225,8 @@ mod tests {
                 "IMAGE" => "x.img",
                 "FILE" | "DIR" => "/x",
                 "ARCH" => "armv6",
+                "IF" => "eth1",
+                "CIDR" => "10.20.50.1/24",
                 "HEX" => "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03",
                 other => panic!("{other} in {task:?}"),
             });

@@ -3,6 +3,7 @@
 
 mod database;
 mod flash;
+mod network;
 #[cfg(feature = "usb")]
 mod payload;
 #[cfg_attr(not(feature = "usb"), path = "no_usb.rs")]
@@ -15,6 +16,7 @@ use crate::error::Finding;
 use crate::stop::Stop;
 
 pub use database::check as targets;
+pub use network::about as host_network;
 
 /// A capability that lets an ordinary user bind to low ports: CAP_NET_BIND_SERVICE (linux/capability.h).
 const BIND_LOW: u32 = 10;
@@ -26,6 +28,8 @@ pub struct Scope {
     pub usb: bool,
     /// What flashing over the network needs.
     pub flash: bool,
+    /// The interface that the boards are behind.
+    pub network: bool,
 }
 
 /// Where a host's facts are.
@@ -77,6 +81,9 @@ pub fn look(host: &Host, settings: &Settings, scope: Scope, stop: &Stop) -> Vec<
     }
     if scope.flash {
         findings.extend(flash::flash(host, settings, stop));
+    }
+    if scope.network {
+        findings.extend(network::network(host, settings, stop));
     }
     findings
 }

@@ -145,6 +145,8 @@ names! {
         DryRun,
         /// Replace, or go on, all the same.
         Force,
+        /// This host's address on its boards' side, with the length of its prefix.
+        HostAddress,
         /// The network interface.
         Interface,
         /// The GPIO line.
@@ -233,6 +235,11 @@ names! {
         EepromUnsign,
         /// Flash boards.
         Flash,
+        /// Give this host's interface on its boards' side a fixed address; with the interface, and the address with its
+        /// prefix.
+        HostNetwork,
+        /// Take back what was changed of this host's network.
+        HostNetworkUndo,
         /// List the boards that are seen over USB.
         List,
         /// Look whether this host can serve roots over NFS.

@@ -77,7 +77,7 @@ fn steps(settings: &Settings, stop: &Stop) -> Vec<Step> {
         (
             "doctor.json",
             Box::new(move |bundle| {
-                let all = Scope { usb: true, flash: true };
+                let all = Scope { usb: true, flash: true, network: true };
                 let found = doctor::look(&doctor::Host::this(), &for_doctor, all, &stop);
                 bundle.json("doctor.json", &found);
             }),

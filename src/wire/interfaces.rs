@@ -1,6 +1,6 @@
 //! The network interfaces of this host and their IPv4 addresses: what there is now, and what changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -80,6 +80,20 @@ pub(super) fn no_such(name: &str, all: &[Interface]) -> Error {
 /// Where the kernel doesn't tell.
 pub fn list() -> io::Result<Vec<Interface>> {
     Ok(Table::of(&mut Kernel::open(0)?)?.all())
+}
+
+/// The addresses that stay until somebody takes them away, with the numbers of their interfaces: those that no server has
+/// given for a time.
+///
+/// # Errors
+/// Where the kernel doesn't tell.
+pub fn fixed() -> io::Result<BTreeSet<(u32, Ipv4Addr)>> {
+    let said = Kernel::open(0)?.list(&netlink::list_addresses())?;
+    let fixed = said.into_iter().filter_map(|said| match said {
+        Said::Address(one) if one.is_permanent => Some((one.index, one.address)),
+        _ => None,
+    });
+    Ok(fixed.collect())
 }
 
 /// What there is, kept up to date by what the kernel tells.
@@ -229,7 +243,7 @@ pub(crate) mod tests {
     }
 
     fn assigned(index: u32, last: u8, is_secondary: bool) -> Assigned {
-        Assigned { index, address: [10, 0, 0, last].into(), prefix: 24, is_secondary }
+        Assigned { index, address: [10, 0, 0, last].into(), prefix: 24, is_secondary, is_permanent: true }
     }
 
     fn lasts(table: &Table, index: u32) -> Vec<u8> {

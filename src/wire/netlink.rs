@@ -71,6 +71,8 @@ pub(super) struct Assigned {
     pub(super) prefix: u8,
     /// Another address of that network came before it.
     pub(super) is_secondary: bool,
+    /// It stays until it is taken away; nobody has given it for a time.
+    pub(super) is_permanent: bool,
 }
 
 /// A message of the kernel.
@@ -178,7 +180,9 @@ fn address(body: &[u8], is_gone: bool) -> Option<Said> {
         }
     }
     let address = local.or(other)?;
-    let assigned = Assigned { index, address, prefix, is_secondary: flags & IFA_F_SECONDARY != 0 };
+    let has = |flag| flags & flag != 0;
+    let (is_secondary, is_permanent) = (has(IFA_F_SECONDARY), has(IFA_F_PERMANENT));
+    let assigned = Assigned { index, address, prefix, is_secondary, is_permanent };
     Some(if is_gone { Said::AddressGone(assigned) } else { Said::Address(assigned) })
 }
 
@@ -319,8 +323,16 @@ pub(crate) mod tests {
     fn addresses_are_this_hosts_own() {
         let body = |flags| [libc::AF_INET as u8, 24, flags, 0, 7, 0, 0, 0];
         let both: [(u16, &[u8]); 2] = [(IFA_ADDRESS, &[10, 0, 0, 2]), (IFA_LOCAL, &[10, 0, 0, 1])];
-        let one = Assigned { index: 7, address: [10, 0, 0, 1].into(), prefix: 24, is_secondary: false };
+        let one = Assigned {
+            index: 7,
+            address: [10, 0, 0, 1].into(),
+            prefix: 24,
+            is_secondary: false,
+            is_permanent: false,
+        };
         assert_eq!(read(&message(NEW_ADDRESS, 0, &body(0), &both)), [Said::Address(one)]);
+        let kept = Assigned { is_permanent: true, ..one };
+        assert_eq!(read(&message(NEW_ADDRESS, 0, &body(0x80), &both)), [Said::Address(kept)]);
         let second = Assigned { is_secondary: true, ..one };
         assert_eq!(read(&message(DEL_ADDRESS, 0, &body(1), &both)), [Said::AddressGone(second)]);
         let mut six = body(0);

@@ -26,6 +26,7 @@ mod usb_model;
 
 mod bootd;
 mod handed;
+mod host_network;
 mod joined;
 mod joined_eeprom;
 mod killed;

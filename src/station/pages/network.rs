@@ -7,7 +7,11 @@ use super::frame::Frame;
 use super::table::{Pages, page, sentence};
 use super::visit::Visit;
 use super::words;
+use crate::doctor;
+use crate::error::Severity;
 use crate::format::message;
+use crate::host_network::Site;
+use crate::host_network::plan::{self, Lack, Name, Wanted};
 use crate::station::now;
 use crate::station::web::{Access, Refusal};
 use crate::station_api::{Bootd, BootdState, ListAsked, NetworkNotice, Role, Sighting};
@@ -39,6 +43,63 @@ struct Seen {
     when: String,
 }
 
+/// This host on its boards' side. The station changes nothing of it: that takes root, and a command that a person gives.
+#[derive(Default)]
+struct Side {
+    found: Vec<Line>,
+    /// The files that would be made or changed, and what helps where nothing can be.
+    files: Vec<String>,
+    /// What a person at the host types.
+    command: Option<String>,
+}
+
+impl Side {
+    /// Looks at this host; `interface` is the one that boards are booted on.
+    fn look(interface: Option<&str>) -> Self {
+        let site = match Site::open(std::path::Path::new("/")).and_then(|site| site.look()) {
+            Ok(seen) => seen,
+            Err(error) => {
+                let text = format!("can't be looked at from here: {}", crate::error::chain(&error));
+                return Self { found: vec![Self::line("This host", text, "", true)], ..Self::default() };
+            }
+        };
+        let mut side = Self::default();
+        let mut fixes = interface.map(str::to_owned);
+        for finding in doctor::host_network(&site, interface) {
+            let hint = sentence(&message(&words::remedy(&finding.remedy)));
+            let bad = finding.severity > Severity::Good;
+            side.found.push(Self::line("", message(&finding.what).into_owned(), &hint, bad));
+        }
+        if interface.is_none() {
+            let mut mute = site.interfaces.iter().filter(|one| one.ethernet && one.carrier && one.has_none());
+            fixes = mute.next().map(|one| one.name.clone());
+        }
+        let Some(Ok(name)) = fixes.map(|name| name.parse::<Name>()) else { return side };
+        // Who gives the command is root.
+        let mut seen = site;
+        seen.lacks.retain(|lack| *lack != Lack::Root);
+        let has = seen.interface(&name).and_then(plan::Found::fixed).map(|one| (one.ip, one.prefix));
+        let (address, prefix) = has.unwrap_or(crate::host_network::USUAL);
+        let wanted = Wanted { interface: name, address, prefix, uplink: None };
+        match plan::plan(&seen, &wanted, false) {
+            Ok(plan) if plan.is_empty() => {}
+            Ok(plan) => {
+                side.files = plan.changes.iter().map(|change| format!("/{}", change.path)).collect();
+                side.command = Some(format!("sudo piprov doctor --fix --interface {}", wanted.interface));
+            }
+            Err(refused) => side.found.extend(refused.obstacles.iter().map(|one| {
+                let hint = crate::error::Explain::hint(one).map(|hint| sentence(&message(&words::remedy(&hint))));
+                Self::line("", message(&one.to_string()).into_owned(), &hint.unwrap_or_default(), true)
+            })),
+        }
+        side
+    }
+
+    fn line(subject: &str, text: String, hint: &str, bad: bool) -> Line {
+        Line { subject: subject.to_owned(), text, hint: hint.to_owned(), when: String::new(), bad }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "network.html")]
 struct Page {
@@ -51,6 +112,7 @@ struct Page {
     boards: Vec<Line>,
     addresses: Vec<Line>,
     host: Vec<Line>,
+    side: Side,
     seen: Vec<Seen>,
     next: Option<String>,
 }
@@ -88,8 +150,12 @@ async fn show(visit: Visit) -> Answer {
         these.map(|notice| line(notice, now)).collect()
     };
     let bootd = visit.station.privileged.known();
+    let interface = bootd.interface.clone();
+    let side = tokio::task::spawn_blocking(move || Side::look(interface.as_deref()));
+    let side = side.await.unwrap_or_default();
     page(&Page {
         frame,
+        side,
         serves: bootd.state == BootdState::Serving,
         away: bootd.state == BootdState::Away,
         since: words::when(bootd.since, now),

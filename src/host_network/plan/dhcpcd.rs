@@ -1,0 +1,21 @@
+//! dhcpcd: a part of its settings (dhcpcd.conf(5)).
+
+use super::seen::Seen;
+use super::{Around, Change, MARK, Part, Step, Wanted};
+
+/// Its settings. What comes after `interface` is for that interface, to the next `interface` or the end.
+pub(super) const FILE: &str = "etc/dhcpcd.conf";
+
+pub(super) fn part(wanted: &Wanted, seen: &Seen) -> Part {
+    let (interface, address) = (&wanted.interface, wanted.cidr());
+    let own = format!("{MARK}\ninterface {interface}\nstatic ip_address={address}\nnogateway\nnolink\n");
+    let change = match seen.text(FILE) {
+        Some(text) => {
+            let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+            Change::edited(FILE, text, format!("{text}{end}\n{own}"))
+        }
+        None => Change::new(FILE, own),
+    };
+    let both = || Around { before: Vec::new(), after: vec![Step::run(["dhcpcd", "-n", interface.as_str()])] };
+    Part { changes: vec![change], apply: both(), undo: both() }
+}

@@ -1,0 +1,23 @@
+//! systemd-networkd: a file of its own (systemd.network(5)).
+
+use super::{Around, Change, MARK, Part, Step, Wanted};
+
+/// The first file that means an interface counts; netplan's begin with `10`.
+pub(super) const FILE: &str = "etc/systemd/network/05-piprov.network";
+
+pub(super) fn part(wanted: &Wanted) -> Part {
+    let (interface, address) = (&wanted.interface, wanted.cidr());
+    // The address is there while no board is switched on, and the host's start doesn't wait for one.
+    let text = format!(
+        "{MARK}\n[Match]\nName={interface}\n\n[Link]\nRequiredForOnline=no\n\n[Network]\nAddress={address}\nDHCP=no\n\
+         LinkLocalAddressing=ipv6\nIPv6AcceptRA=no\nConfigureWithoutCarrier=yes\nIgnoreCarrierLoss=yes\n"
+    );
+    let both = || Around {
+        before: Vec::new(),
+        after: vec![
+            Step::run(["networkctl", "reload"]),
+            Step::attempt(["networkctl", "reconfigure", interface.as_str()]),
+        ],
+    };
+    Part { changes: vec![Change::new(FILE, text)], apply: both(), undo: both() }
+}

@@ -1,0 +1,373 @@
+//! Plans for hosts of each kind, with the files as they lie there.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn wanted(uplink: Option<&str>) -> Wanted {
+    Wanted {
+        interface: name("eth1"),
+        address: Ipv4Addr::new(10, 20, 50, 1),
+        prefix: 24,
+        uplink: uplink.map(name),
+    }
+}
+
+fn found(name: &str, address: Option<[u8; 4]>, default_route: bool) -> Found {
+    let fixed = address.map(|ip| Address { ip: ip.into(), prefix: 24, fixed: true });
+    Found {
+        name: name.into(),
+        ethernet: true,
+        carrier: true,
+        addresses: fixed.into_iter().collect(),
+        default_route,
+    }
+}
+
+/// A host that runs, with one manager that is on.
+fn host(manager: Manager) -> Seen {
+    Seen {
+        live: true,
+        installed: [manager].into(),
+        enabled: [manager].into(),
+        running: [manager].into_iter().filter(|one| one.is_daemon()).collect(),
+        systemd: Systemd::Running,
+        nft: Some("/usr/sbin/nft".into()),
+        interfaces: vec![found("eth0", Some([192, 0, 2, 9]), true), found("eth1", None, false)],
+        forwards: Some(false),
+        may_forward: true,
+        ..Seen::default()
+    }
+}
+
+fn with(mut seen: Seen, path: &str, text: &str) -> Seen {
+    seen.files.insert(path.into(), text.as_bytes().to_vec());
+    seen
+}
+
+fn text<'a>(plan: &'a Plan, path: &str) -> &'a str {
+    let change = plan.changes.iter().find(|change| change.path == path);
+    match &change.unwrap_or_else(|| panic!("{path} isn't in {plan:#?}")).after {
+        Contents::File { text, .. } => text,
+        Contents::Link { target } => target,
+    }
+}
+
+fn commands(around: &Around) -> Vec<String> {
+    let steps = around.before.iter().chain(&around.after);
+    let word = |step: &Step| match step {
+        Step::Run(words) | Step::Try(words) => words.join(" "),
+        Step::Forward(on) => format!("forward {on}"),
+    };
+    steps.map(word).collect()
+}
+
+#[track_caller]
+fn planned(seen: &Seen, wanted: &Wanted) -> Plan {
+    plan(seen, wanted, false).unwrap_or_else(|refused| panic!("{refused:?}"))
+}
+
+#[track_caller]
+fn refused(seen: &Seen, wanted: &Wanted) -> Vec<Obstacle> {
+    plan(seen, wanted, false).unwrap_err().obstacles
+}
+
+#[test]
+fn network_manager_gets_a_connection_of_its_own() {
+    let (plan, uuid) =
+        (planned(&host(Manager::NetworkManager), &wanted(None)), network_manager::uuid(&wanted(None)));
+    assert_eq!(
+        text(&plan, "etc/NetworkManager/system-connections/piprov.nmconnection"),
+        format!(
+            "{MARK}\n[connection]\nid=piprov\nuuid={uuid}\ntype=ethernet\n\
+             interface-name=eth1\nautoconnect=true\nautoconnect-priority=900\n\n[ipv4]\nmethod=manual\n\
+             address1=10.20.50.1/24\nnever-default=true\n\n[ipv6]\nmethod=link-local\n"
+        )
+    );
+    assert_eq!(plan.changes[0].after.mode(), Some(0o600));
+    assert_eq!(
+        text(&plan, "etc/NetworkManager/conf.d/90-piprov.conf"),
+        format!("{MARK}\n[device-piprov]\nmatch-device=interface-name:=eth1\nignore-carrier=true\n")
+    );
+    let up = commands(&plan.apply);
+    assert!(
+        up[2].starts_with("nmcli --wait 30 connection up uuid ") && up[2].ends_with(" ifname eth1"),
+        "{up:?}"
+    );
+    assert_eq!(commands(&plan.undo), ["nmcli general reload conf", "nmcli connection reload"]);
+}
+
+#[test]
+fn a_connections_number_is_one_of_its_own_form() {
+    let one = network_manager::uuid(&wanted(None));
+    let parts: Vec<_> = one.split('-').map(str::len).collect();
+    assert_eq!(parts, [8, 4, 4, 4, 12]);
+    assert!(one[14..].starts_with('8') && "89ab".contains(&one[19..20]), "{one}");
+    assert_eq!(one, network_manager::uuid(&wanted(Some("eth0"))));
+    assert_ne!(one, network_manager::uuid(&Wanted { interface: name("eth2"), ..wanted(None) }));
+}
+
+#[test]
+fn networkd_gets_a_file_that_comes_first() {
+    let plan = planned(&host(Manager::Networkd), &wanted(None));
+    assert_eq!(
+        text(&plan, "etc/systemd/network/05-piprov.network"),
+        format!(
+            "{MARK}\n[Match]\nName=eth1\n\n[Link]\nRequiredForOnline=no\n\n[Network]\nAddress=10.20.50.1/24\nDHCP=no\n\
+             LinkLocalAddressing=ipv6\nIPv6AcceptRA=no\nConfigureWithoutCarrier=yes\nIgnoreCarrierLoss=yes\n"
+        )
+    );
+    assert_eq!(commands(&plan.apply), ["networkctl reload", "networkctl reconfigure eth1"]);
+}
+
+#[test]
+fn dhcpcd_keeps_what_it_has_and_gets_a_part_at_the_end() {
+    let seen = with(host(Manager::Dhcpcd), "etc/dhcpcd.conf", "hostname\nslaac private");
+    let plan = planned(&seen, &wanted(None));
+    assert_eq!(
+        text(&plan, "etc/dhcpcd.conf"),
+        format!(
+            "hostname\nslaac private\n\n{MARK}\ninterface eth1\nstatic ip_address=10.20.50.1/24\nnogateway\nnolink\n"
+        )
+    );
+    assert_eq!(plan.changes[0].before.as_deref(), Some("hostname\nslaac private"));
+    assert_eq!(
+        (commands(&plan.apply), commands(&plan.undo)),
+        (vec!["dhcpcd -n eth1".into()], vec!["dhcpcd -n eth1".into()])
+    );
+}
+
+#[test]
+fn ifupdown_gets_a_stanza_and_those_of_others_dont_count() {
+    let main = "auto lo\niface lo inet loopback\nsource /etc/network/interfaces.d/*\n";
+    let seen = with(host(Manager::Ifupdown), "etc/network/interfaces", main);
+    let own = format!("{MARK}\nauto eth1\niface eth1 inet static\n    address 10.20.50.1/24\n");
+    let plan = planned(&seen, &wanted(None));
+    assert_eq!((plan.changes.len(), text(&plan, "etc/network/interfaces.d/piprov")), (1, own.as_str()));
+    assert_eq!(
+        (commands(&plan.apply), commands(&plan.undo)),
+        (vec!["ifup eth1".into()], vec!["ifdown --force eth1".into()])
+    );
+
+    // It asked for an address by DHCP.
+    let asks = with(seen, "etc/network/interfaces.d/lan", "auto eth1\niface eth1 inet dhcp\n");
+    let plan = planned(&asks, &wanted(None));
+    assert_eq!(
+        text(&plan, "etc/network/interfaces.d/lan"),
+        "#piprov# auto eth1\n#piprov# iface eth1 inet dhcp\n"
+    );
+    assert_eq!(commands(&plan.apply), ["ifdown --force eth1", "ifup eth1"]);
+    assert_eq!(commands(&plan.undo), ["ifdown --force eth1", "ifup eth1"]);
+
+    // Nothing is taken in: the stanza stands in the first file.
+    let alone = with(host(Manager::Ifupdown), "etc/network/interfaces", "iface eth1 inet dhcp\nauto lo");
+    let plan = planned(&alone, &wanted(None));
+    assert_eq!(
+        text(&plan, "etc/network/interfaces"),
+        format!("#piprov# iface eth1 inet dhcp\nauto lo\n\n{own}")
+    );
+}
+
+#[test]
+fn boards_get_out_by_rules_of_their_own() {
+    let plan = planned(&host(Manager::Networkd), &wanted(Some("eth0")));
+    assert_eq!(
+        text(&plan, "etc/piprov/nat.nft"),
+        format!(
+            "#!/usr/sbin/nft -f\n{MARK}\ntable inet piprov_nat\ndelete table inet piprov_nat\ntable inet piprov_nat {{\n\
+             \tchain forward {{\n\t\ttype filter hook forward priority filter; policy accept;\n\
+             \t\tiifname \"eth1\" oifname \"eth0\" accept\n\
+             \t\tiifname \"eth0\" oifname \"eth1\" ct state established,related accept\n\
+             \t\tiifname \"eth1\" drop\n\t\toifname \"eth1\" drop\n\t}}\n\
+             \tchain postrouting {{\n\t\ttype nat hook postrouting priority srcnat; policy accept;\n\
+             \t\tip saddr 10.20.50.0/24 oifname \"eth0\" masquerade\n\t}}\n}}\n"
+        )
+    );
+    assert_eq!(text(&plan, "etc/sysctl.d/90-piprov.conf"), format!("{MARK}\nnet.ipv4.ip_forward = 1\n"));
+    assert!(text(&plan, UNIT).contains("\nExecStart=/usr/sbin/nft -f /etc/piprov/nat.nft\n"));
+    assert_eq!(text(&plan, LINK), "/etc/systemd/system/piprov-nat.service");
+    assert_eq!(plan.notes.len(), 1);
+    assert_eq!(
+        commands(&plan.undo),
+        [
+            "systemctl stop piprov-nat.service",
+            "networkctl reload",
+            "networkctl reconfigure eth1",
+            "systemctl daemon-reload",
+            "forward false",
+        ]
+    );
+
+    // Without systemd the stanza loads them, and no other manager can.
+    let mut old = host(Manager::Ifupdown);
+    (old.systemd, old.forwards) = (Systemd::Absent, Some(true));
+    let plan = planned(&with(old, "etc/network/interfaces", ""), &wanted(Some("eth0")));
+    let stanza = text(&plan, "etc/network/interfaces");
+    assert!(stanza.contains("\n    up /usr/sbin/nft -f /etc/piprov/nat.nft\n"), "{stanza}");
+    assert!(plan.changes.iter().all(|change| change.path != UNIT));
+    assert!(!commands(&plan.undo).contains(&"forward false".into()), "it passed packets on before");
+    let mut other = host(Manager::Dhcpcd);
+    other.systemd = Systemd::Absent;
+    assert_eq!(refused(&other, &wanted(Some("eth0"))), [Obstacle::NoKeeper]);
+}
+
+#[test]
+fn who_names_an_interface_has_it() {
+    let all = || Seen { enabled: Manager::ALL.into(), installed: Manager::ALL.into(), ..Seen::default() };
+    let owner = |seen: &Seen| seen.owner(&name("eth1"));
+    let manager = |manager| Owner::Manager(manager);
+    assert_eq!(owner(&Seen::default()), Owner::Nobody);
+    assert_eq!(owner(&all()), manager(Manager::NetworkManager));
+    let stanza = with(all(), "etc/network/interfaces", "iface eth1 inet dhcp\n");
+    assert_eq!(owner(&stanza), manager(Manager::Ifupdown));
+    let other = with(all(), "etc/network/interfaces", "iface eth10 inet dhcp\n#iface eth1\n");
+    assert_eq!(owner(&other), manager(Manager::NetworkManager));
+    let netplan =
+        with(all(), "etc/netplan/50.yaml", "network:\n  ethernets:\n    \"eth1\":\n      dhcp4: true\n");
+    assert_eq!(owner(&netplan), Owner::Netplan("etc/netplan/50.yaml".into()));
+    for (file, is) in [
+        ("[Match]\nName=eth*\n", true),
+        ("[Match]\nType=ether\n", true),
+        ("[Match]\nName=wlan0 eth1\n", true),
+        ("[Match]\nName=eth0\nType=ether\n", false),
+        ("[Network]\nName=eth1\n", false),
+    ] {
+        let owns = owner(&with(all(), "run/systemd/network/a.network", file)) == manager(Manager::Networkd);
+        assert_eq!(owns, is, "{file}");
+    }
+    for (conf, leaves) in [
+        ("[keyfile]\nunmanaged-devices=interface-name:eth1\n", true),
+        ("[keyfile]\nunmanaged-devices=mac:02:00:00:00:00:01;interface-name:=eth1\n", true),
+        ("[keyfile]\nunmanaged-devices=*,except:type:wifi,except:type:gsm\n", true),
+        ("[keyfile]\nunmanaged-devices=*,except:type:ethernet\n", false),
+        ("[keyfile]\nunmanaged-devices+=type:ethernet\n", true),
+        ("[keyfile]\n#unmanaged-devices=*\n", false),
+        ("[device-a]\nmatch-device=interface-name:eth*\nmanaged=0\n", true),
+        ("[device-a]\nmatch-device=interface-name:eth0\n[device-b]\nmanaged=0\n", false),
+    ] {
+        let seen = with(all(), "usr/lib/NetworkManager/conf.d/10.conf", conf);
+        assert_eq!(owner(&seen) != manager(Manager::NetworkManager), leaves, "{conf}");
+    }
+    let mut rest = Seen { enabled: [Manager::Dhcpcd, Manager::Networkd].into(), ..all() };
+    assert_eq!(owner(&rest), manager(Manager::Dhcpcd));
+    assert_eq!(
+        owner(&with(rest.clone(), "etc/dhcpcd.conf", "denyinterfaces wlan0 eth1\n")),
+        manager(Manager::Networkd)
+    );
+    assert_eq!(
+        owner(&with(rest.clone(), "etc/dhcpcd.conf", "allowinterfaces eth0\n")),
+        manager(Manager::Networkd)
+    );
+    rest.connman = true;
+    assert_eq!(owner(&rest), Owner::ConnMan);
+}
+
+#[test]
+fn what_cant_be_done_is_said_with_all_that_stands_in_the_way() {
+    let good = || host(Manager::Networkd);
+    let mut lxc = good();
+    (lxc.container, lxc.lacks, lxc.may_forward) = (Some("lxc".into()), vec![Lack::NetAdmin], false);
+    lxc.nft = None;
+    let refused_lxc = plan(&lxc, &wanted(Some("eth0")), false).unwrap_err();
+    assert_eq!(
+        crate::error::Explain::more(&refused_lxc),
+        [
+            "this container (lxc) may not change its network: it has no CAP_NET_ADMIN",
+            "this container (lxc) passes no packets on, and can't be told to: net.ipv4.ip_forward is read-only",
+            "there is no nft, which makes the rules for the boards' way out",
+        ]
+    );
+    let mut stopped = good();
+    stopped.running.clear();
+    assert_eq!(refused(&stopped, &wanted(None)), [Obstacle::NotRunning { manager: Manager::Networkd }]);
+    let way = Wanted { interface: name("eth0"), ..wanted(None) };
+    assert_eq!(refused(&good(), &way), [Obstacle::DefaultRoute { interface: name("eth0") }]);
+    assert!(plan(&good(), &way, true).is_ok(), "who insists gets it");
+    let gone = Wanted { interface: name("eth7"), ..wanted(None) };
+    assert_eq!(
+        refused(&good(), &gone),
+        [Obstacle::NoInterface { interface: name("eth7"), have: "eth0, eth1".into() }]
+    );
+    for (ip, prefix) in [
+        ([10, 20, 50, 0], 24),
+        ([10, 20, 50, 255], 24),
+        ([127, 0, 0, 1], 8),
+        ([224, 0, 0, 1], 24),
+        ([10, 0, 0, 1], 31),
+    ] {
+        let bad = Wanted { address: ip.into(), prefix, ..wanted(None) };
+        assert_eq!(refused(&good(), &bad), [Obstacle::BadAddress { address: bad.cidr() }]);
+    }
+    let same = Wanted { address: [192, 0, 2, 1].into(), ..wanted(None) };
+    assert!(matches!(&refused(&good(), &same)[..], [Obstacle::Overlap { other, .. }] if other == "eth0"));
+    let wide = Wanted { address: [192, 1, 1, 1].into(), prefix: 8, ..wanted(None) };
+    assert!(matches!(&refused(&good(), &wide)[..], [Obstacle::Overlap { .. }]));
+    let own = with(good(), "etc/systemd/network/05-piprov.network", "mine");
+    assert_eq!(
+        refused(&own, &wanted(None)),
+        [Obstacle::Foreign { path: "etc/systemd/network/05-piprov.network".into() }]
+    );
+    let mut linked = good();
+    linked.odd.insert("etc/systemd/network".into());
+    assert_eq!(refused(&linked, &wanted(None)), [Obstacle::Odd { path: "etc/systemd/network".into() }]);
+    let mut fixed = good();
+    fixed.read_only.insert("etc".into());
+    assert_eq!(refused(&fixed, &wanted(None)), [Obstacle::ReadOnly { path: "etc".into() }]);
+    assert_eq!(
+        refused(&good(), &wanted(Some("eth1"))),
+        [Obstacle::SameInterface { interface: name("eth1") }]
+    );
+    let mut dhcpcd = host(Manager::Dhcpcd);
+    dhcpcd.files.insert("etc/dhcpcd.conf".into(), vec![0xff]);
+    assert_eq!(refused(&dhcpcd, &wanted(None)), [Obstacle::Odd { path: "etc/dhcpcd.conf".into() }]);
+}
+
+#[test]
+fn an_address_that_its_settings_give_stays_as_it_is() {
+    let text = "[Match]\nName=eth1\n[Network]\nAddress=10.20.50.1/24\n";
+    let mut seen = with(host(Manager::Networkd), "etc/systemd/network/50-lan.network", text);
+    seen.interfaces[1] = found("eth1", Some([10, 20, 50, 1]), false);
+    assert!(planned(&seen, &wanted(None)).is_empty());
+    // The way out is all that is missing.
+    let plan = planned(&seen, &wanted(Some("eth0")));
+    assert_eq!((plan.manager, plan.changes.len()), (None, 4));
+    // One that somebody gave by hand is put into the settings.
+    seen.files.clear();
+    assert_eq!(planned(&seen, &wanted(None)).changes.len(), 1);
+}
+
+#[test]
+fn another_hosts_root_gets_files_and_no_commands() {
+    let seen = Seen { live: false, interfaces: Vec::new(), forwards: None, ..host(Manager::NetworkManager) };
+    let plan = planned(&seen, &wanted(Some("eth0")));
+    assert_eq!((plan.changes.len(), plan.apply, plan.undo), (6, Around::default(), Around::default()));
+}
+
+proptest! {
+    /// Whatever stands in the files: no plan changes anything but its own paths and runs anything but its own programs, and
+    /// no line of a new file comes from outside.
+    #[test]
+    fn no_plan_leaves_its_own_paths(
+        manager in 0usize..4, main in "(iface eth1|auto eth1|allow-x|source|\\*|interfaces.d| |\n|x){0,30}",
+        file in "[ -~\n]{0,80}", of in "[a-z.]{1,12}", nat: bool,
+    ) {
+        let seen = with(host(Manager::ALL[manager]), "etc/network/interfaces", &main);
+        let seen = with(with(seen, &format!("etc/network/interfaces.d/{of}"), &file), "etc/dhcpcd.conf", &file);
+        if let Ok(plan) = plan(&seen, &wanted(nat.then_some("eth0")), false) {
+            for change in &plan.changes {
+                prop_assert!(may_change(&change.path) || change.path == LINK, "{}", change.path);
+                let there = seen.files.get(&change.path).map(|bytes| String::from_utf8(bytes.clone()).unwrap());
+                prop_assert_eq!(&change.before, &there);
+            }
+            for step in [plan.apply.before, plan.apply.after, plan.undo.before, plan.undo.after].concat() {
+                if let Step::Run(words) | Step::Try(words) = step {
+                    prop_assert!(may_run(&words), "{:?}", words);
+                }
+            }
+        }
+    }
+}
