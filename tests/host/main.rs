@@ -19,6 +19,8 @@ mod documented;
 mod eeprom;
 #[path = "../support/faulty.rs"]
 mod faulty;
+#[path = "../flash_model/mod.rs"]
+mod flash_model;
 #[path = "../support/http_server.rs"]
 mod http_server;
 #[path = "../support/old_os.rs"]
@@ -115,6 +117,7 @@ mod station_two;
 mod station_values;
 mod station_words;
 mod targets;
+mod tasks;
 mod tftp_cli;
 mod tftp_clients;
 mod tftp_lossy;

@@ -88,7 +88,8 @@ impl Side {
                 side.command = Some(format!("sudo piprov doctor --fix --interface {}", wanted.interface));
             }
             Err(refused) => side.found.extend(refused.obstacles.iter().map(|one| {
-                let hint = crate::error::Explain::hint(one).map(|hint| sentence(&message(&words::remedy(&hint))));
+                let hint =
+                    crate::error::Explain::hint(one).map(|hint| sentence(&message(&words::remedy(&hint))));
                 Self::line("", message(&one.to_string()).into_owned(), &hint.unwrap_or_default(), true)
             })),
         }

@@ -1,0 +1,243 @@
+//! The pages of docs/tasks: each command that they show as one for a shell is run as it stands.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::common;
+use crate::flash_model::{self, Board, Host};
+use crate::sample::Sample;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const MACS: [(&str, &str, u8); 2] = [("lab-01", flash_model::MAC, 7), ("lab-02", "dc:a6:32:01:02:04", 8)];
+
+/// The blocks of a page that begin with this line.
+fn blocks(page: &str, kind: &str) -> Vec<String> {
+    let text = fs::read_to_string(format!("{ROOT}/docs/tasks/{page}")).unwrap();
+    let begin = format!("```{kind}\n");
+    text.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// An image that a card boots.
+fn image(path: &Path, marker: &str) {
+    let size = ["--boot-size", "34", "--root-size", "8", "--files", "1", "--marker", marker];
+    fs::copy(Sample::new(&size).image, path).unwrap();
+}
+
+/// A directory of somebody who follows a page.
+struct Place {
+    dir: tempfile::TempDir,
+    port: u16,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        fs::create_dir(dir.path().join("bin")).unwrap();
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_piprov"), dir.path().join("bin/piprov")).unwrap();
+        let place = Self { dir, port };
+        let mut rows = "name,mac,ip,reset\n".to_owned();
+        for (name, mac, last) in MACS {
+            rows += &format!("{name},{mac},127.0.0.{last},command:true\n");
+        }
+        fs::write(place.path("lab.csv"), rows).unwrap();
+        image(&place.path("os.img"), "one");
+        let settings = format!(
+            "targets = '{}'\n[flash]\nlisten = '127.0.0.1:{port}'\nboot-timeout = 20\n",
+            place.path("lab.csv").display()
+        );
+        fs::write(place.path("piprov.toml"), settings).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Puts an example's file there.
+    fn take(&self, from: &str, to: &str) {
+        fs::copy(format!("{ROOT}/examples/{from}"), self.path(to)).unwrap();
+    }
+
+    fn shell(&self, text: &str) -> Output {
+        let mut command = Command::new("sh");
+        common::clean(&mut command);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.path("bin").display()));
+        command.env("PIPROV_STATE_DIR", self.path("state")).env("PIPROV_CONFIG", self.path("piprov.toml"));
+        command.env("PIPROV_NIGHTLY_LOCK", self.path("lock"));
+        command.current_dir(self.dir.path()).args(["-eu", "-c", text]).output().unwrap()
+    }
+
+    /// The same beside boards that are switched on: all that are told here are flashed, or the command doesn't end well.
+    fn with_boards(&self, text: &str, boards: &[usize]) -> Output {
+        std::thread::scope(|scope| {
+            let boards: Vec<_> = boards
+                .iter()
+                .map(|at| {
+                    let (_, mac, last) = MACS[*at];
+                    let address = Ipv4Addr::new(127, 0, 0, last);
+                    let server = SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.port);
+                    let host = Host { address, server, mac };
+                    scope.spawn(move || Board { host, secret: None, before: &mut |_| {} }.run())
+                })
+                .collect();
+            let output = self.shell(text);
+            assert!(boards.into_iter().all(|board| board.join().unwrap()), "{output:?}");
+            output
+        })
+    }
+}
+
+#[track_caller]
+fn done(output: &Output) -> String {
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{text}");
+    text
+}
+
+#[test]
+fn a_bench_is_flashed_from_a_makefile_and_only_where_something_is_newer() {
+    let place = Place::new();
+    place.take("bench/Makefile", "Makefile");
+    let all = blocks("flash-from-make.md", "sh");
+    let [check, look, first, again, one] = &all[..] else { panic!("{all:?}") };
+    done(&place.shell(check));
+    done(&place.shell(look));
+    assert!(!place.path("flashed").exists());
+    done(&place.with_boards(first, &[0, 1]));
+    assert!(place.path("flashed").exists());
+    assert!(done(&place.shell(again)).contains("up to date"));
+    done(&place.with_boards(one, &[0]));
+    // A newer image, and a board that stays off: there is no stamp, and make says no.
+    image(&place.path("os.img"), "two");
+    let settings = fs::read_to_string(place.path("piprov.toml")).unwrap();
+    fs::write(place.path("piprov.toml"), settings.replace("boot-timeout = 20", "boot-timeout = 3")).unwrap();
+    fs::remove_file(place.path("flashed")).unwrap();
+    let failed = place.with_boards(first, &[1]);
+    assert!(!failed.status.success() && !place.path("flashed").exists(), "{failed:?}");
+    assert!(String::from_utf8_lossy(&failed.stderr).contains("lab-01"), "{failed:?}");
+}
+
+#[test]
+fn a_night_says_nothing_where_each_board_has_the_image_and_names_the_one_that_has_not() {
+    let place = Place::new();
+    place.take("nightly/piprov-nightly", "bin/piprov-nightly");
+    fs::copy(place.path("os.img"), place.path("lab.img.xz")).unwrap();
+    let all = blocks("flash-at-night.md", "sh");
+    let [night, list] = &all[..] else { panic!("{all:?}") };
+    assert_eq!(done(&place.with_boards(night, &[0, 1])), "");
+    assert!(done(&place.shell(list)).contains("lab-02"));
+    // Another one at the same time.
+    let held = format!("exec 8>lock; flock 8; {night}");
+    let output = place.shell(&held);
+    assert_eq!(output.status.code(), Some(75), "{output:?}");
+    let settings = fs::read_to_string(place.path("piprov.toml")).unwrap();
+    fs::write(place.path("piprov.toml"), settings.replace("boot-timeout = 20", "boot-timeout = 3")).unwrap();
+    let output = place.with_boards(night, &[0]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        !output.status.success() && said.contains("not every board") && said.contains("lab-02"),
+        "{said}"
+    );
+    // cron's own file has five fields, a user, and the program.
+    let cron = fs::read_to_string(format!("{ROOT}/examples/nightly/cron.d")).unwrap();
+    let line = cron.lines().find(|line| line.contains("piprov-nightly /")).unwrap();
+    let fields: Vec<_> = line.split_whitespace().collect();
+    assert_eq!((fields[5], fields[6]), ("root", "/usr/local/sbin/piprov-nightly"));
+}
+
+/// A program of this name that says how it was called, and answers with the disk for `usbboot`.
+fn stand_in(place: &Place, disk: &str) {
+    let path = place.path("bin/piprov");
+    fs::remove_file(&path).unwrap();
+    let text = format!(
+        "#!/bin/sh\necho \"$*\" >>calls\ncase $* in *usbboot*) [ -z '{disk}' ] || echo '{disk}';; esac\n"
+    );
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_board_that_is_plugged_in_is_written_where_its_disk_has_come_and_only_then() {
+    let place = Place::new();
+    place.take("plug-in/piprov-plug-in", "bin/piprov-plug-in");
+    let run = "IMAGE=lab.img.xz BOOTFILES=files piprov-plug-in 1-1.2";
+    // Its commands are ones that piprov knows.
+    for command in
+        ["usbboot --port 1-1.2 --dir files --wait-for block", "deploy lab.img.xz --device /dev/none"]
+    {
+        let output = place.shell(&format!("piprov --quiet {command}"));
+        assert_ne!(output.status.code(), Some(64), "{output:?}");
+    }
+    stand_in(&place, "/dev/sdx");
+    done(&place.shell(run));
+    let calls = fs::read_to_string(place.path("calls")).unwrap();
+    assert_eq!(
+        calls,
+        "--quiet usbboot --port 1-1.2 --dir files --wait-for block\n--no-color deploy lab.img.xz --device /dev/sdx\n"
+    );
+    fs::remove_file(place.path("calls")).unwrap();
+    stand_in(&place, "");
+    let output = place.shell(run);
+    assert!(!output.status.success(), "{output:?}");
+    assert!(!fs::read_to_string(place.path("calls")).unwrap().contains("deploy"));
+    // What the page installs is all there, and goes together.
+    let files = Path::new(ROOT).join("examples/plug-in");
+    let rule = fs::read_to_string(files.join("90-piprov-plug-in.rules")).unwrap();
+    assert!(rule.contains("piprov-plug-in@%k.service") && files.join("piprov-plug-in@.service").is_file());
+    let udevadm = Command::new("udevadm").arg("verify").arg(files.join("90-piprov-plug-in.rules")).output();
+    let verified = udevadm.expect("udevadm is there: apt-get install udev");
+    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+    // Before version 254 it knows no `verify`.
+    assert!(verified.status.success() || said.contains("Unknown command"), "{said}");
+}
+
+#[test]
+fn who_comes_from_rpiboot_or_dnsmasq_finds_what_the_pages_say() {
+    let place = Place::new();
+    fs::create_dir(place.path("bootfiles")).unwrap();
+    fs::write(place.path("bootfiles/bootcode4.bin"), [0; 64]).unwrap();
+    fs::write(place.path("bootfiles/config.txt"), "").unwrap();
+    let all = blocks("from-rpiboot.md", "sh");
+    let [link, dry] = &all[..] else { panic!("{all:?}") };
+    assert!(done(&place.shell(link)).contains("--wait-for"));
+    let output = place.shell(dry);
+    assert_ne!(output.status.code(), Some(64), "{output:?}");
+    let text = fs::read_to_string(format!("{ROOT}/docs/tasks/from-rpiboot.md")).unwrap();
+    let help = done(&place.shell("piprov usbboot --help"));
+    for option in ["-d", "-l", "-o", "-p", "-i", "-j", "-n"] {
+        assert!(text.contains(&format!("`{option}")) && help.contains(&format!("{option}, --")), "{option}");
+    }
+
+    let settings = blocks("from-dnsmasq.md", "toml");
+    fs::write(place.path("piprov.toml"), &settings[0]).unwrap();
+    let shown = done(&place.shell(&blocks("from-dnsmasq.md", "sh")[0]));
+    assert!(shown.contains("proxy") && shown.contains("/srv/tftp"), "{shown}");
+    // Each setting that its table names is one.
+    let page = fs::read_to_string(format!("{ROOT}/docs/tasks/from-dnsmasq.md")).unwrap();
+    for setting in ["interface", "mode", "range", "tftp-root", "option-43", "allow"] {
+        assert!(page.contains(&format!("`{setting}")), "{setting}");
+        assert!(shown.contains(&format!("netboot.{setting}")), "{setting}: {shown}");
+    }
+}
+
+#[test]
+fn each_page_is_in_the_list_and_each_example_in_a_page() {
+    let list = fs::read_to_string(format!("{ROOT}/docs/tasks/README.md")).unwrap();
+    for entry in fs::read_dir(format!("{ROOT}/docs/tasks")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(name == "README.md" || list.contains(&format!("({name})")), "{name}");
+    }
+    for example in ["examples/bench", "examples/nightly", "examples/plug-in"] {
+        let pages = fs::read_dir(format!("{ROOT}/docs/tasks")).unwrap();
+        let named = pages
+            .map(|page| fs::read_to_string(page.unwrap().path()).unwrap())
+            .any(|text| text.contains(example));
+        assert!(named, "{example}");
+    }
+}
