@@ -136,7 +136,7 @@ struct Upload {
     /// Change nothing, and tell what would change
     #[arg(long)]
     dry_run: bool,
-    /// Its name, to show that it is meant where rows go that no board has yet
+    /// Its name, to show that it is meant where columns go, or rows that no board has yet
     #[arg(long, value_name = "SOURCE", conflicts_with = "dry_run")]
     confirm: Option<String>,
 }
@@ -179,19 +179,17 @@ impl Values {
             }
             Command::Upload(args) => {
                 let (name, file) = (&args.one.name, read(&args.file, LONGEST)?);
-                let mut gone = 0;
-                if !args.dry_run {
-                    // A file that was cut off looks like one with fewer rows.
-                    gone = put_table(&station, name, &file, None)?.gone;
-                    if gone > 0 {
-                        ui.say(format_args!(
-                            "{} that no board has yet and that this file hasn't would go",
-                            count(gone, "row")
-                        ));
-                        confirm(name, args.confirm.as_deref(), ui, stop)?;
-                    }
+                if args.dry_run {
+                    return upload(&station, name, &file, None, ui);
                 }
-                upload(&station, name, &file, (!args.dry_run).then_some(gone), ui)
+                // A file that was cut off looks like one with fewer rows.
+                let would = put_table(&station, name, &file, None)?;
+                let going = would.going();
+                if !going.is_empty() {
+                    ui.say(format_args!("this file hasn't {}: that would go", going.join(", and ")));
+                    confirm(name, args.confirm.as_deref(), ui, stop)?;
+                }
+                upload(&station, name, &file, Some([would.gone, would.columns_gone.len() as u64]), ui)
             }
             Command::Release(args) => {
                 confirm(&args.board, args.confirm.as_deref(), ui, stop)?;
@@ -211,22 +209,28 @@ impl Values {
     }
 }
 
-/// `gone`: at most so many rows may go; `None`: it is only told what would change.
+/// `gone`: at most so many rows and columns may go; `None`: it is only told what would change.
 fn put_table(
     station: &Station,
     name: &str,
     file: &[u8],
-    gone: Option<u64>,
+    gone: Option<[u64; 2]>,
 ) -> crate::cli::Result<ValueUpload> {
     let call = station.client.put(&path(["values", name, "table"]));
     let call = match gone {
-        Some(gone) => call.query("gone", gone),
+        Some([rows, columns]) => call.query("gone", rows).query("columns_gone", columns),
         None => call.query("dry", true),
     };
     Ok(call.send_bytes(file, "text/csv")?.json()?)
 }
 
-fn upload(station: &Station, name: &str, file: &[u8], gone: Option<u64>, ui: &Ui) -> crate::cli::Result<()> {
+fn upload(
+    station: &Station,
+    name: &str,
+    file: &[u8],
+    gone: Option<[u64; 2]>,
+    ui: &Ui,
+) -> crate::cli::Result<()> {
     let told = put_table(station, name, file, gone)?;
     let dry = told.dry;
     let rows = |rows: u64| count(rows, "row");
@@ -236,9 +240,18 @@ fn upload(station: &Station, name: &str, file: &[u8], gone: Option<u64>, ui: &Ui
         ("changed", rows(told.changed)),
         ("as before", rows(told.same)),
         (if dry { "would go" } else { "gone" }, rows(told.gone)),
+        (if dry { "columns would go" } else { "columns gone" }, told.columns_gone.join(", ")),
+        ("used by", told.columns_used_by.join(", ")),
         ("given, stays", rows(told.given.saturating_add(told.kept))),
     ];
     tell_one(ui, "values-upload", &told, &facts);
+    if told.contradict > 0 {
+        ui.warn(format_args!(
+            "in {} the file says something else than boards were given: other values, or another board. That stays as it was \
+             given; a board whose row another one has gets none until that is given back",
+            rows(told.contradict)
+        ));
+    }
     Ok(())
 }
 
@@ -257,7 +270,7 @@ impl Add {
         let made: MadeValueSource =
             station.post("/api/v1/values", &NewValueSource { name: name.clone(), of, warn })?;
         if let Some(file) = file
-            && let Err(error) = upload(station, &name, &file, Some(u64::MAX), ui)
+            && let Err(error) = upload(station, &name, &file, Some([u64::MAX; 2]), ui)
         {
             // One without rows is of no use.
             station.delete(&path(["values", &name]))?;

@@ -38,10 +38,47 @@ pub(super) enum Wrong {
         /// The value's name.
         name: String,
     },
+    /// A setting can't be so with a board's values.
+    #[error("{why}: {}", .used.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Filled {
+        /// What is wrong with it.
+        why: String,
+        /// The values that stand in it.
+        used: Vec<Used>,
+    },
     /// They are too long.
     #[error("first-boot settings have {} KiB at most", LONGEST >> 10)]
     Long,
 }
+
+/// A board's value in a setting that can't be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Used {
+    /// Its name.
+    pub(super) name: String,
+    /// Its text; `None` in a secret.
+    pub(super) text: Option<String>,
+    /// The source that it is of, where that is known.
+    pub(super) source: Option<String>,
+}
+
+impl std::fmt::Display for Used {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "`{}`", self.name)?;
+        if let Some(text) = &self.text {
+            let short: String = text.chars().take(SHOWN).collect();
+            let more = if short.len() < text.len() { "…" } else { "" };
+            write!(out, " is `{}{more}`", crate::format::message(&short))?;
+        }
+        if let Some(source) = &self.source {
+            write!(out, ", of `{source}`")?;
+        }
+        Ok(())
+    }
+}
+
+/// Of a value that can't be, so many characters are told.
+const SHOWN: usize = 100;
 
 fn is_secret(key: &str) -> bool {
     KEYS.iter().any(|known| known.name == key && known.is_secret)
@@ -164,7 +201,24 @@ pub(super) fn filled(
 ) -> Result<FirstBootSettings, Wrong> {
     let mut filled = FirstBootSettings::new();
     for (key, text) in settings {
-        filled.insert(key.clone(), fill(key, text, values)?);
+        let whole = fill(key, text, values)?;
+        if has_names(text)
+            && let Err(wrong) = settings_of(&FirstBootSettings::from([(key.clone(), whole.clone())]), false)
+        {
+            let used = |part| match part {
+                Part::Text(_) => None,
+                Part::Name(name) => Some(Used {
+                    name: name.to_owned(),
+                    text: values.get(name).filter(|_| !is_secret(key)).cloned(),
+                    source: None,
+                }),
+            };
+            return Err(Wrong::Filled {
+                why: wrong.to_string(),
+                used: parts(text).filter_map(used).collect(),
+            });
+        }
+        filled.insert(key.clone(), whole);
     }
     settings_of(&filled, true)?;
     Ok(filled)
@@ -219,6 +273,16 @@ mod tests {
 
     fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_told_and_of_a_secret_only_its_name() {
+        let values = map(&[("hn", "bad host!"), ("pin", "x\u{0}")]);
+        let why = |key, text| filled(&map(&[(key, text)]), &values).unwrap_err().to_string();
+        let told = why("hostname", "{hn}");
+        assert!(told.starts_with("hostname: ") && told.ends_with(": `hn` is `bad host!`"), "{told}");
+        let told = why("wifi-password", "{pin}");
+        assert!(told.ends_with(": `pin`"), "{told}");
     }
 
     #[test]

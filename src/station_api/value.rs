@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Time;
 use crate::board::{Mac, Serial};
-use crate::format::is_hidden;
+use crate::format::{count, is_hidden};
 
 /// Values by their names.
 pub type Values = BTreeMap<String, String>;
@@ -165,7 +165,7 @@ impl std::fmt::Debug for MadeValueSource {
 }
 
 /// What a file changes, or would change, in a table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 pub struct ValueUpload {
     /// Nothing was changed.
@@ -184,6 +184,38 @@ pub struct ValueUpload {
     pub given: u64,
     /// Rows that boards have and the file doesn't have: they stay.
     pub kept: u64,
+    /// Rows of the file that contradict what was given: a board has them with other values, another board has them than the
+    /// one that they are for, or the board that they are for has another row. What was given stays; a board whose own row
+    /// another one has gets none.
+    #[serde(default)]
+    pub contradict: u64,
+    /// Columns that the table has had and the file doesn't have: what boards get from now on has no such values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns_gone: Vec<String>,
+    /// Projects that draw from the table and name such a column in braces, in a first-boot setting or on their label.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns_used_by: Vec<String>,
+}
+
+impl ValueUpload {
+    /// What goes, or would go, in words; empty where nothing does.
+    #[must_use]
+    pub fn going(&self) -> Vec<String> {
+        let mut going = Vec::new();
+        if self.gone > 0 {
+            going.push(format!("{} that no board has yet", count(self.gone, "row")));
+        }
+        if !self.columns_gone.is_empty() {
+            let users = match &self.columns_used_by[..] {
+                [] => String::new(),
+                [one] => format!(", which the project {one} uses"),
+                several => format!(", which the projects {} use", several.join(", ")),
+            };
+            let columns = if self.columns_gone.len() == 1 { "the column" } else { "the columns" };
+            going.push(format!("{columns} {}{users}", self.columns_gone.join(", ")));
+        }
+        going
+    }
 }
 
 /// What a board has of a source.
@@ -443,6 +475,8 @@ impl ValuesOf {
                 let last = end.strip_prefix(&sequence.prefix);
                 let last = last.filter(|last| last.len() <= MOST_DIGITS.into() && digits(last).0.is_empty());
                 let last = last.and_then(|last| last.parse().ok());
+                // `SN00010` is no value of a sequence that has SN0010.
+                let last = last.filter(|last| sequence.write(*last) == end);
                 let end = last.ok_or(range("the last one isn't written as the values of this sequence"))?;
                 Self::Sequence(Sequence { end, ..sequence.clone() })
             }
@@ -527,7 +561,7 @@ mod tests {
     fn a_range_gets_another_end() {
         let of = range_of_values("SN0001", "SN0003", 1).unwrap();
         assert_eq!(of.ending("SN0010").unwrap().total(), Some(10));
-        for bad in ["SN", "XX0010", "SN0000", "SN-1", "SN9999999999999999999"] {
+        for bad in ["SN", "XX0010", "SN0000", "SN-1", "SN9999999999999999999", "SN00010", "SN010"] {
             assert!(of.ending(bad).is_err(), "{bad}");
         }
         let of = range_of_values("dc:a6:32:00:00:01", "dc:a6:32:00:00:02", 1).unwrap();

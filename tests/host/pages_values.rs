@@ -22,7 +22,7 @@ fn a_newer_file_that_lacks_rows_changes_nothing_before_somebody_says_that_they_a
     assert!(send("safe", "pin\n1\n2\n3\n").contains("of 3 rows 3 are new"));
     assert_eq!(left(), 3);
     // It was cut off.
-    assert!(send("safe", "pin\n1\n").contains("Nothing is changed: 2 rows"));
+    assert!(send("safe", "pin\n1\n").contains("Nothing is changed: this file hasn’t 2 rows"));
     assert_eq!(left(), 3);
     assert!(send("", "pin\n1\n").contains("2 rows would go"));
     assert_eq!(left(), 3);
@@ -41,6 +41,13 @@ fn a_newer_file_that_lacks_rows_changes_nothing_before_somebody_says_that_they_a
         )
     };
     assert_eq!(put("?gone=0").status, 409);
+    assert_eq!(put("?columns_gone=0").status, 200, "no column goes");
+    assert_eq!(left(), 1);
+    let wide = |taking: &str| send(taking, "pin,word\n4,a\n");
+    assert!(wide("safe").contains("The table is here"));
+    assert!(send("safe", "pin\n4\n").contains("this file hasn’t the column word"));
+    assert!(send("all", "pin\n4\n").contains("With it are gone: the column word."));
     assert_eq!(left(), 1);
     assert_eq!(put("?gone=1").status, 200);
+    assert_eq!(left(), 1);
 }

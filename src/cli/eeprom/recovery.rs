@@ -30,7 +30,7 @@ pub(super) struct Recovery {
 
 impl Recovery {
     pub(super) fn run(self, ui: &Ui) -> crate::cli::Result<()> {
-        let chosen = Bootloader::new(&self.image, input(&self.image)?, self.board.needs())?;
+        let chosen = Bootloader::to_write(&self.image, input(&self.image)?, self.board.needs())?;
         let program = files::read(&self.program)?;
         let wrong = |source| files::Error::Program { path: self.program.clone(), source };
         let files = recovery::files(&chosen.image, &program, now()?).map_err(wrong)?;

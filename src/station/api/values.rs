@@ -70,18 +70,24 @@ struct Asked {
     /// Change nothing where more rows go than this, of those that no board has yet. Without it, any number may go.
     #[serde(default)]
     gone: Option<u64>,
+    /// Change nothing where more columns go than this. Without it, any number may go.
+    #[serde(default)]
+    columns_gone: Option<u64>,
 }
 
 async fn upload(call: Call, asked: Asked, body: Body) -> Result<Response, Refusal> {
     let file = whole(body, LONGEST, FILE_TIME).await?;
-    let taking = match (asked.dry, asked.gone) {
-        (true, _) => TakeTable::Dry,
-        (false, most) => TakeTable::Losing(most.unwrap_or(u64::MAX)),
+    let most = |most: Option<u64>| most.unwrap_or(u64::MAX);
+    let taking = match asked.dry {
+        true => TakeTable::Dry,
+        false => TakeTable::Losing { rows: most(asked.gone), columns: most(asked.columns_gone) },
     };
     let told = call.station.upload_values(&call.who(), call.part("source"), file, taking).await?;
     if told.dry && !asked.dry {
-        let gone = crate::format::count(told.gone, "row");
-        return Err(Refusal::conflict(format!("{gone} that no board has yet would go; nothing was changed")));
+        return Err(Refusal::conflict(format!(
+            "{} would go; nothing was changed",
+            told.going().join(", and ")
+        )));
     }
     Ok(json(StatusCode::OK, &told))
 }

@@ -233,7 +233,9 @@ async fn ended(station: &Station, job: &Job, outcome: Outcome, client: Option<&s
     let chunks = chunks.map(|digest| digest.to_string());
     // Of an image with something of the board's own in it nobody knows that.
     let sha256 = image.as_ref().filter(|_| matches!(own, Ok(None))).map(|image| image.raw_sha256.as_str());
-    let mut ending = judge(job.action, &outcome, Expected { sha256, chunks: chunks.as_deref() });
+    let expected = Expected { sha256, chunks: chunks.as_deref() };
+    let mut ending = judge(job.action, &outcome, expected);
+    let is_equal = matches!(ending, Ending::Done { .. });
     if outcome.failed.is_none()
         && let Some(why) = scripts::left_to_run(station, job).await?
     {
@@ -283,11 +285,7 @@ async fn ended(station: &Station, job: &Job, outcome: Outcome, client: Option<&s
     if let (Some((eeprom, _)), Some(detail)) = (&eeprom, detail.as_object_mut()) {
         detail.insert("eeprom".to_owned(), json!(eeprom));
     }
-    // What is told done and isn't equal has failed where it was compared.
-    let stage = match (outcome.stage, &ending) {
-        (Stage::Done, Ending::Failed { .. }) => Stage::ReadBack,
-        (stage, _) => stage,
-    };
+    let stage = ended_in(outcome.stage, &ending, is_equal);
     let kind = outcome.kind.filter(|_| outcome.failed.is_some());
     let finished = Finished { fence: outcome.fence, stage, ending, kind, detail };
     let job = station.store().finish(&job.id, &finished, now()).await?;
@@ -299,6 +297,16 @@ async fn ended(station: &Station, job: &Job, outcome: Outcome, client: Option<&s
     }
     station.is_over(&job).await?;
     Ok(job)
+}
+
+/// The step that a job ended in. What is told done and isn't equal has failed where it was compared; where it is equal, what
+/// comes behind that has failed.
+const fn ended_in(told: Stage, ending: &Ending, is_equal: bool) -> Stage {
+    match (told, ending, is_equal) {
+        (Stage::Done, Ending::Failed { .. }, true) => Stage::Report,
+        (Stage::Done, Ending::Failed { .. }, false) => Stage::ReadBack,
+        (stage, ..) => stage,
+    }
 }
 
 impl Station {

@@ -129,6 +129,10 @@ pub(super) fn next(way: &str, lost: bool, segment: Option<Segment>) -> &'static 
         ("deploy", false, Some(Segment::Write | Segment::ReadBack)) => {
             "The disk can't start: its beginning is written last. Try once more; twice at the same place means a bad disk."
         }
+        // Whether it was read back too stands in the record.
+        ("deploy", false, Some(Segment::Finish)) => {
+            "The image was written before that failed; the run’s page says what proves it. Mend what failed, and try again: only what the disk hasn’t is written."
+        }
         // A disk whose ends can't be written may have lost its beginning already.
         ("deploy", ..) => "Nothing of the image was written.",
         ("backup", ..) => "The disk was only read.",
@@ -152,6 +156,20 @@ pub(super) fn remedy(remedy: &Remedy) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_a_disk_depends_on_how_far_its_run_came() {
+        for (stage, says) in [
+            ("prepare", "Nothing of the image was written."),
+            ("write", "The disk can't start"),
+            ("read-back", "The disk can't start"),
+            ("report", "The image was written before that failed"),
+        ] {
+            let told = next("deploy", false, super::stage(stage).1);
+            assert!(told.starts_with(says), "{stage}: {told}");
+        }
+        assert!(next("deploy", true, Some(Segment::Finish)).starts_with("Nobody knows"));
+    }
 
     #[test]
     fn times_are_short_today_and_whole_before() {

@@ -110,6 +110,23 @@ async fn give(
     .map(drop)
 }
 
+fn given_away(source: &str, holder: &str) -> Error {
+    bad(format!(
+        "the row of `{source}` for this board was given to the board {holder}, which has to give it back first"
+    ))
+}
+
+/// The board that has a row which the newest table says is for another one: that of these serial numbers.
+async fn holder_of_own(tx: &mut Tx, source: &str, serials: [&String; 2]) -> Result<Option<String>, Error> {
+    // No value is called `serial`, and within a value a quote has a backslash before it.
+    let [one, other] = serials.map(|serial| format!("%\"serial\":\"{serial}\"%"));
+    let sql =
+        "SELECT board, serial FROM value_given WHERE source = $1 AND (back LIKE $2 OR back LIKE $3) LIMIT 1";
+    let Some(mut row) = tx.row(sql, values![source, one, other]).await? else { return Ok(None) };
+    let (board, serial): (String, Option<String>) = (row.text()?, row.maybe_text()?);
+    Ok(Some(serial.unwrap_or(board)))
+}
+
 /// The next value of a source.
 async fn draw(tx: &mut Tx, source: &ValueSource, board: &Board, now: Time) -> Result<Values, Error> {
     let name = &source.name;
@@ -118,9 +135,15 @@ async fn draw(tx: &mut Tx, source: &ValueSource, board: &Board, now: Time) -> Re
     let sql = "SELECT unit, place, serial, content FROM value_free
                WHERE source = $1 AND (serial IS NULL OR serial = $2 OR serial LIKE $3)
                ORDER BY CASE WHEN serial IS NULL THEN 1 ELSE 0 END, place LIMIT 1";
-    if let Some(row) = tx.row(sql, values![name, one, other]).await? {
+    if let Some(row) = tx.row(sql, values![name, &one, &other]).await? {
         let mut row = row.of("value_free");
-        let (unit, place, serial) = (row.text()?, row.count()?, row.maybe_text()?);
+        let (unit, place, serial): (String, u64, Option<String>) =
+            (row.text()?, row.count()?, row.maybe_text()?);
+        if serial.is_none()
+            && let Some(holder) = holder_of_own(tx, name, [&one, &other]).await?
+        {
+            return Err(given_away(name, &holder));
+        }
         let back = Back { place, serial, content: row.json()? };
         tx.run("DELETE FROM value_free WHERE source = $1 AND unit = $2", values![name, &unit]).await?;
         give(tx, name, &unit, board, &back.content, Some(&back), now).await?;
@@ -128,6 +151,9 @@ async fn draw(tx: &mut Tx, source: &ValueSource, board: &Board, now: Time) -> Re
     }
     let used_up = |why: &str| Error::UsedUp { source: name.clone(), why: why.to_owned() };
     if matches!(source.of, ValuesOf::Table(_)) {
+        if let Some(holder) = holder_of_own(tx, name, [&one, &other]).await? {
+            return Err(given_away(name, &holder));
+        }
         return Err(match (source.left, source.given) {
             (Some(0), 0) => used_up("the table has no rows"),
             (Some(0), _) => used_up("all rows of the table were given"),

@@ -98,6 +98,14 @@ pub(super) async fn is_free(tx: &mut Tx, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Somebody is about to be a user who may sign in. Where that is the first one, links for a first user end: whoever has one
+/// would be an administrator beside those that are meant.
+pub(super) async fn first_is_there(tx: &mut Tx) -> Result<(), Error> {
+    let sql = "DELETE FROM invitation WHERE person IS NULL
+               AND NOT EXISTS (SELECT 1 FROM person WHERE disabled = 0)";
+    tx.run(sql, &[]).await.map(drop)
+}
+
 /// Makes an account that nobody can use: it is disabled, and no password is right for it.
 pub(super) async fn add_disabled(tx: &mut Tx, name: &str, now: Time) -> Result<(), Error> {
     check_user(name)?;
@@ -140,6 +148,7 @@ impl Store {
         check_user(name)?;
         let mut tx = self.db.begin().await?;
         is_free(&mut tx, name).await?;
+        first_is_there(&mut tx).await?;
         tx.run(
             "INSERT INTO person (name, role, disabled, made, last, password) VALUES ($1, $2, 0, $3, NULL, $4)",
             values![name, word(role), now, password],
@@ -172,6 +181,9 @@ impl Store {
     ) -> Result<User, Error> {
         let mut tx = self.db.begin().await?;
         let had_admin = an_admin_is_left(&mut tx, name).await.is_ok();
+        if disabled == Some(false) {
+            first_is_there(&mut tx).await?;
+        }
         let changed = tx
             .run(
                 "UPDATE person SET role = coalesce($2, role), disabled = coalesce($3, disabled),

@@ -10,7 +10,7 @@ use crate::error::Kind;
 use crate::format::json::json;
 use crate::station::first_boot;
 use crate::station::values::own;
-use crate::station_api::{FirstBootSettings, Job, JobState, Plan, Project, Time};
+use crate::station_api::{FirstBootSettings, Job, JobState, Plan, Project, Time, Values};
 
 /// What a job does that is made now.
 pub(super) async fn of(tx: &mut Tx, asked: &Asked) -> Result<Plan, Error> {
@@ -47,9 +47,33 @@ pub(super) async fn filled(tx: &mut Tx, plan: Plan, board: &str) -> Result<Plan,
     }
     let mut values = own(&boards::one(tx, board).await?);
     values.extend(plan.values.clone());
-    let bad = |wrong: first_boot::Wrong| Error::BadValue { what: "first_boot", why: wrong.to_string() };
-    let first_boot = first_boot::filled(&plan.first_boot, &values).map_err(bad)?;
-    Ok(Plan { first_boot, ..plan })
+    match first_boot::filled(&plan.first_boot, &values) {
+        Ok(first_boot) => Ok(Plan { first_boot, ..plan }),
+        Err(wrong) => {
+            let wrong = with_sources(tx, &plan, board, wrong).await?;
+            Err(Error::BadValue { what: "first_boot", why: wrong.to_string() })
+        }
+    }
+}
+
+/// What is wrong with a board's values, with the sources that they are of: somebody has to mend them there.
+async fn with_sources(
+    tx: &mut Tx,
+    plan: &Plan,
+    board: &str,
+    mut wrong: first_boot::Wrong,
+) -> Result<first_boot::Wrong, Error> {
+    if let first_boot::Wrong::Filled { used, .. } = &mut wrong {
+        for source in plan.project.iter().flat_map(|project| &project.values) {
+            let sql = "SELECT content FROM value_given WHERE source = $1 AND board = $2";
+            let Some(row) = tx.row(sql, values![source, board]).await? else { continue };
+            let content: Values = row.of("value_given").json()?;
+            for value in used.iter_mut().filter(|value| content.contains_key(&value.name)) {
+                value.source = Some(source.clone());
+            }
+        }
+    }
+    Ok(wrong)
 }
 
 /// What a job does.

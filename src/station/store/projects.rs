@@ -39,6 +39,11 @@ pub(super) async fn one(tx: &mut Tx, name: &str) -> Result<Option<Project>, Erro
     tx.row(&format!("{PROJECT} WHERE name = $1"), values![name]).await?.map(project).transpose()
 }
 
+/// All of them by name, within a transaction.
+pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Project>, Error> {
+    tx.rows(&format!("{PROJECT} ORDER BY name"), &[]).await?.into_iter().map(project).collect()
+}
+
 /// Makes or changes a project, within a transaction.
 pub(super) async fn put(tx: &mut Tx, project: &Project) -> Result<(), Error> {
     if project.target.len() > 16 {

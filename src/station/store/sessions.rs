@@ -1,7 +1,7 @@
 //! Sessions of people, in browsers and of programs, and links that are good once.
 
 use super::db::{Row, values, word};
-use super::people::{USER, is_free, no_user, user};
+use super::people::{USER, first_is_there, is_free, no_user, user};
 use super::{Error, Store, check_name};
 use crate::station_api::{Role, Session, Time, User};
 
@@ -215,6 +215,7 @@ impl Store {
         } else {
             check_name(&name)?;
             is_free(&mut tx, &name).await?;
+            first_is_there(&mut tx).await?;
             tx.run(
                 "INSERT INTO person (name, role, disabled, made, last, password) VALUES ($1, $2, 0, $3, NULL, $4)",
                 values![&name, word(invited.role), now, password],

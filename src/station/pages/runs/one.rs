@@ -9,7 +9,7 @@ use crate::device_api::ScriptEnd;
 use crate::eeprom::told;
 use crate::error::Kind;
 use crate::format::{message, size};
-use crate::run::{Ending, Record, Stage};
+use crate::run::{Ending, Record, Segment, Stage};
 use crate::station::export::ran_after;
 use crate::station::now;
 use crate::station::pages::floor::path;
@@ -381,6 +381,9 @@ fn proof(line: &RunLine, record: &Record) -> Proof {
         Ending::Done { proof } => ("ok", sentence(proof.phrase()).trim_end_matches('.').to_owned()),
         Ending::NotVerified { .. } => ("wait", "Not verified: nothing was read back".to_owned()),
         _ if !read_back.is_empty() && read_back != image => ("bad", "What was read back differs".to_owned()),
+        _ if !read_back.is_empty() => {
+            ("bad", "The image was read back and is equal; what came behind it failed".to_owned())
+        }
         _ => ("bad", "Nothing is proved".to_owned()),
     };
     Proof { class, title, raw, image, read_back, by_chunks, figures: figures.collect() }
@@ -398,6 +401,17 @@ fn next(line: &RunLine, record: &Record) -> String {
         Ending::NotVerified { .. } => {
             "Deploy it with an agent that reads back, or look at the board.".to_owned()
         }
+        _ if !lost && segment == Some(Segment::Finish) && is_equal(record) => {
+            "The image is on the disk, as it was read back. Look at the log for what failed behind it, mend that, and \
+             try again: only what the disk hasn’t is written."
+                .to_owned()
+        }
         _ => words::next(&line.way, lost, segment).to_owned(),
     }
+}
+
+/// Whether what was read back is the image.
+fn is_equal(record: &Record) -> bool {
+    let Digests { image, read_back, .. } = digests(record);
+    !read_back.is_empty() && read_back == image
 }

@@ -13,7 +13,7 @@ use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::store::TakeTable;
 use crate::station::values::table::LONGEST;
-use crate::station_api::{GivenAsked, GivenValues};
+use crate::station_api::{GivenAsked, GivenValues, ValueUpload};
 
 /// Lines that are read at once.
 const PART: u32 = 500;
@@ -22,8 +22,8 @@ const PART: u32 = 500;
 pub(super) async fn upload(visit: Visit, body: Body) -> Answer {
     let (form, file) = upload::read(&visit, body, LONGEST).await?;
     let taking = match form.raw("taking") {
-        "all" => TakeTable::Losing(u64::MAX),
-        "safe" => TakeTable::Losing(0),
+        "all" => TakeTable::ANY,
+        "safe" => TakeTable::SAFE,
         _ => TakeTable::Dry,
     };
     taken(&visit, file, taking).await
@@ -35,11 +35,11 @@ async fn taken(visit: &Visit, file: Vec<u8>, taking: TakeTable) -> Answer {
     let rows = |rows: u64| count(rows, "row");
     let stays = told.given.saturating_add(told.kept);
     let refused = told.dry && taking != TakeTable::Dry;
-    let text = if refused {
+    let mut text = if refused {
         format!(
-            "Nothing is changed: {} that no board has yet and that this file hasn’t would go. A file that was cut off \
-             looks the same. If they are to go, send the file once more, and say so.",
-            rows(told.gone),
+            "Nothing is changed: this file hasn’t {}. A file that was cut off looks the same. If that is to go, send the \
+             file once more, and say so.",
+            told.going().join(", and "),
         )
     } else if told.dry {
         format!(
@@ -61,6 +61,18 @@ async fn taken(visit: &Visit, file: Vec<u8>, taking: TakeTable) -> Answer {
             rows(stays),
         )
     };
+    if !refused && !told.columns_gone.is_empty() {
+        let verb = if told.dry { "would go" } else { "are gone" };
+        let columns = ValueUpload { gone: 0, ..told.clone() }.going().join(", and ");
+        text.push_str(&format!(" With it {verb}: {columns}."));
+    }
+    if told.contradict > 0 {
+        text.push_str(&format!(
+            " ▲ In {} the file says something else than boards were given: other values, or another board. That stays as \
+             it was given; a board whose row another one has gets none until that is given back.",
+            rows(told.contradict),
+        ));
+    }
     visit.say(refused, text);
     Ok(go(&format!("/value/{name}")))
 }

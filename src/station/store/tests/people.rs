@@ -356,6 +356,9 @@ on_both! {
         assert!(store.invitation("a", NOW).await.unwrap().is_some());
         assert_eq!(store.invitation("c", NOW).await.unwrap(), None, "the newer one is good");
         assert_eq!(store.invitation("a", NOW + 10).await.unwrap(), None);
+        // Links of administrators stay good when others are made users.
+        store.add_user("bob", May::Viewer, "$1", NOW).await.unwrap();
+        assert!(store.invitation("a", NOW).await.unwrap().is_some());
         let begun = Started { digest: "s", name: "ada", page: true, origin: "", browser: "", expires: NOW + 10 };
         store.begin_session(&begun, NOW).await.unwrap();
         assert_eq!(store.accept("d", "other", "$2", NOW).await.unwrap().unwrap().name, "ada");
@@ -367,6 +370,22 @@ on_both! {
             }
         };
         assert!(matches!(most, Error::Many { most: 200, .. }), "{most}");
+    }
+
+    async fn a_link_for_the_first_user_ends_with_the_first_user_however_that_one_came(place: &Place) {
+        let store = place.open().await;
+        let link = Invitation { name: None, role: May::Admin, expires: NOW + 10 };
+        store.invite("first", &link, NOW).await.unwrap();
+        // An account that nobody can use is none.
+        let mut tx = store.db.begin().await.unwrap();
+        crate::station::store::people::add_disabled(&mut tx, "old", NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(store.invitation("first", NOW).await.unwrap().is_some());
+        // A command makes one.
+        store.add_user("ada", May::Admin, "$1", NOW).await.unwrap();
+        assert_eq!(store.invitation("first", NOW).await.unwrap(), None);
+        assert_eq!(store.accept("first", "eve", "$1", NOW).await.unwrap(), None);
+        assert_eq!(store.users().await.unwrap().len(), 2);
     }
 
     async fn answers_are_kept_for_a_day_under_their_callers_keys(place: &Place) {

@@ -31,8 +31,8 @@ pub(super) async fn table(store: &Store, name: &str, unique: Option<&str>, text:
 async fn upload(store: &Store, name: &str, unique: Option<&str>, text: &str) -> [u64; 7] {
     let rows = read(text.as_bytes(), unique).unwrap();
     let dry = store.put_table(name, &rows, TakeTable::Dry).await.unwrap();
-    let told = store.put_table(name, &rows, TakeTable::Losing(u64::MAX)).await.unwrap();
-    assert_eq!(dry, crate::station_api::ValueUpload { dry: true, ..told });
+    let told = store.put_table(name, &rows, TakeTable::ANY).await.unwrap();
+    assert_eq!(dry, crate::station_api::ValueUpload { dry: true, ..told.clone() });
     [told.rows, told.added, told.changed, told.same, told.gone, told.given, told.kept]
 }
 
@@ -210,10 +210,54 @@ on_both! {
         project(&store, &["plain"]).await;
         assert_eq!(values(&store, &one).await.unwrap(), "pin=1");
         let wider = read(b"pin,word\n1,a\n2,b\n", None).unwrap();
-        assert!(matches!(store.put_table("plain", &wider, TakeTable::Losing(u64::MAX)).await, Err(Error::BadValue { .. })));
+        assert!(matches!(store.put_table("plain", &wider, TakeTable::ANY).await, Err(Error::BadValue { .. })));
         sequence(&store, "sn", "1", "2").await;
         let rows = Rows { columns: vec!["a".into()], rows: vec![OneRow { unit: "x".into(), serial: None, content: Values::new() }] };
-        assert!(matches!(store.put_table("sn", &rows, TakeTable::Losing(u64::MAX)).await, Err(Error::BadValue { .. })));
+        assert!(matches!(store.put_table("sn", &rows, TakeTable::ANY).await, Err(Error::BadValue { .. })));
+    }
+
+    async fn a_newer_table_that_contradicts_what_was_given_says_so_and_gives_nothing_twice(place: &Place) {
+        let store = place.open().await;
+        table(&store, "ids", Some("sn"), "sn,word,serial\nD1,a,\nD2,b,\n").await;
+        project(&store, &["ids"]).await;
+        let (one, two) = (board(&store, 1).await, board(&store, 2).await);
+        assert_eq!(values(&store, &one).await.unwrap(), "sn=D1 word=a");
+        let put = async |text: &str| {
+            let rows = read(text.as_bytes(), Some("sn")).unwrap();
+            store.put_table("ids", &rows, TakeTable::ANY).await.unwrap()
+        };
+        assert_eq!(put("sn,word,serial\nD1,a,\nD2,b,\n").await.contradict, 0);
+        assert_eq!(put("sn,word,serial\nD1,a,00000001\nD2,b,\n").await.contradict, 0, "it is for the board that has it");
+        assert_eq!(put("sn,word,serial\nD1,A,\nD2,b,\n").await.contradict, 1);
+        assert_eq!(put("sn,word,serial\nD1,a,\nD2,b,1000000000000001\n").await.contradict, 1, "it has another row");
+        // The row of another board was given: that one waits, and no free row is its own instead.
+        for serial in ["1000000000000002", "00000002"] {
+            assert_eq!(put(&format!("sn,word,serial\nD1,a,{serial}\nD2,b,\n")).await.contradict, 1);
+            let error = values(&store, &two).await.unwrap_err().to_string();
+            assert!(error.contains("was given to the board 1000000000000001"), "{error}");
+        }
+        assert_eq!(put("sn,word,serial\nD1,a,1000000000000002\n").await.gone, 1);
+        assert!(values(&store, &two).await.unwrap_err().to_string().contains("was given to the board"));
+        store.release_values("ids", &one).await.unwrap();
+        assert_eq!(values(&store, &two).await.unwrap(), "sn=D1 word=a");
+    }
+
+    async fn columns_that_go_are_told_with_the_projects_that_use_them(place: &Place) {
+        let store = place.open().await;
+        table(&store, "ids", Some("sn"), "sn,word,pin\nD1,a,1\n").await;
+        project(&store, &["ids"]).await;
+        let first_boot = [("hostname".to_owned(), "gw-{word}".to_owned())].into();
+        store.put_project(&Project { first_boot, ..store.project("p").await.unwrap() }).await.unwrap();
+        let put = async |text: &str, taking| {
+            store.put_table("ids", &read(text.as_bytes(), Some("sn")).unwrap(), taking).await.unwrap()
+        };
+        let told = put("sn\nD1\nD2\n", TakeTable::SAFE).await;
+        assert!(told.dry);
+        assert_eq!(told.going(), ["the columns word, pin, which the project p uses"]);
+        assert_eq!(put("sn,word\nD1,a\n", TakeTable::SAFE).await.going(), ["the column pin"]);
+        assert!(!put("sn,word\nD1,a\n", TakeTable::Losing { rows: 0, columns: 1 }).await.dry);
+        let told = put("sn\nD1\n", TakeTable::ANY).await;
+        assert_eq!((told.dry, told.columns_gone.len(), told.columns_used_by.len()), (false, 1, 1));
     }
 
     async fn what_is_needed_is_not_removed_or_given_back(place: &Place) {
@@ -349,6 +393,17 @@ on_both! {
         let Arrival::Starts(job) = store.arrive_unless(&one, Some(&other), NOW).await.unwrap() else { panic!() };
         assert_eq!(said(&store.plan(&job.id).await.unwrap().values), "sn=1");
         assert_eq!(store.would_start(&one).await.unwrap(), None, "it has something to do");
+    }
+
+    async fn a_value_that_cannot_be_is_told_with_its_source(place: &Place) {
+        let store = place.open().await;
+        table(&store, "hv", None, "hn\nbad host!\n").await;
+        project(&store, &["hv"]).await;
+        let first_boot = [("hostname".to_owned(), "{hn}".to_owned())].into();
+        store.put_project(&Project { first_boot, ..store.project("p").await.unwrap() }).await.unwrap();
+        let one = board(&store, 1).await;
+        let error = values(&store, &one).await.unwrap_err().to_string();
+        assert!(error.contains("hostname: ") && error.ends_with(": `hn` is `bad host!`, of `hv`"), "{error}");
     }
 
     async fn a_server_is_asked_before_the_board_has_its_job(place: &Place) {
