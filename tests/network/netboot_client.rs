@@ -85,6 +85,49 @@ fn a_root_from_an_image_is_equal_but_for_the_checklist() {
 }
 
 #[test]
+fn a_card_that_was_in_a_mac_becomes_a_client() {
+    let room = Room::new();
+    image(room.path(), 12, 80);
+    // What macOS leaves; the first of all names is a directory.
+    shell(
+        room.path(),
+        "echo x > f; mmd -i disk.img@@4M ::.fseventsd ::.Spotlight-V100 ::.Spotlight-V100/Store-V2 ::.Trashes; \
+         mcopy -i disk.img@@4M f ::.fseventsd/fseventsd-uuid; mcopy -i disk.img@@4M f ::._.Trashes",
+    );
+    ok(room.add("lab-01", "a2ef5644", "disk.img", &["--no-exports"]));
+    assert_eq!(room.read("srv/tftp/a2ef5644/.fseventsd/fseventsd-uuid"), "x\n");
+    assert_only_the_checklist(&room, "srv/clients/lab-01");
+}
+
+#[test]
+fn what_is_lost_and_what_is_left_out_is_told() {
+    let room = Room::new();
+    shell(
+        room.path(),
+        "echo 'PARTUUID=35c84628-03 /data ext4 defaults 0 2' >> root/etc/fstab; mkdir root/etc/network; \
+         printf 'auto eth0\niface eth0 inet static\n address 10.0.0.9\n' > root/etc/network/interfaces; touch root/usr/bin/dockerd",
+    );
+    image(room.path(), 12, 80);
+    let exclude = ["--no-exports", "--exclude=/home/pi", "--exclude=srv/sparse"];
+    let (code, _, said) = ran(room.add("lab-01", "a2ef5644", "disk.img", &exclude));
+    for word in
+        ["`PARTUUID=35c84628-03 /data ext4`", "and its static address", "containers don't work on NFS"]
+    {
+        assert!(code == 0 && said.contains(word), "{word}: {said}");
+    }
+    assert!(!room.at("srv/clients/lab-01/home/pi").exists() && room.at("srv/clients/lab-01/home").exists());
+    assert!(
+        !room.at("srv/clients/lab-01/srv/sparse").exists()
+            && room.at("srv/clients/lab-01/srv/third").exists()
+    );
+    // The disk's line is gone for good; what is still wrong is found each time.
+    let (code, out, _) = ran(room.client(&["check", "lab-01"]));
+    assert!(code == 1 && out.contains("containers") && !out.contains("/data"), "{out}");
+    let said = fails(room.add("lab-02", "a2ef5645", "disk.img", &["--no-exports", "--exclude=/home/po"]), 2);
+    assert!(said.contains("it is not in the source"), "{said}");
+}
+
+#[test]
 fn a_compressed_image_gives_the_same_root() {
     let room = Room::new();
     image(room.path(), 12, 80);

@@ -194,3 +194,59 @@ fn modified(meta: &std::fs::Metadata) -> String {
     use std::os::unix::fs::MetadataExt;
     format!("{}.{:09}", meta.mtime(), meta.mtime_nsec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::Tree;
+    use super::*;
+
+    fn tree() -> Tree {
+        let tree = Tree::new();
+        tree.file("root/etc/os-release", "ID=debian\n");
+        tree.file("root/etc/rpi-issue", "");
+        tree.file("root/etc/fstab", "");
+        for path in
+            ["etc/piprov/piprov.toml", "var/lib/piprov/station.key", "home/pi/video/x", "boot/cmdline.txt"]
+        {
+            tree.file(&format!("root/{path}"), "");
+        }
+        tree
+    }
+
+    fn open(tree: &Tree, exclude: &[&str]) -> Result<Material, Error> {
+        let exclude: Vec<PathBuf> = exclude.iter().map(PathBuf::from).collect();
+        Material::open(&tree.path("root"), false, &ImageOptions::default(), &[], &exclude)
+    }
+
+    fn takes(material: &Material, path: &str) -> Take {
+        let node = View(&*material.root).find(path).unwrap().unwrap();
+        material.take(Path::new(path), &node)
+    }
+
+    #[test]
+    fn what_this_host_is_as_a_server_is_not_copied() {
+        let tree = tree();
+        let mut material = open(&tree, &[]).unwrap();
+        for path in ["etc/piprov", "var/lib/piprov"] {
+            assert_eq!(takes(&material, path), Take::All, "of an image or another directory");
+        }
+        material.running = true;
+        for path in ["etc/piprov", "var/lib/piprov"] {
+            assert_eq!(takes(&material, path), Take::Nothing, "{path}");
+        }
+        assert_eq!(takes(&material, "etc"), Take::All);
+    }
+
+    #[test]
+    fn a_path_that_is_left_out_makes_another_source() {
+        let tree = tree();
+        let whole = open(&tree, &[]).unwrap().identity;
+        let without = open(&tree, &["/home/pi/video", "home/pi/video/"]).unwrap();
+        assert_eq!(takes(&without, "home/pi/video"), Take::Nothing);
+        assert_eq!(takes(&without, "home/pi"), Take::All);
+        assert_eq!(without.identity, format!("{whole}, without home/pi/video"));
+        for bad in ["/", "", ".", "../etc", "/home/../etc", "/none"] {
+            assert!(matches!(open(&tree, &[bad]), Err(Error::Cannot { .. })), "{bad}");
+        }
+    }
+}

@@ -68,7 +68,7 @@ mod tests {
         let plain = changed(&tree, &facts, "network");
         assert_eq!(plain.len(), 2, "{plain:?}");
         tree.directory("root/etc/NetworkManager/conf.d");
-        tree.file("root/etc/dhcpcd.conf", "option rapid_commit");
+        tree.file("root/etc/dhcpcd.conf", "interface eth0\nstatic ip_address=10.0.0.1/24\n");
         facts.board = "dc:a6:32:01:36:c2".parse().unwrap();
         let changes = changed(&tree, &facts, "network");
         assert_eq!(changes.len(), 4);
@@ -78,8 +78,9 @@ mod tests {
                 "unmanaged-devices=interface-name:eth0;interface-name:end0;mac:dc:a6:32:01:36:c2\n"
             )
         );
-        assert!(changes[1].starts_with("etc/dhcpcd.conf option rapid_commit\n# piprov"), "{changes:?}");
-        assert!(changes[1].ends_with("\ndenyinterfaces eth0 end0\n"));
+        assert!(changes[1].starts_with("etc/dhcpcd.conf # piprov"), "{changes:?}");
+        let rest = "\ndenyinterfaces eth0 end0\ninterface eth0\nstatic ip_address=10.0.0.1/24\n";
+        assert!(changes[1].ends_with(rest), "before all that is about one interface: {changes:?}");
         tree.apply(&facts);
         assert_eq!(changed(&tree, &facts, "network"), [""; 0]);
     }

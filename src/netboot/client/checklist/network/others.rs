@@ -21,12 +21,12 @@ pub(super) fn network_manager(item: &mut Item<'_>) -> Result<(), Error> {
 
 pub(super) fn dhcpcd(item: &mut Item<'_>) -> Result<(), Error> {
     let Some(old) = item.root.text("etc/dhcpcd.conf")? else { return Ok(()) };
+    // At the top: behind a line `interface …` it would count for that interface alone, and be left out.
     let line = format!("{HEAD}denyinterfaces {}\n", INTERFACES.join(" "));
-    if old.contains(&line) {
+    if old.starts_with(&line) {
         return Ok(());
     }
-    let separator = if old.is_empty() || old.ends_with('\n') { "" } else { "\n" };
-    item.leave(Where::Root, "etc/dhcpcd.conf", &format!("{old}{separator}{line}"), "dhcpcd")
+    item.leave(Where::Root, "etc/dhcpcd.conf", &format!("{line}{}", old.replace(&line, "")), "dhcpcd")
 }
 
 /// Where files of systemd-networkd lie; the first that fits an interface counts, by name, whichever directory it is in.
