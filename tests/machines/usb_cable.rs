@@ -24,7 +24,7 @@ mod scenario {
     use crate::rig::guest::{piprov, run};
     use crate::rig::models::{Rom, Server};
     use crate::rig::until;
-    use crate::rig::usbip::{plug, plug_gadget, port};
+    use crate::rig::usbip::{Cord, plug, plug_gadget, port};
 
     /// That of the machine, which stands for the board.
     const SERIAL: &str = "10000000aa00bb03";
@@ -79,7 +79,7 @@ mod scenario {
 
     /// The controllers, the station's network, and what boards are sent; once for all scenarios.
     fn lay_out() {
-        run("modprobe vhci-hcd; modprobe cdc_ncm; [ -e /sys/class/udc/dummy_udc.0 ] || modprobe dummy_hcd num=2
+        run("modprobe vhci-hcd; modprobe cdc_ncm; modprobe usbip-vudc num=2
             modprobe nvme; ip netns list | grep -q board || { ip netns add board; ip -n board link set lo up; }
             mkdir -p /run/payload /run/station /run/bootd /run/piprov /etc/piprov
             for name in bootcode.bin bootcode4.bin start.elf kernel8.img; do
@@ -87,34 +87,55 @@ mod scenario {
             done
             echo kernel=kernel8.img >/run/payload/config.txt; echo x >/run/payload/cmdline.txt
             echo piprov.usb=http:8080 >/etc/piprov/agent");
-        // A scenario that failed has left them.
-        unplug("piprov");
+        // A scenario that failed has left it.
         unplug("twin");
     }
 
-    /// What a board's system does when it starts: `firmware/agent/cable`, then the agent, with all that is real.
-    fn board() -> Process {
-        let cable = concat!(env!("CARGO_MANIFEST_DIR"), "/firmware/agent/cable");
-        // The kernel makes the board's end in the machine's own network.
-        run(&format!(
-            "rm -f /run/piprov/cable; ip netns exec board busybox sh {cable} http:8080 & cable=$!
-            for n in $(seq 600); do
-                for path in /sys/class/net/*; do
-                    [ \"$(cat $path/address)\" != d2:00:aa:00:bb:03 ] || ip link set ${{path##*/}} netns board && break 2
-                done
-                sleep 0.1
-            done
-            wait $cable"
-        ));
-        let mut agent = Command::new("ip");
-        agent.args(["netns", "exec", "board", env!("CARGO_BIN_EXE_piprov-agent")]);
-        Process(agent.spawn().unwrap())
+    /// A board that has been started, at its cable.
+    struct Board {
+        _agent: Process,
+        cord: Option<Cord>,
     }
 
-    /// The board leaves: its gadget is taken apart.
+    impl Board {
+        /// What its system does: `firmware/agent/cable`, then the agent, with all that is real. It is the gadget of a controller
+        /// of this kernel, at the other end of which is the slot from whose ROM it was booted.
+        fn start(slot: u8) -> Self {
+            let cable = concat!(env!("CARGO_MANIFEST_DIR"), "/firmware/agent/cable");
+            // The kernel makes the board's end in the machine's own network.
+            run(&format!(
+                "rm -f /run/piprov/cable; ip netns exec board busybox sh {cable} http:8080 >/run/cable.log 2>&1 &
+                for n in $(seq 600); do
+                    for path in /sys/class/net/*; do
+                        if [ \"$(cat $path/address)\" = d2:00:aa:00:bb:03 ]; then
+                            ip link set ${{path##*/}} netns board; exit 0
+                        fi
+                    done
+                    sleep 0.1
+                done; cat /run/cable.log; exit 1"
+            ));
+            let cord = Some(plug_gadget(0, slot));
+            until("the board to be taken", || {
+                std::path::Path::new("/run/piprov/cable").exists().then_some(())
+            });
+            let mut agent = Command::new("ip");
+            agent.args(["netns", "exec", "board", env!("CARGO_BIN_EXE_piprov-agent")]);
+            Self { _agent: Process(agent.spawn().unwrap()), cord }
+        }
+    }
+
+    /// Its gadget is taken apart.
+    impl Drop for Board {
+        fn drop(&mut self) {
+            self.cord = None;
+            unplug("piprov");
+        }
+    }
+
     fn unplug(gadget: &str) {
         run(&format!(
-            "cd /sys/kernel/config/usb_gadget/{gadget} 2>/dev/null || exit 0; echo '' >UDC || true; rm -f configs/c.1/ncm.usb0
+            "cd /sys/kernel/config/usb_gadget/{gadget} 2>/dev/null || exit 0
+            [ -z \"$(cat UDC)\" ] || echo '' >UDC; rm -f configs/c.1/ncm.usb0
             rmdir configs/c.1/strings/0x409 configs/c.1 functions/ncm.usb0 strings/0x409; cd ..; rmdir {gadget}"
         ));
     }
@@ -195,7 +216,7 @@ mod scenario {
         until("bootd at the control socket", || control.exists().then_some(()));
         // Out of their ROMs: one of a Compute Module 3, which tells no number, and one of a Compute Module 4.
         for (slot, product, serial, bootcode) in
-            [(0, 0x2764, None, "bootcode.bin"), (1, 0x2711, Some("aa00bb03"), "bootcode4.bin")]
+            [(1, 0x2764, None, "bootcode.bin"), (0, 0x2711, Some("aa00bb03"), "bootcode4.bin")]
         {
             let rom = plug(slot, Rom::new(product, serial)).left();
             assert!(rom.got[1] == std::fs::read(format!("/run/payload/{bootcode}")).unwrap());
@@ -207,7 +228,7 @@ mod scenario {
             );
         }
         // What it has got shows itself as a gadget.
-        let _board = board();
+        let board = Board::start(0);
         let linked = bootd.cable("linked");
         assert_eq!(
             (&linked["board"]["serial"], &linked["address"]),
@@ -218,11 +239,12 @@ mod scenario {
         let listens = std::fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{interface}/accept_ra"));
         assert_eq!(listens.unwrap().trim(), "0", "a board is no router");
         let place = linked["board"]["port"].as_str().unwrap();
+        assert_eq!(place, port(0));
         told(&["slot", "put", "bench-1", "usb", place]);
         until("the board", || (!boards().is_empty()).then_some(()));
         is_deployed(deploy("os"), &image);
         assert_eq!(boards().len(), 1, "its ROM and its agent are one board: {:?}", boards());
-        unplug("piprov");
+        drop(board);
         bootd.cable("gone");
     }
 
@@ -231,7 +253,7 @@ mod scenario {
         let bootd = Bootd::start("");
         let _station = serve();
         let image = image("os", 32);
-        let _board = board();
+        let mut board = Board::start(0);
         bootd.cable("linked");
         until("the board", || (!boards().is_empty()).then_some(()));
         let written = || std::fs::read_to_string("/sys/block/nvme0n1/stat").unwrap();
@@ -240,16 +262,13 @@ mod scenario {
         let mut job = deploy("os");
         // After both ends of the disk are zeroed and some of the image is there.
         until("some of it on the disk", || (sectors() > before + (12 << 11)).then_some(()));
-        run(
-            "cat /sys/kernel/config/usb_gadget/piprov/UDC >/run/udc; echo '' >/sys/kernel/config/usb_gadget/piprov/UDC",
-        );
+        board.cord = None;
         bootd.cable("gone");
         assert!(job.try_wait().unwrap().is_none(), "it waits");
         let start = std::fs::read(DISK).unwrap();
         assert!(start[..512].iter().all(|byte| *byte == 0), "nothing starts from it");
-        run("cat /run/udc >/sys/kernel/config/usb_gadget/piprov/UDC");
+        board.cord = Some(plug_gadget(0, 0));
         is_deployed(job, &image);
-        unplug("piprov");
     }
 
     /// Another board, whose gadget says that it has this one's number.
@@ -259,16 +278,17 @@ mod scenario {
             echo 0x1d6b >idVendor; echo 0x0104 >idProduct; echo 'piprov board' >strings/0x409/product
             echo 10000000aa00bb03 >strings/0x409/serialnumber
             echo d2:00:aa:00:bb:03 >functions/ncm.usb0/dev_addr; echo d6:00:aa:00:bb:03 >functions/ncm.usb0/host_addr
-            ln -s functions/ncm.usb0 configs/c.1/; echo dummy_udc.1 >UDC");
+            ln -s functions/ncm.usb0 configs/c.1/; echo usbip-vudc.1 >UDC");
     }
 
     pub(super) fn of_two_boards_with_one_serial_number_the_second_is_left_alone_and_named() {
         lay_out();
         let bootd = Bootd::start("");
         let _station = serve();
-        let _board = board();
+        let _board = Board::start(0);
         let first = bootd.cable("linked");
         twin();
+        let cord = plug_gadget(1, 1);
         let second = bootd.cable("refused");
         assert_eq!(
             (&second["reason"], &second["port"]),
@@ -278,19 +298,18 @@ mod scenario {
         assert_ne!(second["board"]["port"], first["board"]["port"]);
         let addresses = run("ip -6 -o addr show scope link");
         assert_eq!(addresses.matches(&format!("{ADDRESS}/64")).count(), 1, "{addresses}");
+        drop(cord);
         unplug("twin");
-        unplug("piprov");
     }
 
     pub(super) fn a_board_at_a_port_that_is_not_allowed_gets_nothing() {
         lay_out();
         let bootd = Bootd::start("[usb]\nports = ['99-1']\n");
-        let _board = board();
+        let _board = Board::start(0);
         let refused = bootd.cable("refused");
         assert_eq!(refused["reason"], "port", "{refused}");
         let addresses = run("ip -6 -o addr show scope link");
         assert!(!addresses.contains(ADDRESS), "{addresses}");
-        unplug("piprov");
     }
 
     /// A second way between board and station.
@@ -315,7 +334,7 @@ mod scenario {
         let _station = serve();
         ethernet();
         let first = image("first", 16);
-        let _board = board();
+        let _board = Board::start(0);
         let linked = bootd.cable("linked");
         let cable = linked["interface"].as_str().unwrap().to_owned();
         until("the board", || (!boards().is_empty()).then_some(()));
@@ -329,24 +348,23 @@ mod scenario {
         run("ip link del peer");
         is_deployed(job, &second);
         assert!(sent(&cable) > over_cable + 8 * MIB);
-        unplug("piprov");
     }
 
     pub(super) fn the_disk_of_a_mass_storage_gadget_is_printed_written_and_read_back() {
         lay_out();
-        run("modprobe usbip-vudc; modprobe usb-storage; modprobe sd_mod; rm -f /run/store; truncate -s 24M /run/store
+        run("modprobe usb-storage; modprobe sd_mod; rm -f /run/store; truncate -s 24M /run/store
             cd /sys/kernel/config/usb_gadget; [ -d store ] || {
                 mkdir store; cd store; mkdir -p strings/0x409 configs/c.1 functions/mass_storage.0
                 echo 0x0a5c >idVendor; echo 0x0104 >idProduct; echo af04b2da >strings/0x409/serialnumber
                 echo /run/store >functions/mass_storage.0/lun.0/file
-                ln -s functions/mass_storage.0 configs/c.1/; echo usbip-vudc.0 >UDC; }
+                ln -s functions/mass_storage.0 configs/c.1/; echo usbip-vudc.1 >UDC; }
             head -c 9M /dev/urandom >/run/os.img");
         let arguments = ["usbboot", "-d", "/run/payload", "--wait-for", "block", "--timeout", "100"];
         let mut usbboot = Command::new(env!("CARGO_BIN_EXE_piprov"));
         let usbboot = usbboot.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         plug(2, Rom::new(0x2711, Some("af04b2da"))).left();
         plug(2, Server::new(0x2711, &["config.txt"])).left();
-        let _cord = plug_gadget(2);
+        let _cord = plug_gadget(1, 2);
         let out = usbboot.wait_with_output().unwrap();
         assert!(out.status.success(), "{out:?}");
         let disk = String::from_utf8(out.stdout).unwrap();

@@ -120,16 +120,16 @@ impl<F> Drop for Plugged<F> {
     }
 }
 
-/// A gadget of this very kernel, bound to the controller `usbip-vudc.0`, at the end of a cable.
+/// A gadget of this very kernel, bound to a controller `usbip-vudc`, at the end of a cable. It is pulled when this is dropped.
 pub struct Cord([UnixStream; 2]);
 
-/// Plugs that gadget into a slot, from 0.
-pub fn plug_gadget(slot: u8) -> Cord {
+/// Plugs the gadget at a controller, by its number, into a slot, from 0.
+pub fn plug_gadget(controller: u8, slot: u8) -> Cord {
     until(&format!("slot {slot} to be free"), || is_free(slot).then_some(()));
     let (device, host) = UnixStream::pair().unwrap();
-    let end = "/sys/devices/platform/usbip-vudc.0/usbip_sockfd";
+    let end = format!("/sys/devices/platform/usbip-vudc.{controller}/usbip_sockfd");
     // The last cable may hang there for a moment.
-    until("the gadget's controller", || std::fs::write(end, device.as_raw_fd().to_string()).ok());
+    until("the gadget's controller", || std::fs::write(&end, device.as_raw_fd().to_string()).ok());
     let line = format!("{slot} {} {} {HIGH_SPEED}", host.as_raw_fd(), u32::from(slot) + 1);
     std::fs::write(Path::new(VHCI).join("attach"), line).unwrap();
     Cord([device, host])
