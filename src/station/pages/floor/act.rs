@@ -257,7 +257,7 @@ struct Chosen {
 
 /// Which disk is written, as a form asks for it.
 const DISKS: [(&str, &str); 5] = [
-    ("", "As the project says, else the only one, else eMMC, NVMe, SD, USB"),
+    ("", "The project’s, or the first one"),
     ("emmc", "eMMC"),
     ("nvme", "NVMe"),
     ("sd", "SD card"),
@@ -266,7 +266,7 @@ const DISKS: [(&str, &str); 5] = [
 
 /// What comes after.
 const ENDS: [(&str, &str); 4] = [
-    ("", "As the project says, else start from the disk"),
+    ("", "The project’s, or start from the disk"),
     ("reboot", "Start from the disk"),
     ("power-off", "Switch off"),
     ("wait", "Wait"),
