@@ -112,3 +112,29 @@ impl Choose for Allowed {
         self.choose.choose(board)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boards_at_ports_that_are_not_named_are_left_alone_whatever_else_is_said() {
+        let seen = |port: &str| {
+            let (port, serial) = (port.parse().unwrap(), None);
+            let device =
+                Device { port, address: 1, vendor: 0x0a5c, product: 0x2711, serial_index: 3, serial };
+            Seen::of(&device).unwrap()
+        };
+        let others = |_: &Seen| Decision::Leave("it is asked".to_owned());
+        let why = |ports: &[&str], port: &str| {
+            let ports = ports.iter().map(|ports| ports.parse().unwrap()).collect();
+            match Allowed::new(ports, Arc::new(others)).choose(&seen(port)) {
+                Decision::Leave(why) => why,
+                Decision::Serve(_) => panic!("nothing is served here"),
+            }
+        };
+        assert_eq!(why(&[], "1-1.2"), "it is asked");
+        assert_eq!(why(&["1-1.*"], "1-1.2"), "it is asked");
+        assert_eq!(why(&["1-1.*", "2-*"], "1-2"), "its USB port isn't named in the setting usb.ports");
+    }
+}

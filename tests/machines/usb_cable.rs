@@ -11,7 +11,6 @@ rig::scenarios! {
     of_two_boards_with_one_serial_number_the_second_is_left_alone_and_named,
     a_board_at_a_port_that_is_not_allowed_gets_nothing,
     images_come_over_ethernet_where_the_station_answers_there_and_over_the_cable_where_it_stops,
-    the_disk_of_a_mass_storage_gadget_is_printed_written_and_read_back,
 }
 
 mod scenario {
@@ -21,7 +20,7 @@ mod scenario {
 
     use serde_json::Value;
 
-    use crate::rig::guest::{piprov, run};
+    use crate::rig::guest::run;
     use crate::rig::models::{Rom, Server};
     use crate::rig::until;
     use crate::rig::usbip::{Cord, plug, plug_gadget, port};
@@ -77,7 +76,7 @@ mod scenario {
         }
     }
 
-    /// The controllers, the station's network, and what boards are sent; once for all scenarios.
+    /// The controllers, the board's network, and what boards are sent; once for all scenarios.
     fn lay_out() {
         run("modprobe vhci-hcd; modprobe cdc_ncm; modprobe usbip-vudc num=2
             modprobe nvme; ip netns list | grep -q board || { ip netns add board; ip -n board link set lo up; }
@@ -348,33 +347,5 @@ mod scenario {
         run("ip link del peer");
         is_deployed(job, &second);
         assert!(sent(&cable) > over_cable + 8 * MIB);
-    }
-
-    pub(super) fn the_disk_of_a_mass_storage_gadget_is_printed_written_and_read_back() {
-        lay_out();
-        run("modprobe usb-storage; modprobe sd_mod; rm -f /run/store; truncate -s 24M /run/store
-            cd /sys/kernel/config/usb_gadget; [ -d store ] || {
-                mkdir store; cd store; mkdir -p strings/0x409 configs/c.1 functions/mass_storage.0
-                echo 0x0a5c >idVendor; echo 0x0104 >idProduct; echo af04b2da >strings/0x409/serialnumber
-                echo /run/store >functions/mass_storage.0/lun.0/file
-                ln -s functions/mass_storage.0 configs/c.1/; echo usbip-vudc.1 >UDC; }
-            head -c 9M /dev/urandom >/run/os.img");
-        let arguments = ["usbboot", "-d", "/run/payload", "--wait-for", "block", "--timeout", "100"];
-        let mut usbboot = Command::new(env!("CARGO_BIN_EXE_piprov"));
-        let usbboot = usbboot.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
-        plug(2, Rom::new(0x2711, Some("af04b2da"))).left();
-        plug(2, Server::new(0x2711, &["config.txt"])).left();
-        let _cord = plug_gadget(1, 2);
-        let out = usbboot.wait_with_output().unwrap();
-        assert!(out.status.success(), "{out:?}");
-        let disk = String::from_utf8(out.stdout).unwrap();
-        let disk = disk.trim();
-        assert!(disk.starts_with("/dev/sd"), "{disk}");
-        let out = piprov(&["deploy", IMAGE, "--json", "--device", disk, "--confirm", disk]);
-        let text = String::from_utf8(out.stdout).unwrap();
-        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-        assert_eq!(last["record"]["proof"], "read-back", "{text}");
-        run(&format!("sync; blockdev --flushbufs {disk}"));
-        assert!(std::fs::read("/run/store").unwrap()[..9 << 20] == std::fs::read(IMAGE).unwrap());
     }
 }
