@@ -23,6 +23,7 @@ use crate::run::ledger::Ledger;
 use crate::run::{Record, Runs, Tell};
 use crate::stop::Stop;
 use crate::targets::{Target, Targets};
+use crate::tftp;
 use crate::uboot::flash::{self, FlashOptions};
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::record;
@@ -139,6 +140,7 @@ impl Flash {
             return staged::run(&files, dry_run, &settings, &targets, &material, &options, (ui, stop));
         }
         if self.dry_run {
+            tftp::may_be_here(listen)?;
             return plan(ui, &targets, &material, &options, Way::Serve(listen));
         }
         let (port, at) = port::open(listen, &settings, &targets, &material, (ui, stop))?;
@@ -264,7 +266,7 @@ impl Flash {
 fn distinct(targets: Vec<Target>) -> crate::cli::Result<Vec<Target>> {
     for (n, target) in targets.iter().enumerate() {
         if targets[..n].iter().any(|other| other.mac == target.mac) {
-            return Err(Usage { message: format!("{} is named twice", target.name), hint: None }.into());
+            return Err(super::common::named_twice(&target.name).into());
         }
     }
     Ok(targets)
