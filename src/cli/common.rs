@@ -45,15 +45,25 @@ pub(super) const fn severity_style(severity: Severity) -> Style {
 /// No time on the command line is longer: about 31 years.
 const LONGEST: f64 = 1e9;
 
-/// A number of seconds on the command line, also with a fraction, up to a thousand million.
+/// A time on the command line: a number of seconds, also with a fraction, or a number with its unit (`ms`, `s`, `m`, `h`,
+/// `d`), up to a thousand million seconds. All commands take it so.
 ///
 /// # Errors
-/// A sentence for clap, where it is no such number.
+/// A sentence for clap, where it is no such time.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.0..=LONGEST).contains(seconds));
+    const UNITS: [(&str, f64); 5] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86400.0)];
+    let unit = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
+    let (number, factor) = unit.unwrap_or((text, 1.0));
+    let seconds = number.parse::<f64>().ok().map(|number| number * factor);
+    let seconds = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| format!("a number of seconds from 0 to {LONGEST} is needed"))
+        .ok_or_else(|| format!("a time from 0 to {LONGEST} s is needed, such as 90, 1.5s, 5m or 1h"))
+}
+
+/// That a board is named twice, by whatever names: nothing is done then, whatever was to be done.
+pub(super) fn named_twice(name: &str) -> Usage {
+    Usage { message: format!("{name} is named twice"), hint: None }
 }
 
 /// Where to serve TFTP: an address with or without a port; without, it is the port that boards ask.
@@ -92,4 +102,26 @@ pub(super) fn check_part_size(part_size: u64) -> Result<(), Usage> {
         message: format!("a part of {} can't be flashed", size_exact(part_size)),
         hint: Some("It has whole blocks of 512 bytes, and at most 1 GiB.".into()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_one_syntax() {
+        for (text, milliseconds) in [
+            ("90", 90_000),
+            ("1.5", 1_500),
+            ("1.5s", 1_500),
+            ("250ms", 250),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+        ] {
+            assert_eq!(seconds(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for bad in ["", "s", "-1", "1 s", "5min", "nan", "inf", "1e99", "2000000000", "1hh"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
 }

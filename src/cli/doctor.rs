@@ -53,6 +53,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const HOST: Duration = Duration::from_secs(60);
 
 impl Doctor {
+    /// Whether nothing is changed, so that it may end when nobody reads any more.
+    pub(super) fn only_reports(&self) -> bool {
+        !self.host.fix && !self.host.undo
+    }
+
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         if let Some(path) = &self.bundle {
             return bundle(path, &self.at, global, ui, stop);

@@ -237,13 +237,15 @@ impl Command {
         if let Self::Eeprom(args) = self {
             return args.only_reports();
         }
+        if let Self::Doctor(args) = self {
+            return args.only_reports();
+        }
         matches!(
             self,
             Self::Targets(_)
                 | Self::Run(_)
                 | Self::Live(_)
                 | Self::List(_)
-                | Self::Doctor(_)
                 | Self::Config(_)
                 | Self::Generate(_)
         )

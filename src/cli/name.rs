@@ -18,8 +18,17 @@ pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     if let Some((_, command)) = NAMES.into_iter().find(|(known, _)| Some(*known) == name) {
         arguments.splice(..1, ["piprov".into(), command.into()]);
     }
+    help(&mut arguments);
     super::rpiboot::numbers(&mut arguments);
     arguments
+}
+
+/// `piprov help COMMAND` is what others call `piprov COMMAND --help`; both words may stand there.
+fn help(arguments: &mut Vec<OsString>) {
+    if arguments.get(1).is_some_and(|word| word == "help") {
+        arguments.remove(1);
+        arguments.push("--help".into());
+    }
 }
 
 #[cfg(test)]
@@ -38,6 +47,9 @@ mod tests {
             ["piprov", "usbboot", "--hub-port=1", "--loop"]
         );
         assert_eq!(expanded(&["piprov", "usbboot", "-1"]), ["piprov", "usbboot", "--hub-port=1"]);
+        assert_eq!(expanded(&["piprov", "help"]), ["piprov", "--help"]);
+        assert_eq!(expanded(&["piprov", "help", "run", "list"]), ["piprov", "run", "list", "--help"]);
+        assert_eq!(expanded(&["piprov", "flash", "help"]), ["piprov", "flash", "help"]);
         assert_eq!(expanded(&["nukelive"]), ["piprov", "nukelive"]);
         assert_eq!(expanded(&["./piprov", "mklive"]), ["./piprov", "mklive"]);
         assert_eq!(expanded(&["piprov-mklive"]), ["piprov-mklive"]);

@@ -21,13 +21,13 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Cli, ExitCode> {
         Ok(cli) => return Ok(cli),
         Err(error) => tellable(&arguments, error.kind()),
     };
-    // What is wrong is not known by its place, so the flag counts wherever it stands before `--`.
-    let json = arguments
-        .iter()
-        .skip(1)
-        .take_while(|argument| *argument != "--")
-        .any(|argument| argument == "--json");
-    let ui = Ui::new(&Global { json, ..Global::default() });
+    // What is wrong is not known by its place, so a flag counts wherever it stands before `--`.
+    let given = |flag: &str| {
+        let mut words = arguments.iter().skip(1).take_while(|argument| *argument != "--");
+        words.any(|argument| argument == flag)
+    };
+    let (json, no_color) = (given("--json"), given("--no-color"));
+    let ui = Ui::new(&Global { json, no_color, ..Global::default() });
     ui.clap(&error);
     if ui.json && error.use_stderr() {
         // The first paragraph is what is wrong; what follows is about how it is used.

@@ -11,6 +11,7 @@ use crate::cli::screen::Screen;
 use crate::cli::targets::Database;
 use crate::cli::{Global, common, remedy, ui::Style, ui::Ui};
 use crate::config::Settings;
+use crate::error::Knob;
 use crate::format::json::json;
 use crate::power::run::reset;
 use crate::power::{self, Power, ResetOptions};
@@ -67,7 +68,7 @@ fn seconds(text: &str, least: f64, most: f64) -> Result<Duration, String> {
     if (least..=most).contains(&time.as_secs_f64()) {
         return Ok(time);
     }
-    Err(format!("a number of seconds from {least} to {most} is needed"))
+    Err(format!("a time from {least} to {most} s is needed, such as {most} or {most}s"))
 }
 
 /// One board to be reset.
@@ -79,8 +80,9 @@ struct Job {
 }
 
 impl Job {
-    fn of(target: &Target, options: &ResetOptions) -> Result<Self, power::Error> {
-        let power = power::of_target(target, options)?;
+    fn of(target: &Target, options: &ResetOptions) -> Result<Self, power::Otherwise> {
+        let by_line = || crate::error::remedy!["name a line with ", Knob::Chip, " and ", Knob::Line];
+        let power = power::of_target(target, options).map_err(|error| error.or(by_line()))?;
         Ok(Self { name: target.name.clone(), board: Some(target.board()), power })
     }
 
@@ -140,10 +142,11 @@ impl Reset {
         }
         for name in &self.names {
             let target = targets.find(name)?;
-            // Named twice is reset once: the second would find the line in use.
-            if jobs.iter().all(|job: &Job| job.name != target.name) {
-                jobs.push(Job::of(target, options)?);
+            // The second would find the line in use.
+            if jobs.iter().any(|job: &Job| job.name == target.name) {
+                return Err(common::named_twice(&target.name).into());
             }
+            jobs.push(Job::of(target, options)?);
         }
         Ok(jobs)
     }

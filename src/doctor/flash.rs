@@ -48,7 +48,7 @@ pub(super) fn flash(host: &Host, settings: &Settings, stop: &Stop) -> Vec<Findin
         Err(_) if !path.exists() && *origin == Origin::Default => Finding::warning(
             "targets",
             format!("there is no {}, so there are no boards to flash yet", path.display()),
-            remedy![Task::TargetsAdd, " begins one"],
+            remedy![Task::TargetsAdd.of(path.display()), " begins one"],
         ),
         Err(error) => {
             let remedy = remedy![Task::TargetsCheck.of(path.display()), " lists all that is wrong"];

@@ -159,6 +159,8 @@ names! {
         Mirror,
         /// Whether network boot gives addresses, or only tells boards where to boot from.
         Mode,
+        /// Reset nothing: boards are switched on by hand.
+        NoReset,
         /// The network that the clients are in.
         Network,
         /// Leave the exports to somebody else.

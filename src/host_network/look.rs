@@ -84,6 +84,16 @@ impl Site {
     /// # Errors
     /// Where the kernel doesn't tell its interfaces.
     pub fn look(&self) -> Result<Seen, Error> {
+        let mut seen = self.look_at_files();
+        if seen.live {
+            live(self.root(), &mut seen)?;
+        }
+        Ok(seen)
+    }
+
+    /// Looks at what stands in files, and at what runs: for a process that may not ask the kernel for its interfaces.
+    #[must_use]
+    pub fn look_at_files(&self) -> Seen {
         let root = self.root();
         let mut seen = Seen { live: self.is_live(), ..Seen::default() };
         files(root, &mut seen);
@@ -116,10 +126,7 @@ impl Site {
         };
         let nft = ["usr/sbin/nft", "sbin/nft", "usr/bin/nft"].into_iter().find(|path| has(root, path));
         seen.nft = nft.map(|path| format!("/{path}"));
-        if seen.live {
-            live(root, &mut seen)?;
-        }
-        Ok(seen)
+        seen
     }
 }
 

@@ -5,6 +5,9 @@ use zstd::stream::raw::{InBuffer, Operation, OutBuffer};
 
 use super::format::Format;
 
+/// Begins what is said where nothing is damaged.
+pub(super) const NEEDS_MEMORY: &str = "unpacking it needs more memory";
+
 /// xz: how much memory the threads may take together before liblzma works with fewer of them. Two threads
 /// on blocks of `xz -6` (24 MiB, the default of `xz -T0`) need about 110 MiB.
 const XZ_THREADING_MEMORY: u64 = 192 << 20;
@@ -138,7 +141,7 @@ impl Codec for Xz {
             E::Data => WRONG.to_owned(),
             E::Format => "this is no xz data".to_owned(),
             E::MemLimit => {
-                format!("unpacking it needs more memory than the {} MiB allowed", XZ_MOST_MEMORY >> 20)
+                format!("{NEEDS_MEMORY} than the {} MiB allowed", XZ_MOST_MEMORY >> 20)
             }
             E::Options => "it uses an option of xz that is not known here".to_owned(),
             other => other.to_string(),
@@ -176,7 +179,7 @@ impl Codec for Zst {
         let mut output = OutBuffer::around(output);
         let left = self.0.run(&mut input, &mut output).map_err(|error| match error.to_string() {
             // "Frame requires too much memory for decoding" is the one failure that isn't damage.
-            text if text.contains("memory") => "unpacking it needs more memory than is allowed".to_owned(),
+            text if text.contains("memory") => format!("{NEEDS_MEMORY} than is allowed"),
             _ => WRONG.to_owned(),
         })?;
         Ok(Step { consumed: input.pos(), produced: output.pos(), end: left == 0 })

@@ -38,6 +38,16 @@ pub enum Error {
         /// What to do about it.
         hint: Remedy,
     },
+    /// The compressed data are good, and whoever packed them wanted more memory than is given here.
+    #[error("{}: {what}", path.display())]
+    NeedsMemory {
+        /// The file.
+        path: PathBuf,
+        /// How it is compressed.
+        format: Format,
+        /// How much it needs, or how much is allowed.
+        what: String,
+    },
     /// The compressed data are damaged, or end too early.
     #[error("{}: damaged {format} data at byte {at} of the file, {raw} bytes into the image: {what}", path.display())]
     Damaged {
@@ -160,7 +170,7 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<Remedy> {
         match self {
-            Self::Os { source, doing, .. } => match source.kind() {
+            Self::Os { source, doing, path } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if doing.contains("spool") => Some(
                     remedy![
                         "a compressed image is unpacked into a temporary file; give a directory with more room with ",
@@ -171,8 +181,11 @@ impl Explain for Error {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     Some("make room on that file system, or choose another directory".into())
                 }
-                io::ErrorKind::PermissionDenied => {
+                io::ErrorKind::PermissionDenied if path.starts_with("/dev") => {
                     Some("are you allowed to? Block devices usually need root or the group `disk`".into())
+                }
+                io::ErrorKind::PermissionDenied => {
+                    Some(remedy![Action::host("ls -ld").arg(path.display()), " shows who may"])
                 }
                 io::ErrorKind::NotFound if doing.starts_with("creating") => {
                     Some("the directory that it would be in has to exist".into())
@@ -184,6 +197,13 @@ impl Explain for Error {
                 Some(remedy!["was the download or the copy broken off? ", Action::host("ls -l"), " shows the size"])
             }
             Self::NotAnImage { hint, .. } | Self::Exists { hint, .. } => Some(hint.clone()),
+            Self::NeedsMemory { path, format, .. } => {
+                let unpack = match format {
+                    Format::Zst => Action::host("zstd -dk --long=31"),
+                    _ => Action::host("xz -dk"),
+                };
+                Some(remedy!["unpack it first, and give what comes out: ", unpack.arg(path.display())])
+            }
             Self::Damaged { what, .. } if what.contains("behind the end") => Some(
                 remedy![
                 "two files may have been glued together, or the download is damaged; compare the file's sha256 with \
@@ -218,6 +238,16 @@ impl Explain for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_may_not_read_is_told_by_what_it_is() {
+        let hint = |path: &str| {
+            let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+            Error::os(Path::new(path), "opening", denied).hint().unwrap()
+        };
+        assert!(hint("/dev/sdb").says("Block devices usually need root"));
+        assert!(hint("a.img").says("ls -ld a.img") && !hint("a.img").says("Block devices"));
+    }
 
     #[test]
     fn an_error_survives_the_way_through_io() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use super::codec::{Between, Codec};
+use super::codec::{self, Between, Codec};
 use super::error::Error;
 use super::format::{self, Format};
 use super::source::Stops;
@@ -118,7 +118,11 @@ impl Unpack {
     }
 
     fn damaged(&self, input: &Input, raw: u64, what: String) -> Error {
-        Error::Damaged { path: self.path.clone(), format: self.format, at: input.consumed, raw, what }
+        let path = self.path.clone();
+        if what.starts_with(codec::NEEDS_MEMORY) {
+            return Error::NeedsMemory { path, format: self.format, what };
+        }
+        Error::Damaged { path, format: self.format, at: input.consumed, raw, what }
     }
 }
 

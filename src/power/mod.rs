@@ -85,6 +85,50 @@ pub fn probe(reset: &ResetSpec) -> Result<(), Error> {
     }
 }
 
+/// What helps where the database has no reset.
+const FILL: &str = "fill the reset column of its row (gpiochip0:17 or command:…)";
+
+/// What else can be done in a job whose boards may be switched on by a person.
+#[must_use]
+pub fn by_hand() -> Remedy {
+    remedy!["switch it on by hand, with ", Knob::NoReset]
+}
+
+/// An error, where something else can be done than to fill in the database.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+pub struct Otherwise {
+    source: Error,
+    instead: Remedy,
+}
+
+impl Error {
+    /// With what else can be done about a target without a reset: each job has another way.
+    #[must_use]
+    pub fn or(self, instead: impl Into<Remedy>) -> Otherwise {
+        Otherwise { source: self, instead: instead.into() }
+    }
+
+    /// What helps, with that.
+    #[must_use]
+    pub fn hint_or(&self, instead: impl Into<Remedy>) -> Option<Remedy> {
+        match self {
+            Self::NotConfigured { .. } => Some(remedy![FILL, ", or "].and(instead)),
+            _ => self.hint(),
+        }
+    }
+}
+
+impl Explain for Otherwise {
+    fn kind(&self) -> Kind {
+        self.source.kind()
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        self.source.hint_or(self.instead.clone())
+    }
+}
+
 /// Why a board was not reset.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -239,14 +283,7 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
-            Self::NotConfigured { .. } => {
-                remedy![
-                    "fill the reset column of its row (gpiochip0:17 or command:…), or name a line with ",
-                    Knob::Chip,
-                    " and ",
-                    Knob::Line,
-                ]
-            }
+            Self::NotConfigured { .. } => FILL.into(),
             Self::NoChip { present, .. } if present.is_empty() => {
                 "this machine shows no GPIO chip at all: the kernel has none, or the container hides them"
                     .into()
@@ -299,6 +336,18 @@ mod tests {
     use super::*;
     use crate::targets::Targets;
     use std::path::Path;
+
+    #[test]
+    fn a_target_without_a_reset_is_told_what_its_own_job_can_do() {
+        let none = || Error::NotConfigured { target: "lab-01".into() };
+        let flash = none().or(by_hand()).hint().unwrap();
+        assert!(flash.names(Knob::NoReset) && !flash.names(Knob::Chip), "{flash:?}");
+        let line = none().or(remedy!["name a line with ", Knob::Chip]).hint().unwrap();
+        assert!(line.names(Knob::Chip) && line.says("fill the reset column") && !line.names(Knob::NoReset));
+        // What has another cause has its own remedy.
+        let busy = Error::ManyLines { chip: "gpiochip0".into(), name: "RUN".into(), count: 2 };
+        assert_eq!(busy.hint_or(by_hand()), busy.hint());
+    }
 
     #[test]
     fn the_database_decides_on_the_back_end() {

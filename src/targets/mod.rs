@@ -207,17 +207,23 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<Remedy> {
         match self {
-            Self::Missing { .. } => {
-                Some(remedy![Task::TargetsAdd, " makes it; ", Knob::Targets, " names another one"])
-            }
+            Self::Missing { path } => Some(remedy![
+                Task::TargetsAdd.of(path.display()),
+                " makes it; ",
+                Knob::Targets,
+                " names another one"
+            ]),
             Self::Bad { .. } => Some("edit the lines named; nothing was done".into()),
             Self::Unknown { near, .. } if !near.is_empty() => {
                 Some(format!("did you mean {}?", near.join(" or ")).into())
             }
-            Self::Unknown { .. } => Some(remedy![Task::TargetsList, " shows the names"]),
-            Self::Taken { .. } => {
-                Some(remedy!["choose another, or remove that row first: ", Task::TargetsRemove])
+            Self::Unknown { path, .. } => {
+                Some(remedy![Task::TargetsList.of(path.display()), " shows the names"])
             }
+            Self::Taken { path, .. } => Some(remedy![
+                "choose another, or remove that row first: ",
+                Task::TargetsRemove.of(path.display()),
+            ]),
             Self::OriginalForm { path } => {
                 Some(remedy!["write it in the new form first: ", Task::TargetsRewrite.of(path.display())])
             }
@@ -350,7 +356,7 @@ mod tests {
         assert_eq!(error.kind(), Kind::NoInput);
         assert_eq!(error.to_string(), "no target `lab-1` in lab.csv");
         assert!(error.hint().unwrap().says("lab-01"), "{:?}", error.hint());
-        assert!(lab().find("kitchen").unwrap_err().hint().unwrap().names(Task::TargetsList));
+        assert!(lab().find("kitchen").unwrap_err().hint().unwrap().names(Task::TargetsList.of("lab.csv")));
         // A target without an address is not the one with no address.
         assert!(lab().find("").is_err());
     }
@@ -359,7 +365,7 @@ mod tests {
     fn a_missing_file_says_how_to_make_one() {
         let error = Targets::load(Path::new("/nonexistent/targets.csv"), &Stop::new().unwrap()).unwrap_err();
         assert_eq!(error.kind(), Kind::NoInput);
-        assert!(error.hint().unwrap().names(Task::TargetsAdd));
+        assert!(error.hint().unwrap().names(Task::TargetsAdd.of("/nonexistent/targets.csv")));
     }
 
     #[test]

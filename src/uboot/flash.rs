@@ -311,7 +311,8 @@ fn reset(boards: &Boards, target: &Target, options: &FlashOptions, delay: Durati
 fn failed_reset(boards: &Boards, target: &Target, error: &power::Error) {
     let why = crate::error::chain(error);
     boards.with(target.mac, |watch, events| {
-        watch.end(Stage::Reset, error.kind(), why, error.hint(), events);
+        let hint = error.hint_or(power::by_hand());
+        watch.end(Stage::Reset, error.kind(), why, hint, events);
     });
 }
 

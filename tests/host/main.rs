@@ -63,6 +63,7 @@ mod faulty_disks;
 mod first_boot_real;
 mod floors;
 mod follow;
+mod hints;
 mod http_client;
 mod import;
 mod initramfs;

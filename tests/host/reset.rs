@@ -104,9 +104,14 @@ fn a_common_reason_has_its_exit_code_and_different_ones_have_none() {
 }
 
 #[test]
-fn stagger_is_kept_and_naming_twice_is_once() {
+fn stagger_is_kept_and_naming_twice_is_refused() {
     let lab = Lab::new(&["date +%s%N >> a", "date +%s%N >> b"]);
-    let output = lab.reset(&["a", "b", "10.0.0.1", "--stagger", "0.6"]).output().unwrap();
+    // By its name and by its address.
+    let output = lab.reset(&["a", "b", "10.0.0.1"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a is named twice"), "{output:?}");
+    assert!(!lab.file("a").exists(), "nothing is done then");
+    let output = lab.reset(&["a", "b", "--stagger", "600ms"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let times = |name: &str| -> Vec<u64> {
         let text = std::fs::read_to_string(lab.file(name)).unwrap();

@@ -151,8 +151,7 @@ pub(super) fn start(
     let twice =
         known.iter().enumerate().find(|(at, one)| known[..*at].iter().any(|other| other.id == one.id));
     if let Some((_, board)) = twice {
-        let message = format!("{} is named twice", label(board));
-        return Err(crate::cli::report::Usage { message, hint: None }.into());
+        return Err(crate::cli::common::named_twice(&label(board)).into());
     }
     let (mut given, mut kinds) = (Vec::new(), Vec::new());
     for board in known {

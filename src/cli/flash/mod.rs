@@ -23,6 +23,7 @@ use crate::run::ledger::Ledger;
 use crate::run::{Record, Runs, Tell};
 use crate::stop::Stop;
 use crate::targets::{Target, Targets};
+use crate::tftp;
 use crate::uboot::flash::{self, FlashOptions};
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::record;
@@ -150,6 +151,7 @@ impl Flash {
         if let Some(files) = self.staged.files(self.card) {
             staged::dry_run(&files, &targets, &material, &options, (ui, stop))?;
         } else {
+            tftp::may_be_here(listen)?;
             plan(ui, &targets, &material, &options, Way::Serve(listen), stop)?;
         }
         boots
@@ -306,7 +308,7 @@ impl Flash {
 fn distinct(targets: Vec<Target>) -> crate::cli::Result<Vec<Target>> {
     for (n, target) in targets.iter().enumerate() {
         if targets[..n].iter().any(|other| other.mac == target.mac) {
-            return Err(Usage { message: format!("{} is named twice", target.name), hint: None }.into());
+            return Err(super::common::named_twice(&target.name).into());
         }
     }
     Ok(targets)

@@ -114,7 +114,10 @@ pub(super) fn plan(
     for target in targets {
         resets.push(match &options.reset {
             None => "would wait for it to be switched on".to_owned(),
-            Some(reset) => format!("would reset it: {}", power::of_target(target, reset)?.describe()),
+            Some(reset) => format!(
+                "would reset it: {}",
+                power::of_target(target, reset).map_err(|error| error.or(power::by_hand()))?.describe()
+            ),
         });
     }
     if ui.json {

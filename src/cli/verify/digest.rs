@@ -22,7 +22,10 @@ impl Job<'_> {
             Some(digest) => digest,
             None if looks_like_digits(wanted) => {
                 return Err(Usage {
-                    message: format!("`{wanted}` has {} hexadecimal digits, a sha256 has 64", wanted.len()),
+                    message: format!(
+                        "`{wanted}` is no file, and no sha256: it has {} hexadecimal digits of 64",
+                        wanted.len()
+                    ),
                     hint: Some("copy all of it, or give the file that it stands in".into()),
                 }
                 .into());
@@ -81,5 +84,5 @@ impl Job<'_> {
 }
 
 fn looks_like_digits(text: &str) -> bool {
-    text.len() >= 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) && !Path::new(text).exists()
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit()) && !Path::new(text).exists()
 }

@@ -21,8 +21,7 @@ pub use refused::{Obstacle, Refused};
 pub use seen::{Address, Found, Lack, Manager, Owner, Seen, Systemd};
 
 /// Stands at the beginning of each file, and of each part of a file, that a plan makes.
-pub const MARK: &str =
-    "# Made by piprov for the network of its boards. Who changes it here has to take it out here too.";
+pub const MARK: &str = "# Made by piprov for its boards' network";
 
 /// What a host is to have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -20,12 +20,12 @@ fn rules(wanted: &Wanted, uplink: &Name) -> String {
     let (boards, network) = (&wanted.interface, wanted.network());
     format!(
         "#!/usr/sbin/nft -f\n{MARK}\ntable inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n\
-         \tchain forward {{\n\t\ttype filter hook forward priority filter; policy accept;\n\
-         \t\tiifname \"{boards}\" oifname \"{uplink}\" accept\n\
-         \t\tiifname \"{uplink}\" oifname \"{boards}\" ct state established,related accept\n\
-         \t\tiifname \"{boards}\" drop\n\t\toifname \"{boards}\" drop\n\t}}\n\
-         \tchain postrouting {{\n\t\ttype nat hook postrouting priority srcnat; policy accept;\n\
-         \t\tip saddr {network} oifname \"{uplink}\" masquerade\n\t}}\n}}\n"
+             \x20   chain forward {{\n        type filter hook forward priority filter; policy accept;\n\
+             \x20       iifname \"{boards}\" oifname \"{uplink}\" accept\n\
+             \x20       iifname \"{uplink}\" oifname \"{boards}\" ct state established,related accept\n\
+             \x20       iifname \"{boards}\" drop\n        oifname \"{boards}\" drop\n    }}\n\
+             \x20   chain postrouting {{\n        type nat hook postrouting priority srcnat; policy accept;\n\
+             \x20       ip saddr {network} oifname \"{uplink}\" masquerade\n    }}\n}}\n"
     )
 }
 

@@ -179,12 +179,12 @@ fn boards_get_out_by_rules_of_their_own() {
         text(&plan, "etc/piprov/nat.nft"),
         format!(
             "#!/usr/sbin/nft -f\n{MARK}\ntable inet piprov_nat\ndelete table inet piprov_nat\ntable inet piprov_nat {{\n\
-             \tchain forward {{\n\t\ttype filter hook forward priority filter; policy accept;\n\
-             \t\tiifname \"eth1\" oifname \"eth0\" accept\n\
-             \t\tiifname \"eth0\" oifname \"eth1\" ct state established,related accept\n\
-             \t\tiifname \"eth1\" drop\n\t\toifname \"eth1\" drop\n\t}}\n\
-             \tchain postrouting {{\n\t\ttype nat hook postrouting priority srcnat; policy accept;\n\
-             \t\tip saddr 10.20.50.0/24 oifname \"eth0\" masquerade\n\t}}\n}}\n"
+             \x20   chain forward {{\n        type filter hook forward priority filter; policy accept;\n\
+             \x20       iifname \"eth1\" oifname \"eth0\" accept\n\
+             \x20       iifname \"eth0\" oifname \"eth1\" ct state established,related accept\n\
+             \x20       iifname \"eth1\" drop\n        oifname \"eth1\" drop\n    }}\n\
+             \x20   chain postrouting {{\n        type nat hook postrouting priority srcnat; policy accept;\n\
+             \x20       ip saddr 10.20.50.0/24 oifname \"eth0\" masquerade\n    }}\n}}\n"
         )
     );
     assert_eq!(text(&plan, "etc/sysctl.d/90-piprov.conf"), format!("{MARK}\nnet.ipv4.ip_forward = 1\n"));

@@ -56,28 +56,29 @@ struct Side {
 impl Side {
     /// Looks at this host; `interface` is the one that boards are booted on.
     fn look(interface: Option<&str>) -> Self {
-        let site = match Site::open(std::path::Path::new("/")).and_then(|site| site.look()) {
-            Ok(seen) => seen,
-            Err(error) => {
-                let text = format!("can't be looked at from here: {}", crate::error::chain(&error));
-                return Self { found: vec![Self::line("This host", text, "", true)], ..Self::default() };
-            }
-        };
+        let Ok(site) = Site::open(std::path::Path::new("/")) else { return Self::default() };
         let mut side = Self::default();
         let mut fixes = interface.map(str::to_owned);
-        for finding in doctor::host_network(&site, interface) {
+        let mut seen = site.look().unwrap_or_else(|_| {
+            // A service that may not ask the kernel: what stands in files is seen all the same.
+            let text = "The station may not ask the kernel for this host’s addresses";
+            let hint = "“sudo piprov doctor --network” at this host says how they are.";
+            side.found.push(Self::line("", text.to_owned(), hint, false));
+            plan::Seen { live: false, ..site.look_at_files() }
+        });
+        for finding in doctor::host_network(&seen, interface) {
             let hint = sentence(&message(&words::remedy(&finding.remedy)));
             let bad = finding.severity > Severity::Good;
             side.found.push(Self::line("", message(&finding.what).into_owned(), &hint, bad));
         }
         if interface.is_none() {
-            let mut mute = site.interfaces.iter().filter(|one| one.ethernet && one.carrier && one.has_none());
+            let mut mute = seen.interfaces.iter().filter(|one| one.ethernet && one.carrier && one.has_none());
             fixes = mute.next().map(|one| one.name.clone());
         }
         let Some(Ok(name)) = fixes.map(|name| name.parse::<Name>()) else { return side };
-        // Who gives the command is root.
-        let mut seen = site;
+        // Who gives the command is root, and not within what the service manager hides from the station.
         seen.lacks.retain(|lack| *lack != Lack::Root);
+        seen.read_only.clear();
         let has = seen.interface(&name).and_then(plan::Found::fixed).map(|one| (one.ip, one.prefix));
         let (address, prefix) = has.unwrap_or(crate::host_network::USUAL);
         let wanted = Wanted { interface: name, address, prefix, uplink: None };

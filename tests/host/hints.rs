@@ -1,0 +1,107 @@
+//! What helps is what helps: hints name what the command at hand takes, and the files that it was given.
+
+use std::path::Path;
+use std::process::Output;
+
+use crate::common::piprov;
+
+/// Runs the program in a directory; gives the exit code and all that it said.
+fn said(dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } = piprov().current_dir(dir).args(arguments).output().unwrap();
+    (status.code(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
+}
+
+#[track_caller]
+fn says(dir: &Path, arguments: &[&str], code: i32, words: &str) {
+    let (got, text) = said(dir, arguments);
+    assert!(got == Some(code) && text.contains(words), "{arguments:?}: {got:?}: {text}");
+}
+
+fn lab() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let row = "name,mac,ip,reset\nlab-01,dc:a6:32:01:36:c2,10.0.0.5,\n";
+    std::fs::write(dir.path().join("lab.csv"), row).unwrap();
+    // A partition of 1 MiB at 1 MiB.
+    let mut disk = vec![0; 2 << 20];
+    disk[446..462].copy_from_slice(&[0, 0, 0, 0, 0x0c, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0]);
+    disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+    std::fs::write(dir.path().join("x.img"), disk).unwrap();
+    dir
+}
+
+#[test]
+fn half_a_sha256_is_no_missing_file() {
+    let lab = lab();
+    says(lab.path(), &["verify", "x.img", "--sha256", "deadbeef"], 2, "8 hexadecimal digits of 64");
+    // A file may be called so.
+    std::fs::write(lab.path().join("deadbeef"), "0".repeat(64)).unwrap();
+    says(lab.path(), &["verify", "x.img", "--sha256", "deadbeef"], 1, "a different sha256");
+}
+
+#[test]
+fn a_database_that_was_named_is_named_in_hints() {
+    let lab = lab();
+    let remove = ["targets", "remove", "kitchen", "--targets", "lab.csv"];
+    says(lab.path(), &remove, 66, "`piprov targets list --targets lab.csv` shows the names");
+    let missing = ["targets", "list", "--targets", "no.csv"];
+    says(lab.path(), &missing, 66, "`piprov targets add --targets no.csv NAME --mac MAC` makes it");
+    let taken = ["targets", "add", "lab-01", "--mac", "dc:a6:32:01:36:c3", "--targets", "lab.csv"];
+    says(lab.path(), &taken, 1, "`piprov targets remove --targets lab.csv NAME`");
+}
+
+#[test]
+fn a_flash_without_a_reset_is_told_what_flash_takes() {
+    let lab = lab();
+    let (code, text) = said(lab.path(), &["flash", "-n", "lab-01", "x.img", "--targets", "lab.csv"]);
+    assert!(code == Some(78) && text.contains("--no-reset") && !text.contains("--chip"), "{text}");
+    let (code, text) = said(lab.path(), &["reset", "lab-01", "--targets", "lab.csv"]);
+    assert!(code == Some(78) && text.contains("--chip") && !text.contains("--no-reset"), "{text}");
+}
+
+#[test]
+fn a_dry_run_refuses_an_address_that_the_real_one_refuses() {
+    let lab = lab();
+    let flash = ["flash", "lab-01", "x.img", "--targets", "lab.csv", "--no-reset", "--listen", "203.0.113.9"];
+    for more in [&[][..], &["-n"]] {
+        says(lab.path(), &[&flash[..], more].concat(), 69, "203.0.113.9 is no address of this host");
+    }
+    says(lab.path(), &[&flash[..7], &["127.0.0.1", "-n"]].concat(), 0, "would wait for it to be switched on");
+}
+
+#[test]
+fn an_xz_that_needs_much_memory_is_unpacked_and_not_downloaded_again() {
+    let lab = lab();
+    // Two headers as the format has them: CRC64, and one block of LZMA2 with a dictionary of 4 GiB.
+    let block = [2, 0, 0x21, 1, 0x28, 0, 0, 0];
+    let mut xz = b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46".to_vec();
+    xz.extend(block);
+    xz.extend(0xb311_a0e6_u32.to_le_bytes());
+    xz.extend([0; 64]);
+    std::fs::write(lab.path().join("x.img.xz"), xz).unwrap();
+    let (code, text) = said(lab.path(), &["verify", "x.img.xz", "--sha256", &"0".repeat(64)]);
+    assert!(code == Some(65) && text.contains("`xz -dk x.img.xz`") && !text.contains("download"), "{text}");
+}
+
+#[test]
+fn help_is_a_word_too() {
+    let lab = lab();
+    for (word, flag) in
+        [(&["help"][..], &["--help"][..]), (&["help", "run", "list"], &["run", "list", "--help"])]
+    {
+        assert_eq!(said(lab.path(), word), said(lab.path(), flag));
+        assert_eq!(said(lab.path(), word).0, Some(0));
+    }
+    says(lab.path(), &["help", "nonsense"], 2, "unrecognized subcommand");
+}
+
+#[test]
+fn a_mistake_of_use_has_no_colours_where_none_are_wanted() {
+    let run = |flags: &[&str]| {
+        let mut command = piprov();
+        let output =
+            command.args(["flash", "--nonsense"]).args(flags).env("FORCE_COLOR", "1").output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(run(&[]).contains('\x1b'), "it has some else");
+    assert!(!run(&["--no-color"]).contains('\x1b'));
+}
