@@ -146,9 +146,16 @@ fn servers() -> Vec<ToClient> {
     let time = "2026-01-02T03:04:05Z".parse().unwrap();
     let notice = |about| Notice::new(time, about, "x", "y", Some("z".into()), true);
     all.extend(abouts.into_iter().map(notice).map(ToClient::Notice));
-    let seen = [Seen::Asks { answered: true }, Seen::Withheld, Seen::System, Seen::Began, Seen::Ended];
+    let seen =
+        [Seen::Asks { answered: true }, Seen::Withheld, Seen::System, Seen::Cable, Seen::Began, Seen::Ended];
     let known = |seen: &Seen| match seen {
-        Seen::Asks { .. } | Seen::Withheld | Seen::System | Seen::Began | Seen::Ended | Seen::Other => (),
+        Seen::Asks { .. }
+        | Seen::Withheld
+        | Seen::System
+        | Seen::Cable
+        | Seen::Began
+        | Seen::Ended
+        | Seen::Other => (),
     };
     seen.iter().for_each(known);
     all.extend(seen.into_iter().map(|seen| ToClient::Sighting {

@@ -7,7 +7,7 @@ use crate::rig;
 rig::scenarios! {
     usb_cable:
     a_board_is_booted_and_its_disk_deployed_over_one_usb_cable_and_it_comes_into_its_slot,
-    a_cable_that_is_pulled_while_its_board_is_written_goes_on_when_it_is_back,
+    a_hub_that_loses_power_while_a_board_is_written_costs_time_alone,
     of_two_boards_with_one_serial_number_the_second_is_left_alone_and_named,
     a_board_at_a_port_that_is_not_allowed_gets_nothing,
     images_come_over_ethernet_where_the_station_answers_there_and_over_the_cable_where_it_stops,
@@ -78,7 +78,7 @@ mod scenario {
 
     /// The controllers, the board's network, and what boards are sent; once for all scenarios.
     fn lay_out() {
-        run("modprobe vhci-hcd; modprobe cdc_ncm; modprobe usbip-vudc num=2
+        run("modprobe vhci-hcd; modprobe cdc_ncm
             modprobe nvme; ip netns list | grep -q board || { ip netns add board; ip -n board link set lo up; }
             mkdir -p /run/payload /run/station /run/bootd /run/piprov /etc/piprov
             for name in bootcode.bin bootcode4.bin start.elf kernel8.img; do
@@ -90,16 +90,27 @@ mod scenario {
         unplug("twin");
     }
 
-    /// A board that has been started, at its cable.
+    /// A board that has been started, at its cable: the gadget of a controller of this kernel.
     struct Board {
         _agent: Process,
-        cord: Option<Cord>,
+        _cord: Option<Cord>,
     }
 
     impl Board {
-        /// What its system does: `firmware/agent/cable`, then the agent, with all that is real. It is the gadget of a controller
-        /// of this kernel, at the other end of which is the slot from whose ROM it was booted.
-        fn start(slot: u8) -> Self {
+        /// One whose controller has a port of its own.
+        fn start() -> Self {
+            run("modprobe -r usbip-vudc; modprobe dummy_hcd num=2");
+            Self::begin(None)
+        }
+
+        /// One at the port from whose ROM it was booted.
+        fn start_at(slot: u8) -> Self {
+            run("modprobe -r dummy_hcd; modprobe usbip-vudc");
+            Self::begin(Some(slot))
+        }
+
+        /// What its system does: `firmware/agent/cable`, then the agent, with all that is real.
+        fn begin(slot: Option<u8>) -> Self {
             let cable = concat!(env!("CARGO_MANIFEST_DIR"), "/firmware/agent/cable");
             // The kernel makes the board's end in the machine's own network.
             run(&format!(
@@ -113,20 +124,26 @@ mod scenario {
                     sleep 0.1
                 done; cat /run/cable.log; exit 1"
             ));
-            let cord = Some(plug_gadget(0, slot));
+            let cord = slot.map(|slot| plug_gadget(0, slot));
             until("the board to be taken", || {
                 std::path::Path::new("/run/piprov/cable").exists().then_some(())
             });
             let mut agent = Command::new("ip");
             agent.args(["netns", "exec", "board", env!("CARGO_BIN_EXE_piprov-agent")]);
-            Self { _agent: Process(agent.spawn().unwrap()), cord }
+            Self { _agent: Process(agent.spawn().unwrap()), _cord: cord }
         }
+    }
+
+    /// Takes the power from a port of a hub, or gives it back.
+    fn power(port: &str, is_on: bool) {
+        let (bus, number) = port.split_once('-').unwrap();
+        let hub = format!("/sys/bus/usb/devices/usb{bus}/{bus}-0:1.0/usb{bus}-port{number}/disable");
+        std::fs::write(hub, if is_on { "0" } else { "1" }).unwrap();
     }
 
     /// Its gadget is taken apart.
     impl Drop for Board {
         fn drop(&mut self) {
-            self.cord = None;
             unplug("piprov");
         }
     }
@@ -227,7 +244,7 @@ mod scenario {
             );
         }
         // What it has got shows itself as a gadget.
-        let board = Board::start(0);
+        let board = Board::start_at(0);
         let linked = bootd.cable("linked");
         assert_eq!(
             (&linked["board"]["serial"], &linked["address"]),
@@ -247,13 +264,14 @@ mod scenario {
         bootd.cable("gone");
     }
 
-    pub(super) fn a_cable_that_is_pulled_while_its_board_is_written_goes_on_when_it_is_back() {
+    pub(super) fn a_hub_that_loses_power_while_a_board_is_written_costs_time_alone() {
         lay_out();
         let bootd = Bootd::start("");
         let _station = serve();
         let image = image("os", 32);
-        let mut board = Board::start(0);
-        bootd.cable("linked");
+        let _board = Board::start();
+        let linked = bootd.cable("linked");
+        let port = linked["board"]["port"].as_str().unwrap();
         until("the board", || (!boards().is_empty()).then_some(()));
         let written = || std::fs::read_to_string("/sys/block/nvme0n1/stat").unwrap();
         let sectors = || written().split_whitespace().nth(6).unwrap().parse::<u64>().unwrap();
@@ -261,12 +279,12 @@ mod scenario {
         let mut job = deploy("os");
         // After both ends of the disk are zeroed and some of the image is there.
         until("some of it on the disk", || (sectors() > before + (12 << 11)).then_some(()));
-        board.cord = None;
+        power(port, false);
         bootd.cable("gone");
         assert!(job.try_wait().unwrap().is_none(), "it waits");
         let start = std::fs::read(DISK).unwrap();
         assert!(start[..512].iter().all(|byte| *byte == 0), "nothing starts from it");
-        board.cord = Some(plug_gadget(0, 0));
+        power(port, true);
         is_deployed(job, &image);
     }
 
@@ -277,17 +295,16 @@ mod scenario {
             echo 0x1d6b >idVendor; echo 0x0104 >idProduct; echo 'piprov board' >strings/0x409/product
             echo 10000000aa00bb03 >strings/0x409/serialnumber
             echo d2:00:aa:00:bb:03 >functions/ncm.usb0/dev_addr; echo d6:00:aa:00:bb:03 >functions/ncm.usb0/host_addr
-            ln -s functions/ncm.usb0 configs/c.1/; echo usbip-vudc.1 >UDC");
+            ln -s functions/ncm.usb0 configs/c.1/; echo dummy_udc.1 >UDC");
     }
 
     pub(super) fn of_two_boards_with_one_serial_number_the_second_is_left_alone_and_named() {
         lay_out();
         let bootd = Bootd::start("");
         let _station = serve();
-        let _board = Board::start(0);
+        let _board = Board::start();
         let first = bootd.cable("linked");
         twin();
-        let cord = plug_gadget(1, 1);
         let second = bootd.cable("refused");
         assert_eq!(
             (&second["reason"], &second["port"]),
@@ -297,14 +314,13 @@ mod scenario {
         assert_ne!(second["board"]["port"], first["board"]["port"]);
         let addresses = run("ip -6 -o addr show scope link");
         assert_eq!(addresses.matches(&format!("{ADDRESS}/64")).count(), 1, "{addresses}");
-        drop(cord);
         unplug("twin");
     }
 
     pub(super) fn a_board_at_a_port_that_is_not_allowed_gets_nothing() {
         lay_out();
         let bootd = Bootd::start("[usb]\nports = ['99-1']\n");
-        let _board = Board::start(0);
+        let _board = Board::start();
         let refused = bootd.cable("refused");
         assert_eq!(refused["reason"], "port", "{refused}");
         let addresses = run("ip -6 -o addr show scope link");
@@ -333,7 +349,7 @@ mod scenario {
         let _station = serve();
         ethernet();
         let first = image("first", 16);
-        let _board = Board::start(0);
+        let _board = Board::start();
         let linked = bootd.cable("linked");
         let cable = linked["interface"].as_str().unwrap().to_owned();
         until("the board", || (!boards().is_empty()).then_some(()));
