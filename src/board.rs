@@ -50,12 +50,15 @@ impl Mac {
 impl FromStr for Mac {
     type Err = BadMac;
 
-    /// Reads `dc:a6:32:01:02:03`, also with dashes, without separators, and in upper case.
+    /// Reads `dc:a6:32:01:02:03`, also with dashes, without separators, in upper case, and as `dca6.3201.0203`.
     /// Refuses group addresses and all zeros, which no board can have.
     fn from_str(text: &str) -> Result<Self, BadMac> {
         let bad = |why| BadMac { text: text.to_owned(), why };
         let digits: String = match text.len() {
             12 => text.to_owned(),
+            14 if text.bytes().enumerate().all(|(at, byte)| (at == 4 || at == 9) == (byte == b'.')) => {
+                text.replace('.', "")
+            }
             17 => {
                 let separator = text.as_bytes()[2];
                 if separator != b':' && separator != b'-' {
