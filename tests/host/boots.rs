@@ -128,6 +128,58 @@ fn a_partuuid_of_another_disk_is_told_before_the_reset() {
 }
 
 #[test]
+fn an_image_that_ends_behind_its_squashfs_fits_also_with_openwrts_metadata_behind_it() {
+    let bench = Bench::new("");
+    let image = std::fs::File::options().write(true).open(&bench.sample.image).unwrap();
+    let mut squashfs = [0; 4096];
+    squashfs[..4].copy_from_slice(b"hsqs");
+    squashfs[40..48].copy_from_slice(&MIB.to_le_bytes());
+    image.write_all_at(&squashfs, 28 * MIB).unwrap();
+    image.set_len(30 * MIB).unwrap();
+    let metadata = b"{ \"version\": \"24.10\" }FWx0\0\0\0\0\x01\0\0\0\0\0\0\x26";
+    std::fs::write(bench.sample.path("trailer"), metadata).unwrap();
+    run(Command::new("sh")
+        .args(["-ec", "gzip -1 -k sample.img; cat trailer >>sample.img.gz"])
+        .current_dir(bench.sample.dir.path()));
+    for image in ["sample.img", "sample.img.gz"] {
+        let check = bench.piprov(&["card", "check", image]);
+        assert!(check.status.success(), "{check:?}");
+        assert!(
+            out(&check).contains("The image ends inside its partition 2, 6 MiB before that does"),
+            "{check:?}"
+        );
+        assert_eq!(out(&check).contains("bytes of OpenWrt's metadata"), image.ends_with(".gz"), "{check:?}");
+    }
+    // One byte less than the file system has is an image that was cut off.
+    image.set_len(29 * MIB - 1).unwrap();
+    let cut = bench.piprov(&["card", "check", "sample.img"]);
+    assert_eq!(cut.status.code(), Some(65), "{cut:?}");
+    assert!(err(&cut).contains("its partition 2 reaches to 36 MiB"), "{cut:?}");
+}
+
+#[test]
+fn images_for_other_disks_are_named_as_what_they_are() {
+    let bench = Bench::new("");
+    let mut iso = vec![0; 40 << 10];
+    iso[32769..32774].copy_from_slice(b"CD001");
+    bench.sample.file("disk.iso", &iso);
+    let mut large = vec![0; 64 << 10];
+    large[446..462].copy_from_slice(&[0, 0, 2, 0, 0xee, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0xff, 0, 0, 0]);
+    large[510..512].copy_from_slice(&[0x55, 0xaa]);
+    large[4096..4104].copy_from_slice(b"EFI PART");
+    bench.sample.file("large.img", &large);
+    for (image, told) in [("disk.iso", "an ISO 9660 image"), ("large.img", "sectors of 4096 bytes")] {
+        for command in
+            [&["card", "check", image][..], &["flash", "lab-01", image, "--targets", "lab.csv", "-n"]]
+        {
+            let refused = bench.piprov(command);
+            assert_eq!(refused.status.code(), Some(65), "{refused:?}");
+            assert!(err(&refused).contains(told), "{refused:?}");
+        }
+    }
+}
+
+#[test]
 fn a_card_is_compared_with_its_image_by_partition_and_file() {
     let bench = Bench::new("mkdir uboot; echo x >uboot/u-boot.bin");
     let build =
