@@ -122,7 +122,9 @@ mod tests {
     #[test]
     fn reads_every_common_spelling() {
         let want = Mac::new([0xdc, 0xa6, 0x32, 0x01, 0x02, 0xff]);
-        for text in ["dc:a6:32:01:02:ff", "DC:A6:32:01:02:FF", "dc-a6-32-01-02-ff", "dca6320102ff"] {
+        for text in
+            ["dc:a6:32:01:02:ff", "DC:A6:32:01:02:FF", "dc-a6-32-01-02-ff", "dca6320102ff", "dca6.3201.02ff"]
+        {
             assert_eq!(text.parse(), Ok(want), "{text}");
         }
         assert_eq!(want.to_string(), "dc:a6:32:01:02:ff");
@@ -143,6 +145,8 @@ mod tests {
             "éa6320102f",
             "dc:a6:32:+1:02:ff",
             "+ca6320102ff",
+            "dca6.32010.2ff",
+            "dca6.3201.é2f",
         ];
         for text in bad {
             assert!(text.parse::<Mac>().is_err(), "{text}");

@@ -110,7 +110,10 @@ impl Reader {
             return self.problem(number, GARBLED);
         };
         // Files with a byte order mark are appended to each other; then one stands in the middle.
-        let text = text.trim_start_matches('\u{feff}').trim();
+        // A tab in front of a row is an empty first field where tabs separate fields.
+        let tabs = self.columns.as_ref().is_some_and(|columns| columns.separator == '\t');
+        let blank = |c: char| c.is_whitespace() && !(tabs && c == '\t');
+        let text = text.trim_start_matches('\u{feff}').trim_matches(blank);
         if text.is_empty() || text.starts_with('#') {
             return;
         }
