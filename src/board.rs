@@ -54,12 +54,15 @@ impl Mac {
 impl FromStr for Mac {
     type Err = BadMac;
 
-    /// Reads `dc:a6:32:01:02:03`, also with dashes, without separators, and in upper case.
+    /// Reads `dc:a6:32:01:02:03`, also with dashes, without separators, in upper case, and as `dca6.3201.0203`.
     /// Refuses group addresses and all zeros, which no board can have.
     fn from_str(text: &str) -> Result<Self, BadMac> {
         let bad = |why| BadMac { text: text.to_owned(), why };
         let digits: String = match text.len() {
             12 => text.to_owned(),
+            14 if text.bytes().enumerate().all(|(at, byte)| (at == 4 || at == 9) == (byte == b'.')) => {
+                text.replace('.', "")
+            }
             17 => {
                 let separator = text.as_bytes()[2];
                 if separator != b':' && separator != b'-' {
@@ -123,7 +126,9 @@ mod tests {
     #[test]
     fn reads_every_common_spelling() {
         let want = Mac::new([0xdc, 0xa6, 0x32, 0x01, 0x02, 0xff]);
-        for text in ["dc:a6:32:01:02:ff", "DC:A6:32:01:02:FF", "dc-a6-32-01-02-ff", "dca6320102ff"] {
+        for text in
+            ["dc:a6:32:01:02:ff", "DC:A6:32:01:02:FF", "dc-a6-32-01-02-ff", "dca6320102ff", "dca6.3201.02ff"]
+        {
             assert_eq!(text.parse(), Ok(want), "{text}");
         }
         assert_eq!(want.to_string(), "dc:a6:32:01:02:ff");
@@ -144,6 +149,8 @@ mod tests {
             "éa6320102f",
             "dc:a6:32:+1:02:ff",
             "+ca6320102ff",
+            "dca6.32010.2ff",
+            "dca6.3201.é2f",
         ];
         for text in bad {
             assert!(text.parse::<Mac>().is_err(), "{text}");

@@ -124,6 +124,12 @@ pub enum Error {
         /// The checksum of what was read.
         got: u32,
     },
+    /// Somebody wrote to the file while it was read.
+    #[error("{}: the image was changed while it was read", path.display())]
+    Changed {
+        /// The image.
+        path: PathBuf,
+    },
     /// The user stopped it.
     #[error("stopped before the end")]
     Stopped,
@@ -193,6 +199,7 @@ impl Explain for Error {
                 io::ErrorKind::NotFound => Some("is the path right?".into()),
                 _ => None,
             },
+            Self::Changed { .. } => Some("try it again once nothing writes to the file".into()),
             Self::Empty { .. } => {
                 Some(remedy!["was the download or the copy broken off? ", Action::host("ls -l"), " shows the size"])
             }

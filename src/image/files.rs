@@ -1,5 +1,6 @@
-//! Files inside an image that name partitions by number: `cmdline.txt` on the boot partition and `etc/fstab`
-//! on the root partition. When the partitions get other numbers, these lines have to follow.
+//! Files inside an image that name partitions by number: `cmdline.txt`, `autoboot.txt` and `extlinux.conf` on boot
+//! partitions, `etc/fstab` and RAUC's `system.conf` on root partitions. When the partitions get other numbers, these lines have
+//! to follow.
 //!
 //! Nothing is written into file systems. A changed line is as long as the old one, so the change is a few
 //! bytes at their place in the image: a [`Patch`]. Where that place is isn't computed but observed: the file is
@@ -53,6 +54,14 @@ pub struct Followed {
     pub notes: Vec<String>,
 }
 
+/// Files on a FAT partition whose words name partitions, beside `cmdline.txt`.
+const ON_FAT: [&str; 1] = ["extlinux/extlinux.conf"];
+/// The same on ext4: what boots other systems, and RAUC's slots.
+const ON_EXT4: [&str; 3] =
+    ["/boot/extlinux/extlinux.conf", "/extlinux/extlinux.conf", "/etc/rauc/system.conf"];
+/// The kernel's arguments.
+const CMDLINE: &str = "cmdline.txt";
+
 /// Finds what names partitions in `image`, whose table is `table`, and how it has to change when the
 /// partitions get the `numbers` (old to new).
 ///
@@ -62,67 +71,123 @@ pub struct Followed {
 /// # Errors
 /// Only when the image itself can't be read.
 pub fn follow(image: &Arc<dyn ReadAt>, table: &Table, numbers: &BTreeMap<u32, u32>) -> io::Result<Followed> {
-    let mut followed = Followed::default();
-    let mut names = Names::new(disk_id(table), numbers);
-    let mut fat_seen = false;
-    let mut ext4_seen = false;
-    let mut fstab_seen = false;
+    follow_with(image, table, numbers, &[])
+}
+
+/// As [`follow`], with files of arguments that stand elsewhere than `cmdline.txt` (`config.txt` may name them): partition,
+/// by the image's numbering, and path.
+///
+/// # Errors
+/// As [`follow`].
+pub fn follow_with(
+    image: &Arc<dyn ReadAt>,
+    table: &Table,
+    numbers: &BTreeMap<u32, u32>,
+    cmdlines: &[(u32, String)],
+) -> io::Result<Followed> {
+    let mut search = Search { names: names(table, numbers), followed: Followed::default() };
+    let (mut fat_seen, mut ext4_seen, mut fstab_seen) = (false, false, false);
+    let mut unread = Vec::new();
     for partition in table.partitions.iter().filter(|partition| !partition.is_extended()) {
         let volume = Volume { image, partition };
-        if !fat_seen && volume.is_fat()? {
-            fat_seen = true;
-            match volume.read(volume::Kind::Fat, "cmdline.txt")? {
-                Found::Text(old) => {
-                    let new = names.cmdline(&old);
-                    follow_file(&volume, volume::Kind::Fat, "cmdline.txt", &old, new, &mut followed)?;
-                }
-                Found::Nothing => {
-                    followed.notes.push(format!("Partition {} (FAT) has no cmdline.txt.", partition.number))
-                }
-                Found::Unreadable(why) => followed.notes.push(format!(
-                    "cmdline.txt on partition {} can't be read and is left as it is: {why}.",
-                    partition.number
-                )),
+        if volume.is_fat()? {
+            let elsewhere = cmdlines.iter().filter(|(number, _)| *number == partition.number);
+            let mut paths: Vec<&str> = elsewhere.map(|(_, path)| path.as_str()).chain(ON_FAT).collect();
+            paths.retain(|path| !path.eq_ignore_ascii_case(CMDLINE));
+            let found = search.words(&volume, volume::Kind::Fat, CMDLINE)?;
+            for path in paths {
+                search.words(&volume, volume::Kind::Fat, path)?;
             }
+            search.file(&volume, volume::Kind::Fat, "autoboot.txt", Names::autoboot)?;
+            if !found && !fat_seen {
+                let none = format!("Partition {} (FAT) has no cmdline.txt.", partition.number);
+                search.followed.notes.push(none);
+            }
+            fat_seen = true;
         } else if volume.is_ext4()? {
             ext4_seen = true;
-            match volume.read(volume::Kind::Ext4, "/etc/fstab")? {
-                Found::Text(old) => {
-                    fstab_seen = true;
-                    let new = names.fstab(&old);
-                    follow_file(&volume, volume::Kind::Ext4, "/etc/fstab", &old, new, &mut followed)?;
-                }
-                Found::Nothing => {}
-                Found::Unreadable(why) => {
-                    fstab_seen = true;
-                    followed.notes.push(format!(
-                        "/etc/fstab on partition {} can't be read and is left as it is: {why}.",
-                        partition.number
-                    ));
-                }
+            fstab_seen |= search.file(&volume, volume::Kind::Ext4, "/etc/fstab", Names::fstab)?;
+            for path in ON_EXT4 {
+                search.words(&volume, volume::Kind::Ext4, path)?;
             }
+        } else if let Some(kind) = volume.unread()? {
+            unread.push(format!("partition {} is {kind}", partition.number));
         }
     }
+    let Search { names, mut followed } = search;
     if !fat_seen {
         followed
             .notes
             .push("The image has no FAT partition, so there is no cmdline.txt to change.".to_owned());
     }
-    if !ext4_seen {
+    if !unread.is_empty() && !fstab_seen {
+        followed.notes.push(format!(
+            "The files on it can't be read here: {}. If its /etc/fstab names partitions by number, these names will be wrong.",
+            unread.join(", ")
+        ));
+    } else if !ext4_seen {
         followed
             .notes
             .push("The image has no ext4 partition, so there is no /etc/fstab to change.".to_owned());
     } else if !fstab_seen {
         followed.notes.push("No ext4 partition of the image has an /etc/fstab.".to_owned());
     }
-    followed.notes.append(&mut names.notes);
+    followed.notes.extend(names.notes);
     Ok(followed)
+}
+
+fn names<'a>(table: &Table, numbers: &'a BTreeMap<u32, u32>) -> Names<'a> {
+    let guids = table.partitions.iter().map(|partition| table.partuuid(partition));
+    Names::new(disk_id(table), numbers).with_guids(guids.collect())
+}
+
+/// What was found so far.
+struct Search<'a> {
+    names: Names<'a>,
+    followed: Followed,
+}
+
+impl<'a> Search<'a> {
+    /// A file with words as on the kernel's command line. Whether there is such a file.
+    fn words(&mut self, volume: &Volume<'_>, kind: volume::Kind, path: &str) -> io::Result<bool> {
+        self.file(volume, kind, path, |names, text| names.words(path, text))
+    }
+
+    /// A file whose text changes as `change` says. Whether there is such a file.
+    fn file(
+        &mut self,
+        volume: &Volume<'_>,
+        kind: volume::Kind,
+        path: &str,
+        change: impl FnOnce(&mut Names<'a>, &[u8]) -> Vec<u8>,
+    ) -> io::Result<bool> {
+        match volume.read(kind, path)? {
+            Found::Text(old) => {
+                let new = change(&mut self.names, &old);
+                follow_file(volume, kind, path, &old, new, &mut self.followed)?;
+                Ok(true)
+            }
+            Found::Nothing => Ok(false),
+            Found::Unreadable(why) => {
+                // What is wrong with a file system is told once, with the first file that was looked for on it.
+                let note = |path: &str| {
+                    let number = volume.partition.number;
+                    format!("{path} on partition {number} can't be read and is left as it is: {why}.")
+                };
+                let end = note("");
+                if !self.followed.notes.iter().any(|known| known.ends_with(&*end)) {
+                    self.followed.notes.push(note(path));
+                }
+                Ok(true)
+            }
+        }
+    }
 }
 
 /// The kernel's arguments as they are once the partitions have got these numbers.
 #[must_use]
 pub fn renamed_arguments(table: &Table, numbers: &BTreeMap<u32, u32>, text: &str) -> String {
-    let new = Names::new(disk_id(table), numbers).cmdline(text.as_bytes());
+    let new = names(table, numbers).cmdline(text.as_bytes());
     String::from_utf8_lossy(&new).into_owned()
 }
 

@@ -14,6 +14,7 @@ pub mod files;
 pub mod format;
 pub mod manifest;
 pub mod open;
+pub mod own_len;
 pub mod parts;
 pub mod pass;
 pub mod read_at;
@@ -26,6 +27,7 @@ pub mod unused;
 mod codec;
 mod lengths;
 mod source;
+mod trailer;
 mod unpack;
 mod zip_entry;
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
@@ -45,6 +45,23 @@ struct Inner {
     content: Content,
     /// Whether its bytes are a copy of our own, which may be changed.
     own: bool,
+    /// The file as it was when it was opened, to see whether somebody writes to it.
+    opened: Option<(Arc<File>, Stamp)>,
+}
+
+/// By what a change of a file is seen: its length, and when it was last written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    len: u64,
+    written: (i64, i64),
+}
+
+impl Stamp {
+    /// `None` for what is no ordinary file: a device's time says nothing.
+    fn of(file: &File) -> Option<Self> {
+        let now = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        Some(Self { len: now.len(), written: (now.mtime(), now.mtime_nsec()) })
+    }
 }
 
 enum Content {
@@ -133,7 +150,7 @@ impl Image {
         // Standard input may be a file as well (`< image`); it is read in place when nothing was read before.
         let in_place = (kind.is_file() || kind.is_block_device())
             && rustix::fs::tell(&file).is_ok_and(|position| position == 0);
-        let opening = Opening { path, options, stops, own };
+        let opening = Opening { path, options, stops, own, opened: None };
         if in_place {
             let mut head = [0u8; format::HEAD];
             let got = ReadAt::read_at(&file, &mut head, 0)
@@ -187,6 +204,24 @@ impl Image {
         match &self.inner.content {
             Content::File(_) => self.inner.file_len,
             Content::Spool { reader, .. } => reader.spool.known_len(),
+        }
+    }
+
+    /// Whether somebody has written to the file since it was opened, and what is read of it may be old and new mixed. What was
+    /// unpacked into a spool to its end is a copy that nobody changes.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        let copied = matches!(&self.inner.content, Content::Spool { reader, .. } if reader.spool.is_whole());
+        let opened = self.inner.opened.as_ref().filter(|_| !copied);
+        opened.is_some_and(|(file, stamp)| Stamp::of(file).is_some_and(|now| now != *stamp))
+    }
+
+    /// What is odd about the file, a sentence; known once that place is read.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        match &self.inner.content {
+            Content::File(_) => None,
+            Content::Spool { reader, .. } => reader.spool.note(),
         }
     }
 
@@ -251,12 +286,21 @@ struct Opening<'a> {
     stops: Stops,
     /// Whether the bytes are to be a copy of our own.
     own: bool,
+    /// The file as it was when it was opened.
+    opened: Option<(Arc<File>, Stamp)>,
 }
 
 impl Opening<'_> {
     fn in_place(self, file: File, format: Format) -> Result<Image, Error> {
         let len = file.size().map_err(|error| Error::os(self.path, "asking for its size", error))?;
+        let stamp = Stamp::of(&file);
         let file = Arc::new(file);
+        let opened = stamp.map(|stamp| (Arc::clone(&file), stamp));
+        let this = Self { opened, ..self };
+        this.of_file(file, format, len)
+    }
+
+    fn of_file(self, file: Arc<File>, format: Format, len: u64) -> Result<Image, Error> {
         if !format.is_compressed() && self.own {
             let spool = self.spool()?;
             spool.declare(len);
@@ -369,8 +413,8 @@ impl Opening<'_> {
     }
 
     fn image(&self, format: Format, file_len: Option<u64>, content: Content) -> Image {
-        let (path, own) = (self.path.to_owned(), self.own);
-        Image { inner: Arc::new(Inner { path, format, file_len, content, own }) }
+        let (path, own, opened) = (self.path.to_owned(), self.own, self.opened.clone());
+        Image { inner: Arc::new(Inner { path, format, file_len, content, own, opened }) }
     }
 }
 

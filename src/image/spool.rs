@@ -58,6 +58,8 @@ struct State {
     /// The length that the compressed file tells before everything is unpacked.
     declared: Option<u64>,
     end: Option<Result<(), Error>>,
+    /// What is odd about the file, though nothing is wrong.
+    note: Option<String>,
 }
 
 impl Spool {
@@ -106,6 +108,16 @@ impl Spool {
         self.changed.notify_all();
     }
 
+    /// Says what is odd about the file.
+    pub(super) fn remark(&self, note: String) {
+        self.state().note = Some(note);
+    }
+
+    /// What is odd about the file, as far as it was read.
+    pub(super) fn note(&self) -> Option<String> {
+        self.state().note.clone()
+    }
+
     /// How many bytes there are in all, if that is known.
     pub(super) fn known_len(&self) -> Option<u64> {
         let state = self.state();
@@ -114,6 +126,11 @@ impl Spool {
             Some(Err(_)) => None,
             None => state.declared,
         }
+    }
+
+    /// Whether everything is in it.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.state().end, Some(Ok(())))
     }
 
     /// The length that stands in the compressed file, if it told.

@@ -21,6 +21,8 @@ pub struct Table {
     pub scheme: Scheme,
     /// Partitions in use, by number.
     pub partitions: Vec<Partition>,
+    /// Whether a GPT's MBR has partitions of its own beside the protective one: boot ROMs that know no GPT read those.
+    pub hybrid: bool,
 }
 
 /// The kind of a table.
@@ -147,19 +149,29 @@ impl Table {
             return mbr::Sector::odd_flag(&sector).map_or(Ok(None), Err);
         };
         if mbr.is_protective() {
-            return gpt::read(disk).map(Some);
+            let hybrid = mbr.is_hybrid();
+            return gpt::read(disk).map(|table| Some(Self { hybrid, ..table }));
         }
         let partitions = mbr.partitions(disk)?;
         if partitions.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Self { scheme: Scheme::Mbr { disk_id: mbr.disk_id }, partitions }))
+        Ok(Some(Self { scheme: Scheme::Mbr { disk_id: mbr.disk_id }, partitions, hybrid: false }))
     }
 
     /// The first byte that belongs to a partition.
     #[must_use]
     pub fn first_partition_start(&self) -> Option<u64> {
         self.partitions.iter().map(|partition| partition.start).min()
+    }
+
+    /// The partition that ends last.
+    #[must_use]
+    pub fn last(&self) -> Option<&Partition> {
+        self.partitions
+            .iter()
+            .filter(|partition| !partition.is_extended())
+            .max_by_key(|partition| partition.end())
     }
 
     /// The first byte behind the last partition; 0 where there are no partitions.
@@ -234,6 +246,14 @@ impl Table {
         }
         problems
     }
+}
+
+/// Whether it is the image of an optical disk (ECMA-119, section 8.1: the first volume descriptor, in the 17th sector of
+/// 2048 bytes).
+#[must_use]
+pub fn is_iso9660(disk: &dyn ReadAt) -> bool {
+    let mut sign = [0; 5];
+    disk.read_at(&mut sign, 16 * 2048 + 1).is_ok_and(|got| got == sign.len()) && sign == *b"CD001"
 }
 
 /// A GUID as text, from the mixed-endian bytes on the disk.

@@ -9,6 +9,7 @@ use super::error::Error;
 use super::format::{self, Format};
 use super::source::Stops;
 use super::spool::Spool;
+use super::trailer;
 
 /// How much is decompressed before readers are told.
 const OUTPUT: usize = 1 << 20;
@@ -57,6 +58,7 @@ impl Unpack {
                     Between::Member => {
                         self.codec.again().map_err(|what| self.damaged(&input, raw + filled as u64, what))?;
                     }
+                    Between::Garbage if self.format == Format::Gz && self.is_trailer(&mut input)? => break,
                     Between::Garbage => {
                         let what = "there is something else behind the end of the compressed data".to_owned();
                         return Err(self.damaged(&input, raw + filled as u64, what));
@@ -91,6 +93,20 @@ impl Unpack {
             _ if raw == 0 => Err(Error::Empty { path: self.path.clone() }),
             _ => Ok(()),
         }
+    }
+
+    /// Whether all that follows is what OpenWrt puts behind an image; it is passed over then.
+    fn is_trailer(&self, input: &mut Input) -> Result<bool, Error> {
+        input.fill(&self.from, trailer::MOST + 1)?;
+        let rest = input.rest();
+        if rest.len() > trailer::MOST || !trailer::is_whole(rest) {
+            return Ok(false);
+        }
+        self.spool.remark(format!(
+            "Behind the compressed data stand {} bytes of OpenWrt's metadata, which aren't part of the image.",
+            rest.len()
+        ));
+        Ok(true)
     }
 
     fn publish(&self, bytes: &[u8], raw: u64) -> Result<(), Error> {
@@ -272,6 +288,16 @@ mod tests {
             let fails = fails.index(bytes.len().div_ceil(length));
             let error = unpack(format, &bytes, &[length], Some(fails)).unwrap_err();
             prop_assert_eq!(error.to_string(), "stopped before the end");
+        }
+
+        #[test]
+        fn what_openwrt_puts_behind_an_image_is_passed_over(length in 1usize..5000, data in proptest::collection::vec(any::<u8>(), 0..3000)) {
+            let size = (data.len() + 17) as u32;
+            let trailer = [&data[..], b"FWx0\x01\x02\x03\x04\x01\0\0\0", &size.to_be_bytes()].concat();
+            // Metadata begin with `{`; zeros would be padding.
+            let whole = [&packed(Format::Gz)[..], b"{", &trailer].concat();
+            prop_assert!(unpack(Format::Gz, &whole, &[length], None).unwrap() == raw());
+            prop_assert!(unpack(Format::Gz, &whole[..whole.len() - 1], &[length], None).is_err());
         }
 
         #[test]

@@ -21,7 +21,38 @@ pub(super) struct Entry {
     pub(super) crc32: u32,
 }
 
-/// Finds the image: the only file in the archive, or the only one whose name ends in `.img`.
+/// Ends of names that images have, `.img` aside.
+const IMAGES: [&str; 6] = [".wic", ".sdimg", ".rpi-sdimg", ".raw", ".dd", ".bin"];
+/// Ends of names of what stands beside an image.
+const BESIDE: [&str; 16] = [
+    ".txt",
+    ".md",
+    ".rst",
+    ".pdf",
+    ".htm",
+    ".html",
+    ".json",
+    ".xml",
+    ".bmap",
+    ".sha256",
+    ".sha256sum",
+    ".sha1",
+    ".md5",
+    ".sig",
+    ".asc",
+    ".manifest",
+];
+/// Names of what stands beside an image.
+const NOTES: [&str; 6] = ["readme", "license", "licence", "copying", "changelog", "sha256sums"];
+
+/// Whether this is something to read beside an image.
+fn is_beside(name: &str) -> bool {
+    let name = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+    NOTES.contains(&&*name) || BESIDE.iter().any(|end| name.ends_with(end))
+}
+
+/// Finds the image: the only file in the archive that isn't something to read, or the only one whose name ends in `.img`, or else
+/// in another end that images have.
 pub(super) fn find(path: &Path, file: &File) -> Result<Entry, Error> {
     let not = |what: String, hint: Remedy| Error::NotAnImage { path: path.to_owned(), what, hint };
     let damaged = |what: &str| {
@@ -44,8 +75,12 @@ pub(super) fn find(path: &Path, file: &File) -> Result<Entry, Error> {
             files.push((index, name));
         }
     }
-    let images: Vec<_> =
-        files.iter().filter(|(_, name)| name.to_ascii_lowercase().ends_with(".img")).collect();
+    let named = |ends: &[&str]| -> Vec<_> {
+        let is = |name: &str| ends.iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+        files.iter().filter(|(_, name)| is(name)).collect()
+    };
+    let images = [named(&[".img"]), named(&IMAGES)].into_iter().find(|named| !named.is_empty());
+    let images = images.unwrap_or_else(|| files.iter().filter(|(_, name)| !is_beside(name)).collect());
     let index = match (files.as_slice(), images.as_slice()) {
         ([], _) => {
             return Err(not("the zip archive has no file in it".into(), "was the right file given?".into()));

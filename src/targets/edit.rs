@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
+use super::columns::Columns;
 use super::parse::lines;
 use super::{Error, Form, HEADER, HEADER_SECRET, ResetSpec, Target, Targets};
 use crate::beneath::{Access, Dir, place_of};
@@ -55,23 +56,15 @@ pub fn remove(path: &Path, wanted: &[String], dry_run: bool, stop: &Stop) -> Res
     replace(path, false, dry_run, stop, |bytes, file| without_rows(bytes, wanted, file))
 }
 
-/// A row as the database writes it, without line end. The last field is left out where it is empty.
-fn row(name: &str, mac: Mac, ip: Option<IpAddr>, reset: Option<&ResetSpec>, secret: Option<&Path>) -> String {
-    let quote = |field: String| {
-        if field.contains([',', '"', '#']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
-    };
-    let ip = ip.map_or_else(String::new, |ip| ip.to_string());
-    let reset = reset.map_or_else(String::new, ToString::to_string);
-    let mut fields = vec![name.to_owned(), mac.to_string(), ip, reset];
-    fields.extend(secret.map(|secret| secret.display().to_string()));
-    fields.into_iter().map(quote).collect::<Vec<_>>().join(",")
-}
-
 impl Target {
     /// The row as a database in the form `name,mac,ip,reset` has it, or in the one with `secret` where it has one.
     #[must_use]
     pub fn to_row(&self) -> String {
-        row(&self.name, self.mac, self.ip, self.reset.as_ref(), self.secret.as_deref())
+        let mut columns = Columns::default();
+        for column in columns.lacking(self) {
+            columns.add(column);
+        }
+        columns.row(self)
     }
 }
 
@@ -93,12 +86,18 @@ fn with_row(bytes: &[u8], new: &NewTarget, path: &Path) -> Result<(Vec<u8>, Chan
         return Err(Error::Taken { path: path.to_owned(), line: other.line, what });
     }
     let end = if bytes.windows(2).any(|two| two == b"\r\n") { "\r\n" } else { "\n" };
-    let mut out = match (&new.secret, old.form()) {
-        (Some(_), Form::Named) if !bytes.is_empty() => {
-            with_column(bytes).ok_or_else(|| Error::NoHeader { path: path.to_owned() })?
+    let NewTarget { name, mac, ip, reset, secret } = new.clone();
+    let new = Target { name, mac, ip, reset, secret, line: 0 };
+    let mut columns = old.columns.clone();
+    let mut out = bytes.to_vec();
+    for column in columns.lacking(&new) {
+        columns.add(column);
+        if !bytes.is_empty() {
+            let word = format!("{}{}", columns.separator, column.word());
+            let header = columns.header.ok_or_else(|| Error::NoHeader { path: path.to_owned() })?;
+            out = with_word(&out, header, &word);
         }
-        _ => bytes.to_vec(),
-    };
+    }
     if out.is_empty() {
         let header = if new.secret.is_some() { HEADER_SECRET } else { HEADER };
         out.extend_from_slice(header.as_bytes());
@@ -107,29 +106,24 @@ fn with_row(bytes: &[u8], new: &NewTarget, path: &Path) -> Result<(Vec<u8>, Chan
         out.extend_from_slice(end.as_bytes());
     }
     let line = lines(&out).count() + 1;
-    let row = row(&new.name, new.mac, new.ip, new.reset.as_ref(), new.secret.as_deref());
+    let row = columns.row(&new);
     out.extend_from_slice(row.as_bytes());
     out.extend_from_slice(end.as_bytes());
     Ok((out, Change { line, row }))
 }
 
-/// The file with a column for secrets, by a word at the end of its header; `None` where it has no header.
-fn with_column(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut at = 0;
-    for (_, line) in lines(bytes) {
-        let text = String::from_utf8_lossy(line);
-        let text = text.trim_start_matches('\u{feff}').trim();
-        let fields: Vec<String> = text.split(',').map(|field| field.trim().to_lowercase()).collect();
-        if fields.join(",") == HEADER {
-            let end = at + line.trim_ascii_end().len();
-            return Some([&bytes[..end], b",secret", &bytes[end..]].concat());
+/// The file with a word at the end of its header, which is this line.
+fn with_word(bytes: &[u8], header: usize, word: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + word.len());
+    for (number, line) in lines(bytes) {
+        let end = if number == header { line.trim_ascii_end().len() } else { line.len() };
+        out.extend_from_slice(&line[..end]);
+        if number == header {
+            out.extend_from_slice(word.as_bytes());
+            out.extend_from_slice(&line[end..]);
         }
-        if !text.is_empty() && !text.starts_with('#') {
-            return None;
-        }
-        at += line.len();
     }
-    None
+    out
 }
 
 fn without_rows(bytes: &[u8], wanted: &[String], path: &Path) -> Result<(Vec<u8>, Vec<Change>), Error> {
@@ -296,6 +290,22 @@ mod tests {
         let error = add(&path, &secret("x", 9), false, &stop).unwrap_err();
         assert!(matches!(error, Error::NoHeader { .. }), "{error}");
         assert_eq!(read(&path), "a,dca632010201\n");
+    }
+
+    #[test]
+    fn a_row_goes_into_the_columns_that_there_are() {
+        let before = "sep=;\r\nNotes;IP;Host name;MAC\r\n;;a;dca6.3201.0201\r\n";
+        let (_dir, path) = file(before);
+        let stop = Stop::new().unwrap();
+        let reset = Some("command:a; b".parse().unwrap());
+        add(&path, &NewTarget { ip: Some([10, 0, 0, 2].into()), reset, ..new("b", 2) }, false, &stop)
+            .unwrap();
+        let after = "sep=;\r\nNotes;IP;Host name;MAC;reset\r\n;;a;dca6.3201.0201\r\n\
+                     ;10.0.0.2;b;dc:a6:32:01:02:02;\"command:a; b\"\r\n";
+        assert_eq!(read(&path), after);
+        assert_eq!(Targets::load(&path, &stop).unwrap().rows().len(), 2);
+        remove(&path, &["b".to_owned()], false, &stop).unwrap();
+        assert_eq!(read(&path), before.replace("MAC\r", "MAC;reset\r"));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //! header names that column.
 //!
 //! People edit it by hand, with spreadsheets and with scripts that append, so it is read with patience
-//! (byte order mark, CRLF, spaces, comments, no header, no newline at the end) and checked without:
+//! (byte order mark, CRLF, spaces, comments, no header, no newline at the end, semicolons or tabs, columns in any order
+//! and columns more where a header names them) and checked without:
 //! everything that could make a command go to the wrong board is named with its line, all at once.
 
+mod columns;
 mod edit;
 mod name;
 mod parse;
@@ -22,6 +24,7 @@ use crate::board::{Mac, Who};
 use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 use crate::stop::{Stop, read_or_stop};
 
+use columns::Columns;
 pub use edit::{Change, NewTarget, add, remove};
 pub use name::check_name;
 pub use reset_spec::{BadReset, Line, ResetSpec};
@@ -65,7 +68,7 @@ impl Target {
 /// Which columns a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// `name,mac,ip,reset`.
+    /// `name,mac,ip,reset`, in any order that a header names.
     Named,
     /// `name,mac,ip,reset,secret`.
     Secret,
@@ -77,7 +80,7 @@ pub enum Form {
 #[derive(Debug, Clone)]
 pub struct Targets {
     path: PathBuf,
-    form: Form,
+    columns: Columns,
     rows: Vec<Target>,
 }
 
@@ -256,7 +259,7 @@ impl Targets {
     pub fn parse(bytes: &[u8], path: &Path) -> Result<Self, Error> {
         let parsed = parse::parse(bytes);
         if parsed.problems.is_empty() {
-            Ok(Self { path: path.to_owned(), form: parsed.form, rows: parsed.rows })
+            Ok(Self { path: path.to_owned(), columns: parsed.columns, rows: parsed.rows })
         } else {
             Err(Error::Bad { path: path.to_owned(), problems: parsed.problems })
         }
@@ -299,8 +302,8 @@ impl Targets {
 
     /// Which columns the file has.
     #[must_use]
-    pub fn form(&self) -> Form {
-        self.form
+    pub const fn form(&self) -> Form {
+        self.columns.form()
     }
 }
 

@@ -4,18 +4,19 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::{Form, HEADER, HEADER_SECRET, Problem, ResetSpec, Target, check_name};
+use super::columns::{Column, Columns};
+use super::{HEADER, Problem, ResetSpec, Target, check_name};
 use crate::board::Mac;
 
 /// What is in a file: the rows that are right, and what is wrong with the others.
 pub(super) struct Parsed {
-    pub(super) form: Form,
+    pub(super) columns: Columns,
     pub(super) rows: Vec<Target>,
     pub(super) problems: Vec<Problem>,
 }
 
-/// The header of the original's form.
-const ORIGINAL_HEADER: &str = "mac,ip,reset_io";
+/// What is told of a line that is no text.
+const GARBLED: &str = "not UTF-8 text";
 
 /// The lines of a file with their line ends, numbered from 1.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
@@ -24,27 +25,31 @@ pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 
 /// Reads a whole file. Never fails: what is wrong is in the list of problems.
 pub(super) fn parse(bytes: &[u8]) -> Parsed {
-    let mut reader = Reader { form: None, rows: Vec::new(), problems: Vec::new(), seen: HashMap::new() };
+    let mut reader = Reader::default();
     if bytes.contains(&0) {
         let line = 1 + bytes.iter().take_while(|byte| **byte != 0).filter(|byte| **byte == b'\n').count();
         reader.problem(line, "a NUL byte; is this UTF-16? Save it as CSV in UTF-8");
     } else {
         for (number, line) in lines(bytes) {
+            if reader.hopeless {
+                break;
+            }
             reader.line(number, line);
         }
     }
-    let form = reader.form.unwrap_or(Form::Named);
-    Parsed { form, rows: reader.rows, problems: reader.problems }
+    reader.end();
+    let columns = reader.columns.unwrap_or_default();
+    Parsed { columns, rows: reader.rows, problems: reader.problems }
 }
 
 /// The fields of one line, without the spaces around them.
-fn fields(line: &str) -> Result<Vec<String>, &'static str> {
+fn fields(line: &str, separator: char) -> Result<Vec<String>, &'static str> {
     // The csv crate takes a quote as one only at the very start of a field; people write a space before.
     let mut text = String::with_capacity(line.len() + 8);
     // Whether a field starts here, whether this one started with a quote, whether a quote is open.
     let (mut start, mut quotes, mut open) = (true, false, false);
     for c in line.chars() {
-        if start && (c == ' ' || c == '\t') {
+        if start && (c == ' ' || c == '\t') && c != separator {
             continue;
         }
         if start {
@@ -53,7 +58,7 @@ fn fields(line: &str) -> Result<Vec<String>, &'static str> {
         if quotes && c == '"' {
             open = !open;
         }
-        start = c == ',' && !open;
+        start = c == separator && !open;
         text.push(c);
     }
     // If the sentinel doesn't come back as a record of its own, a quote swallowed it.
@@ -61,6 +66,7 @@ fn fields(line: &str) -> Result<Vec<String>, &'static str> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
+        .delimiter(separator as u8)
         .buffer_capacity(text.len())
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
@@ -73,8 +79,17 @@ fn fields(line: &str) -> Result<Vec<String>, &'static str> {
     }
 }
 
+#[derive(Default)]
 struct Reader {
-    form: Option<Form>,
+    columns: Option<Columns>,
+    /// What `sep=;` says, which spreadsheets write above the header.
+    separator: Option<char>,
+    /// Whether the header is wrong, so that no row can be right.
+    hopeless: bool,
+    /// Lines that aren't UTF-8 text, but for the first of them.
+    garbled: usize,
+    /// The first line with fields, how many there are, and in how many a MAC address is where it belongs.
+    records: (usize, usize, usize),
     rows: Vec<Target>,
     problems: Vec<Problem>,
     /// What must be unique, and the line that had it first.
@@ -88,59 +103,106 @@ impl Reader {
 
     fn line(&mut self, number: usize, bytes: &[u8]) {
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return self.problem(number, "not UTF-8 text");
+            if self.problems.iter().any(|problem| problem.message == GARBLED) {
+                self.garbled += 1;
+                return;
+            }
+            return self.problem(number, GARBLED);
         };
         // Files with a byte order mark are appended to each other; then one stands in the middle.
-        let text = text.trim_start_matches('\u{feff}').trim();
+        // A tab in front of a row is an empty first field where tabs separate fields.
+        let tabs = self.columns.as_ref().is_some_and(|columns| columns.separator == '\t');
+        let blank = |c: char| c.is_whitespace() && !(tabs && c == '\t');
+        let text = text.trim_start_matches('\u{feff}').trim_matches(blank);
         if text.is_empty() || text.starts_with('#') {
             return;
         }
-        match fields(text) {
-            Ok(fields) => self.record(number, &fields),
+        if self.columns.is_none()
+            && let Some(separator) = text.strip_prefix("sep=").and_then(|rest| rest.chars().next())
+            && [',', ';', '\t'].contains(&separator)
+        {
+            self.separator = Some(separator);
+            return;
+        }
+        if self.columns.is_none() {
+            let apart = |text: &str, separator: char| {
+                let meant = self.separator.is_none_or(|told| told == separator);
+                fields(text, separator).ok().filter(|_| meant)
+            };
+            match Columns::told(number, text, apart) {
+                Ok(mut columns) => {
+                    let is_header = columns.header.is_some();
+                    columns.separator = self.separator.unwrap_or(columns.separator);
+                    self.columns = Some(columns);
+                    if is_header {
+                        return;
+                    }
+                }
+                Err(why) => {
+                    self.hopeless = true;
+                    return self.problem(number, why);
+                }
+            }
+        }
+        let columns = self.columns.clone().unwrap_or_default();
+        match fields(text, columns.separator) {
+            Ok(fields) => self.record(number, fields, &columns),
             Err(why) => self.problem(number, why),
         }
     }
 
-    fn record(&mut self, number: usize, fields: &[String]) {
-        let form = match self.form {
-            Some(form) => form,
-            None => {
-                let header = fields.join(",").to_lowercase();
-                let (form, is_header) = match header.as_str() {
-                    HEADER => (Form::Named, true),
-                    HEADER_SECRET => (Form::Secret, true),
-                    ORIGINAL_HEADER => (Form::Original, true),
-                    // No name looks like a MAC address, so the first field tells the forms apart.
-                    _ if fields[0].parse::<Mac>().is_ok() => (Form::Original, false),
-                    _ => (Form::Named, false),
-                };
-                self.form = Some(form);
-                if is_header {
-                    return;
-                }
-                if fields.iter().any(|field| field.eq_ignore_ascii_case("mac")) {
-                    return self.problem(number, format!("the header is not {HEADER}"));
-                }
-                form
-            }
-        };
-        let width = match form {
-            Form::Secret => 5,
-            Form::Named => 4,
-            Form::Original => 3,
-        };
-        if fields.len() > width {
-            return self.problem(number, too_many(fields, width));
+    /// What only the whole file shows: one problem of the file is told once, and not with each of its lines.
+    fn end(&mut self) {
+        if self.garbled > 0
+            && let Some(first) = self.problems.iter_mut().find(|problem| problem.message == GARBLED)
+        {
+            first.message =
+                format!("{GARBLED}, and {} more lines aren't; save it as CSV in UTF-8", self.garbled);
         }
-        if fields.len() == 1 && fields[0].contains([';', '\t']) {
-            return self.problem(number, "fields are separated by commas, not by semicolons or tabs");
+        let (first, records, with_mac) = self.records;
+        if records > 1
+            && with_mac == 0
+            && self.columns.as_ref().is_some_and(|columns| columns.header.is_none())
+        {
+            let message = format!(
+                "no line has a MAC address in its second field; a header says where it is, such as {HEADER}, in any order"
+            );
+            self.problems = vec![Problem { line: first, also: None, message }];
         }
-        let field = |at: usize| fields.get(at).map_or("", String::as_str);
-        match form {
-            Form::Named | Form::Secret => {
-                self.row(number, Some(field(0)), field(1), field(2), (reset(field(3)), secret(field(4))));
-            }
-            Form::Original => self.row(number, None, field(0), field(1), (wiring_pi(field(2)), Ok(None))),
+    }
+
+    fn record(&mut self, number: usize, mut fields: Vec<String>, columns: &Columns) {
+        // Spreadsheets fill rows up to the width of the widest one.
+        while fields.len() > columns.width && fields.last().is_some_and(String::is_empty) {
+            fields.pop();
+        }
+        if fields.len() > 1 && fields.iter().all(String::is_empty) {
+            return;
+        }
+        let mac = columns.field(&fields, Column::Mac);
+        if self.records.1 == 0 {
+            self.records.0 = number;
+        }
+        self.records.1 += 1;
+        self.records.2 += usize::from(mac.parse::<Mac>().is_ok());
+        if fields.len() > columns.width {
+            return self.problem(number, too_many(&fields, columns.width));
+        }
+        if fields.len() == 1 && fields[0].contains([',', ';', '\t']) {
+            let words = [(',', "commas"), (';', "semicolons"), ('\t', "tabs")];
+            let (own, others): (Vec<_>, Vec<_>) =
+                words.iter().partition(|(sign, _)| *sign == columns.separator);
+            let [own, others] =
+                [own, others].map(|words| words.iter().map(|(_, word)| *word).collect::<Vec<_>>());
+            let message = format!("fields are separated by {}, not by {}", own.join(""), others.join(" or "));
+            return self.problem(number, message);
+        }
+        let field = |column| columns.field(&fields, column);
+        let (name, ip, line) = (field(Column::Name), field(Column::Ip), field(Column::Reset));
+        if columns.original {
+            self.row(number, None, mac, ip, (wiring_pi(line), Ok(None)));
+        } else {
+            self.row(number, Some(name), mac, ip, (reset(line), secret(field(Column::Secret))));
         }
     }
 
@@ -262,6 +324,7 @@ fn too_many(fields: &[String], width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Form, HEADER_SECRET};
     use super::*;
 
     /// The rows as `name mac ip reset` and the problems as `line: message`.
@@ -303,6 +366,35 @@ mod tests {
     }
 
     #[test]
+    fn what_spreadsheets_write_is_read() {
+        let one = "lab-01;dca6.3201.0203;10.0.0.3;gpiochip0:17;\"bench; left\"";
+        let two = "lab-02;DC-A6-32-01-02-04;;\"command:poe off, 2\";";
+        for text in [
+            // Semicolons, other words in the header, and a column more.
+            format!("\u{feff}Name;MAC Address;IP;Reset;Comment\r\n{one}\r\n{two}\r\n;;;;\r\n"),
+            format!("sep=;\r\nHost name;mac;ip_address;reset;Notes\r\n{one}\r\n{two};;;\r\n"),
+            // In any order, and with tabs.
+            "Comment\tReset\tIP\tMAC\tName\nleft, x\tgpiochip0:17\t10.0.0.3\tdca632010203\tlab-01\n\
+             \tcommand:poe off, 2\t\tdca6.3201.0204\tlab-02\n"
+                .to_owned(),
+            // Without a header.
+            format!("{}\n{}\n", &one[..one.len() - 14], &two[..two.len() - 1]),
+        ] {
+            assert_eq!(seen(text.as_bytes()), (TWO.map(String::from).to_vec(), vec![]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_whole_file_is_told_once() {
+        let file = "Board|Ethernet|Where\nlab-01|dc:a6:32:01:02:03|left\nlab-02|dc:a6:32:01:02:04|right\n";
+        let told = seen(file.as_bytes()).1;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("1: no line has a MAC address in its second field"), "{told:?}");
+        let latin = b"name;mac;where\nlab-01;dca632010203;caf\xe9\nlab-02;dca632010204;caf\xe9\nlab-03;dca632010205;caf\xe9\n";
+        assert_eq!(seen(latin).1, ["2: not UTF-8 text, and 2 more lines aren't; save it as CSV in UTF-8"]);
+    }
+
+    #[test]
     fn the_original_form_is_read() {
         let want = [
             "pi-10.0.0.3 dc:a6:32:01:02:03 10.0.0.3 gpiochip0:17",
@@ -311,7 +403,7 @@ mod tests {
         let rows = "dc:a6:32:01:02:03,10.0.0.3,0\ndc:a6:32:01:02:04,,21";
         for text in [format!("mac,ip,reset_io\n{rows}"), rows.to_owned()] {
             assert_eq!(seen(text.as_bytes()), (want.map(String::from).to_vec(), vec![]), "{text}");
-            assert_eq!(parse(text.as_bytes()).form, Form::Original);
+            assert_eq!(parse(text.as_bytes()).columns.form(), Form::Original);
             let rows: Vec<_> = parse(text.as_bytes()).rows.iter().map(Target::to_row).collect();
             assert_eq!(seen(rows.join("\n").as_bytes()), (want.map(String::from).to_vec(), vec![]));
         }
@@ -374,7 +466,7 @@ mod tests {
         let row = "lab-01,dc:a6:32:01:02:03,,,";
         let parsed =
             parse(format!("Name, mac,ip,reset,Secret\n{row}keys/lab-01\nb,dca632010204\n").as_bytes());
-        assert_eq!((parsed.form, parsed.problems), (Form::Secret, vec![]));
+        assert_eq!((parsed.columns.form(), parsed.problems), (Form::Secret, vec![]));
         assert_eq!(parsed.rows[0].secret.as_deref(), Some(std::path::Path::new("keys/lab-01")));
         assert_eq!(parsed.rows[1].secret, None);
         let problem = |text: String| seen(text.as_bytes()).1.concat();
@@ -386,7 +478,8 @@ mod tests {
 
     #[test]
     fn other_headers_and_encodings_are_named() {
-        assert_eq!(seen(b"mac,name,ip,reset\n").1, ["1: the header is not name,mac,ip,reset"]);
+        assert_eq!(seen(b"mac,ip,reset\nx\ny\n").1, ["1: the header has no column `name`"]);
+        assert_eq!(seen(b"name,mac,MAC Address\nx\n").1, ["1: the header has two columns for `mac`"]);
         let utf16: Vec<u8> = "\u{feff}a,b\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(seen(&utf16).1, ["1: a NUL byte; is this UTF-16? Save it as CSV in UTF-8"]);
     }

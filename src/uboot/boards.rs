@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::event::{Ending, Event, What};
+use super::event::{Ending, Event, Stage, What};
 use super::job::Answer as JobAnswer;
 use super::material::ImageMaterial;
 use super::record::{CardRecord, Flash};
 use super::step::{Content, Material};
 use super::watch::BoardWatch;
 use crate::board::{Mac, Who};
-use crate::error::Kind;
+use crate::error::{Explain, Kind};
 use crate::run::{Record, Running};
 use crate::tftp::content::RangeContent;
 use crate::tftp::event::{Event as TftpEvent, What as TftpWhat};
@@ -143,7 +143,18 @@ impl Boards {
         }
     }
 
+    /// Ends every board that hasn't ended where the image can't be flashed after all. Says whether that is so.
+    pub(super) fn end_for_the_image(&self) -> bool {
+        let Some(error) = self.material.failure() else { return false };
+        self.each(|watch, events| {
+            watch.end(Stage::Prepare, error.kind(), error.to_string(), error.hint(), events);
+        });
+        true
+    }
+
     fn read(&self, mac: Mac, path: &str, peer: SocketAddr) -> Answer {
+        // Before what the board tells is judged: another checksum is no fault of a card if the image is another one.
+        self.end_for_the_image();
         let material = &*self.material;
         let from = (peer.ip().to_canonical(), &neighbour as &dyn Fn(IpAddr) -> Option<Mac>);
         let answer =

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use super::script_image;
 use crate::contents::forecast::{Answers, By, Forecast, Load, MARK};
+use crate::format::size;
 use crate::image::files::{self, FatFile, Patch};
 use crate::image::read_at::ReadAt;
-use crate::image::table::Table;
+use crate::image::table::{BLOCK, Scheme, Table};
 
 /// What U-Boot's script has to be called.
 const NAME: &str = "boot.scr";
@@ -42,6 +43,15 @@ impl Booting {
             booting.add(image, table, numbers)?;
         }
         Ok(booting)
+    }
+
+    /// Files with the kernel's arguments: partition, by the image's numbering, and path.
+    pub(super) fn cmdlines(&self) -> Vec<(u32, String)> {
+        let loads = self.answers.card.loads.iter().filter(|load| !load.cmdline.is_empty());
+        let mut files: Vec<_> = loads.map(|load| (load.partition, load.cmdline.clone())).collect();
+        files.sort();
+        files.dedup();
+        files
     }
 
     fn add(
@@ -77,6 +87,44 @@ impl Booting {
         }
         Ok(())
     }
+}
+
+/// Data between the image's table and its first partition, which stay off the card because U-Boot's partition is there: a boot
+/// loader for another board, say. A sentence, or `None` where there are only zeros.
+///
+/// # Errors
+/// When the image can't be read.
+pub fn dropped(image: &Arc<dyn ReadAt>, table: &Table) -> io::Result<Option<String>> {
+    /// Nobody has more there.
+    const MOST: u64 = 64 << 20;
+    let from = match table.scheme {
+        Scheme::Mbr { .. } => BLOCK,
+        Scheme::Gpt { .. } => 34 * BLOCK,
+    };
+    let end = table.first_partition_start().unwrap_or(0).min(MOST);
+    let (mut at, mut first, mut blocks) = (from, None, 0u64);
+    let mut buffer = vec![0; 256 << 10];
+    while at < end {
+        let len = usize::try_from(end - at).unwrap_or(usize::MAX).min(buffer.len());
+        let got = image.read_at(&mut buffer[..len], at)?;
+        if got == 0 {
+            break;
+        }
+        for (index, block) in buffer[..got].chunks(BLOCK as usize).enumerate() {
+            if block.iter().any(|byte| *byte != 0) {
+                first.get_or_insert(at + index as u64 * BLOCK);
+                blocks += 1;
+            }
+        }
+        at += got as u64;
+    }
+    Ok(first.map(|first| {
+        format!(
+            "In front of its first partition the image has {} of data, from byte {first} on. They stay off the card: U-Boot's \
+             partition is there.",
+            size(blocks * BLOCK)
+        )
+    }))
 }
 
 /// The script for U-Boot. No path in it has a character that its shell would obey: the forecast sees to that.

@@ -2,6 +2,7 @@
 //! Made without root, loop devices or other programs, and read back before it gets its name.
 
 mod collect;
+mod compare;
 mod content;
 mod error;
 mod settings;
@@ -10,19 +11,21 @@ mod write;
 use std::sync::Arc;
 
 pub use collect::{Copied, read_directory};
+pub use compare::{CardDifference, OnCard, card_info, on_card};
 pub use error::Error;
 pub use settings::Settings;
 pub use write::{Built, check_name};
 
-use super::booting::Booting;
+use super::booting::{self, Booting};
 use super::layout::{self, CardInfo, Layout};
 use super::script_image;
 use crate::contents::forecast::Answers;
 use crate::image::Image;
 use crate::image::fat::{self, Tree};
 use crate::image::files::{self, Followed};
+use crate::image::own_len::needed;
 use crate::image::read_at::ReadAt;
-use crate::image::table::Table;
+use crate::image::table::{Table, is_iso9660};
 
 /// The script that U-Boot runs on every start.
 pub const BOOT_SCRIPT: &str = include_str!("../../firmware/uboot/boot.cmd");
@@ -61,12 +64,29 @@ impl Fit {
     /// # Errors
     /// When there is no table, when it doesn't fit, and when the image can't be read.
     pub fn new(image: &Image, card: &CardInfo) -> Result<Self, Error> {
-        let table = image.table()?.ok_or_else(|| Error::NoTable { path: image.path().to_owned() })?;
-        let layout = layout::plan(&table, image.raw_len(), card)
-            .map_err(|error| Error::Layout { path: image.path().to_owned(), error })?;
+        let no_table = || match is_iso9660(&*image.content()) {
+            true => Error::Iso { path: image.path().to_owned() },
+            false => Error::NoTable { path: image.path().to_owned() },
+        };
+        let table = image.table()?.ok_or_else(no_table)?;
         let os = |error| crate::image::Error::os(image.path(), "reading the files in it", error);
-        let booting = Booting::of(&image.content(), &table, &layout.numbers()).map_err(os)?;
-        let mut followed = files::follow(&image.content(), &table, &layout.numbers()).map_err(os)?;
+        let content = image.content();
+        let mut len = image.raw_len();
+        let needed = match table.last() {
+            // Where the file system in it ends counts, if the image is shorter than its table says.
+            Some(last) if len.is_none_or(|len| len < last.end()) => needed(&*content, last).map_err(os)?,
+            _ => None,
+        };
+        if needed.is_some_and(|needed| needed < table.end_of_partitions()) && len.is_none() {
+            len = Some(content.size().map_err(os)?);
+        }
+        let mut layout = layout::plan_within(&table, len, needed, card)
+            .map_err(|error| Error::Layout { path: image.path().to_owned(), error })?;
+        layout.notes.extend(image.note());
+        layout.notes.extend(booting::dropped(&content, &table).map_err(os)?);
+        let booting = Booting::of(&content, &table, &layout.numbers()).map_err(os)?;
+        let mut followed =
+            files::follow_with(&content, &table, &layout.numbers(), &booting.cmdlines()).map_err(os)?;
         followed.patches.extend(booting.patches);
         Ok(Self { table, layout, followed, answers: booting.answers })
     }

@@ -136,7 +136,7 @@ pub fn flash(
                 frames.with(mac, |watch, _| watch.frame_seen(frame, Instant::now()));
             });
         });
-        drive(&boards, targets, material, options, stop, &mut || {
+        drive(&boards, targets, options, stop, &mut || {
             if server_stop.is_set() { Next::End } else { Next::after(stop.wait(TICK)) }
         });
         let until = Instant::now() + LAST_PACKETS;
@@ -195,7 +195,6 @@ impl Next {
 pub(super) fn drive(
     boards: &Boards,
     targets: &[Target],
-    material: &ImageMaterial,
     options: &FlashOptions,
     stop: &Stop,
     pause: &mut dyn FnMut() -> Next,
@@ -210,10 +209,7 @@ pub(super) fn drive(
             if boards.all_ended() {
                 break;
             }
-            if let Some(error) = material.failure() {
-                boards.each(|watch, events| {
-                    watch.end(Stage::Prepare, error.kind(), error.to_string(), error.hint(), events);
-                });
+            if boards.end_for_the_image() {
                 break;
             }
             match pause() {

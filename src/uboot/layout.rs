@@ -10,12 +10,14 @@
 mod error;
 mod gpt;
 mod mbr;
+mod nest;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 pub use error::Error;
 
+use crate::format::size;
 use crate::image::table::{BLOCK, Partition, Scheme, Table};
 
 /// What lies in front of the first usable block of a GPT: protective MBR, header, 128 entries.
@@ -81,6 +83,8 @@ pub struct Layout {
     pub final_table: Vec<(u64, Vec<u8>)>,
     /// The partitions in their new places, by old number.
     pub partitions: Vec<Moved>,
+    /// A container for logical partitions that the image doesn't have: number, first byte and length on the card.
+    pub container: Option<(u32, u64, u64)>,
     /// The smallest card that holds it, in bytes.
     pub card_len: u64,
     /// What the user should know about this layout, each a sentence.
@@ -104,15 +108,36 @@ impl Layout {
 /// When there is no partition to put there, no free entry for one more, when the image ends before its
 /// last partition does, or when it does not fit onto the card or into the table.
 pub fn plan(table: &Table, image_len: Option<u64>, card: &CardInfo) -> Result<Layout, Error> {
+    plan_within(table, image_len, None, card)
+}
+
+/// As [`plan`], of an image that may end inside its last partition: all that counts ends at `needed`, because the file system
+/// there says so.
+///
+/// # Errors
+/// As [`plan`]; [`Error::Truncated`] only where the image ends before `needed`.
+pub fn plan_within(
+    table: &Table,
+    image_len: Option<u64>,
+    needed: Option<u64>,
+    card: &CardInfo,
+) -> Result<Layout, Error> {
     check_card(card)?;
     check_partitions(&table.partitions, card)?;
     let first = table.partitions.iter().min_by_key(|partition| partition.start).ok_or(Error::NoPartition)?;
     let last = table.partitions.iter().max_by_key(|partition| partition.end()).ok_or(Error::NoPartition)?;
     let numbers = match table.scheme {
-        Scheme::Mbr { .. } => mbr::numbers(&table.partitions)?,
-        Scheme::Gpt { .. } => gpt::numbers(&table.partitions)?,
+        Scheme::Mbr { .. } => mbr::numbers(&table.partitions),
+        Scheme::Gpt { .. } => gpt::numbers(&table.partitions),
     };
-    if let Some(image_len) = image_len.filter(|len| *len < last.end()) {
+    let (numbers, nest) = match numbers {
+        Err(Error::NoFreeEntry) => {
+            nest::numbers(&table.partitions).map(|(numbers, nest)| (numbers, Some(nest)))?
+        }
+        numbers => (numbers?, None),
+    };
+    let short = image_len.filter(|len| *len < last.end());
+    if let Some(image_len) = short.filter(|len| needed.is_none_or(|needed| *len < needed)) {
         return Err(Error::Truncated { number: last.number, end: last.end(), image_len });
     }
     let earliest = card.uboot_end().next_multiple_of(ALIGN);
@@ -120,7 +145,7 @@ pub fn plan(table: &Table, image_len: Option<u64>, card: &CardInfo) -> Result<La
     // Behind the last partition a GPT image has its second table, which would be wrong at its new place.
     let end = match table.scheme {
         Scheme::Mbr { .. } => image_len.unwrap_or(last.end()),
-        Scheme::Gpt { .. } => last.end(),
+        Scheme::Gpt { .. } => short.unwrap_or(last.end()),
     };
     let source = first.start..end;
     let target = first.start + shift..(end + shift).next_multiple_of(BLOCK);
@@ -134,37 +159,67 @@ pub fn plan(table: &Table, image_len: Option<u64>, card: &CardInfo) -> Result<La
     partitions.sort_by_key(|moved| moved.old.number);
 
     let mut notes = Vec::new();
-    for problem in table.check(image_len) {
+    if let Some(short) = short {
+        notes.push(format!(
+            "The image ends inside its partition {}, {} before that does, and behind the end of the file system in it. What \
+             the card has there stays.",
+            last.number,
+            size(last.end() - short)
+        ));
+    }
+    for problem in table.check(image_len.filter(|_| short.is_none())) {
         notes.push(format!("The image's own table is not right: {problem}."));
     }
     let (disk_id, final_table) = match table.scheme {
-        Scheme::Mbr { disk_id } => (disk_id, vec![(0, mbr::table(disk_id, card, &partitions)?)]),
+        Scheme::Mbr { disk_id } => {
+            let container = nest.as_ref().map(|nest| nest.container(shift));
+            let mut pieces = nest.as_ref().map(|nest| nest.pieces(shift)).transpose()?.unwrap_or_default();
+            if let Some(nest) = &nest {
+                notes.push(nest.note());
+            }
+            pieces.push((0, mbr::table(disk_id, card, &partitions, container)?));
+            (disk_id, pieces)
+        }
         Scheme::Gpt { disk_guid } => {
-            notes.push(
+            notes.push(if table.hybrid {
+                "Its MBR is a hybrid one, and the card's has U-Boot's partition in it, so that boards that read no GPT \
+                 start too."
+                    .to_owned()
+            } else {
                 "A card with a GPT boots on a Pi 4 or newer; the boot ROM of earlier boards reads MBR only."
-                    .to_owned(),
-            );
+                    .to_owned()
+            });
             notes.push(
                 "The second copy of the GPT stands right behind the last partition, not at the end of the \
                  card; `sgdisk -e`, or the system's first start, moves it there."
                     .to_owned(),
             );
-            (0, gpt::table(&disk_guid, card, &partitions, target.end)?)
+            (
+                0,
+                gpt::table(
+                    &disk_guid,
+                    card,
+                    &partitions,
+                    (last.end() + shift).max(target.end),
+                    table.hybrid,
+                )?,
+            )
         }
     };
-    let boot = mbr::table(disk_id, card, &[])?;
+    let boot = mbr::table(disk_id, card, &[], None)?;
     let mut boot_table = vec![0; TABLE_LEN as usize];
     boot_table[..boot.len()].copy_from_slice(&boot);
 
     let written = final_table.iter().map(|(at, bytes)| at + bytes.len() as u64).max().unwrap_or(0);
-    let card_len = target.end.max(written);
+    let card_len = target.end.max(written).max(last.end() + shift);
     if let Some(size) = card.size.filter(|size| *size < card_len) {
         return Err(Error::CardTooSmall { need: card_len, card: size, image: end - first.start });
     }
     if !first.start.is_multiple_of(ALIGN) && shift == 0 {
         notes.push("The image's first partition doesn't start on a multiple of 4 MiB.".to_owned());
     }
-    Ok(Layout { shift, source, target, boot_table, final_table, partitions, card_len, notes })
+    let container = nest.map(|nest| nest.container(shift));
+    Ok(Layout { shift, source, target, boot_table, final_table, partitions, container, card_len, notes })
 }
 
 /// U-Boot's partition must be made of whole blocks and leave room for a table in front.
@@ -210,7 +265,7 @@ mod tests {
                 entry: Entry::Mbr { kind, bootable: false },
             })
             .collect();
-        Table { scheme: Scheme::Mbr { disk_id: 0x35c8_4628 }, partitions }
+        Table { scheme: Scheme::Mbr { disk_id: 0x35c8_4628 }, partitions, hybrid: false }
     }
 
     fn gpt(partitions: &[(u32, u64, u64)]) -> Table {
@@ -228,7 +283,7 @@ mod tests {
                 },
             })
             .collect();
-        Table { scheme: Scheme::Gpt { disk_guid: [7; 16] }, partitions }
+        Table { scheme: Scheme::Gpt { disk_guid: [7; 16] }, partitions, hybrid: false }
     }
 
     #[test]
@@ -299,8 +354,69 @@ mod tests {
         let three = [(1, 8 * MIB, MIB, 0x0c), (3, 16 * MIB, MIB, 0x83), (4, 20 * MIB, MIB, 0x83)];
         let layout = plan(&mbr(&three), None, &CardInfo::default()).unwrap();
         assert_eq!(layout.numbers(), BTreeMap::from([(1, 2), (3, 3), (4, 4)]));
+        // With four, two become logical; that takes a free block in front of each.
         let four = [three[0], (2, 12 * MIB, MIB, 0x83), three[1], three[2]];
-        assert_eq!(plan(&mbr(&four), None, &CardInfo::default()), Err(Error::NoFreeEntry));
+        let numbers = plan(&mbr(&four), None, &CardInfo::default()).unwrap().numbers();
+        assert_eq!(numbers, BTreeMap::from([(1, 2), (2, 3), (3, 5), (4, 6)]));
+        let tight = [
+            (1, 8 * MIB, MIB, 0x0c),
+            (2, 9 * MIB, MIB, 0x83),
+            (3, 10 * MIB, MIB, 0x83),
+            (4, 12 * MIB, MIB, 0x83),
+        ];
+        let error = plan(&mbr(&tight), None, &CardInfo::default());
+        assert_eq!(error, Err(Error::NoGap { before: 2, behind: 3 }));
+    }
+
+    #[test]
+    fn of_four_primaries_the_last_two_become_logical() {
+        let four = [
+            (1, 8 * MIB, MIB, 0x0c),
+            (2, 9 * MIB, MIB, 0x83),
+            (3, 11 * MIB, MIB, 0x83),
+            (4, 14 * MIB, MIB, 0x83),
+        ];
+        let layout = plan(&mbr(&four), Some(15 * MIB), &CardInfo::default()).unwrap();
+        assert_eq!(layout.numbers(), BTreeMap::from([(1, 2), (2, 3), (3, 5), (4, 6)]));
+        assert!(layout.notes[0].contains("3 and 4 become logical ones, 5 and 6"), "{:?}", layout.notes);
+        // What other tools read: the table reader, with its own way through the chain.
+        let mut disk = vec![0; layout.card_len as usize];
+        for (at, bytes) in &layout.final_table {
+            disk[*at as usize..*at as usize + bytes.len()].copy_from_slice(bytes);
+        }
+        let read = Table::read(&disk).unwrap().unwrap();
+        let got: Vec<_> =
+            read.partitions.iter().map(|found| (found.number, found.start, found.len)).collect();
+        let mut want: Vec<_> =
+            layout.partitions.iter().map(|moved| (moved.number, moved.start, moved.old.len)).collect();
+        want.extend([(1, 4 * MIB, 40 * MIB), layout.container.unwrap()]);
+        want.sort_unstable();
+        let mut sorted = got.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, want);
+        assert_eq!(read.check(Some(layout.card_len)), vec![]);
+        assert_eq!(layout.final_table.last().unwrap().0, 0, "the piece that makes it whole comes last");
+    }
+
+    #[test]
+    fn an_image_may_end_behind_the_file_system_in_its_last_partition() {
+        let table = mbr(&[(1, 8 * MIB, MIB, 0x0c), (2, 9 * MIB, 100 * MIB, 0x83)]);
+        let plan = |len, needed| plan_within(&table, Some(len), needed, &CardInfo::default());
+        let layout = plan(12 * MIB, Some(11 * MIB)).unwrap();
+        assert_eq!((layout.source.clone(), layout.card_len), (8 * MIB..12 * MIB, 145 * MIB));
+        assert!(layout.notes[0].contains("97 MiB before that does"), "{:?}", layout.notes);
+        assert!(matches!(plan(10 * MIB, Some(11 * MIB)), Err(Error::Truncated { number: 2, .. })));
+        assert!(matches!(plan(12 * MIB, None), Err(Error::Truncated { number: 2, .. })));
+    }
+
+    #[test]
+    fn a_hybrid_mbr_keeps_u_boots_partition_for_a_pi_3() {
+        let table = Table { hybrid: true, ..gpt(&[(1, 8 * MIB, 40 * MIB)]) };
+        let layout = plan(&table, None, &CardInfo::default()).unwrap();
+        let sector = &layout.final_table.last().unwrap().1[..512];
+        assert_eq!((sector[450], sector[466], sector[462]), (0xee, 0x0c, 0x80));
+        assert_eq!(sector[470..478], [0, 0x20, 0, 0, 0, 0x40, 1, 0]);
+        assert!(layout.notes[0].contains("hybrid"), "{:?}", layout.notes);
     }
 
     #[test]

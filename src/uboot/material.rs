@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::booting::Booting;
+use super::booting::{self, Booting};
 use super::layout::{self, CardInfo, Layout};
 use super::record::ImageRecord;
 use super::step::{Known, Material, Sectors};
@@ -16,8 +16,9 @@ use crate::format::hex;
 use crate::image::parts::Parts;
 use crate::image::pass::Pass;
 use crate::image::read_at::ReadAt;
+use crate::image::table::is_iso9660;
 use crate::image::table::{Scheme, Table};
-use crate::image::{self, Image, files};
+use crate::image::{self, Image, files, own_len};
 use crate::run::FirstBoot;
 use crate::stop::{Stop, Waker};
 
@@ -31,6 +32,12 @@ pub enum Error {
     /// It has no partition table.
     #[error("{name} has no partition table")]
     NoTable {
+        /// The image.
+        name: String,
+    },
+    /// It is an image of an optical disk.
+    #[error("{name} is an ISO 9660 image, for optical disks and PCs, and no image of an SD card")]
+    Iso {
         /// The image.
         name: String,
     },
@@ -65,7 +72,7 @@ impl Explain for Error {
         match self {
             Self::Image(error) => error.kind(),
             Self::Layout { source, .. } => source.kind(),
-            Self::NoTable { .. } | Self::WontBoot { .. } => Kind::BadData,
+            Self::NoTable { .. } | Self::Iso { .. } | Self::WontBoot { .. } => Kind::BadData,
             Self::Files { source, .. } => Kind::of_io(source),
         }
     }
@@ -78,6 +85,9 @@ impl Explain for Error {
                 Some("an image of a whole disk is needed, not one of a single partition.".into())
             }
             Self::Files { .. } => None,
+            Self::Iso { .. } => {
+                Some("take the publisher's image for a Raspberry Pi, or for arm64 SD cards".into())
+            }
             Self::WontBoot { .. } => {
                 Some(remedy!["give ", Knob::Force, " where the bytes alone are wanted."])
             }
@@ -89,7 +99,7 @@ impl Explain for Error {
 pub struct ImageMaterial {
     image: Image,
     first_boot: Option<FirstBoot>,
-    content: Arc<dyn ReadAt>,
+    content: Arc<Noting>,
     table: Table,
     part_size: u64,
     /// First byte of the image's first partition.
@@ -99,9 +109,45 @@ pub struct ImageMaterial {
     pass: Pass,
     /// What is odd about its table.
     of_table: Vec<String>,
+    /// Where the file system in its last partition says that it ends, once that place is there.
+    known_end: OnceLock<Option<u64>>,
     booting: OnceLock<Result<Booting, Arc<Error>>>,
     followed: OnceLock<Result<Follow, Arc<Error>>>,
     wakers: Arc<Mutex<Vec<Waker>>>,
+}
+
+/// The image's bytes, and why reading them failed first: a board is told only that its fetch did.
+struct Noting {
+    path: std::path::PathBuf,
+    base: Arc<dyn ReadAt>,
+    first: OnceLock<image::Error>,
+}
+
+impl Noting {
+    fn first_error(&self) -> Option<image::Error> {
+        self.first.get().cloned()
+    }
+}
+
+impl ReadAt for Noting {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        self.base.read_at(buf, offset).map_err(|error| {
+            let told = image::Error::os(&self.path, format!("reading at byte {offset}"), error);
+            // Who stopped the program knows why.
+            if !matches!(told, image::Error::Stopped) {
+                self.first.get_or_init(|| told.clone());
+            }
+            told.into()
+        })
+    }
+
+    fn size(&self) -> std::io::Result<u64> {
+        self.base.size()
+    }
+
+    fn available(&self) -> u64 {
+        self.base.available()
+    }
 }
 
 /// What follows the partitions' new numbers.
@@ -131,8 +177,22 @@ impl ImageMaterial {
         stop: &Stop,
     ) -> Result<Arc<Self>, Error> {
         let name = image.name();
-        let table = image.table()?.ok_or_else(|| Error::NoTable { name: name.clone() })?;
-        let layout = layout::plan(&table, image.raw_len(), &CardInfo::default())
+        let no_table = || match is_iso9660(&*image.content()) {
+            true => Error::Iso { name: name.clone() },
+            false => Error::NoTable { name: name.clone() },
+        };
+        let table = image.table()?.ok_or_else(no_table)?;
+        let known_end = OnceLock::new();
+        // An image that is known to end inside its last partition: what counts is where the file system there ends.
+        if let (Some(len), Some(last)) = (image.raw_len(), table.last())
+            && len < last.end()
+        {
+            let needed = own_len::needed(&*image.content(), last);
+            let os = |error| image::Error::os(image.path(), "reading its last partition", error);
+            let _ = known_end.set(needed.map_err(os)?);
+        }
+        let needed = known_end.get().copied().flatten();
+        let layout = layout::plan_within(&table, image.raw_len(), needed, &CardInfo::default())
             .map_err(|source| Error::Layout { name, source })?;
         let wakers: Arc<Mutex<Vec<Waker>>> = Arc::default();
         let wake = Arc::clone(&wakers);
@@ -143,7 +203,11 @@ impl ImageMaterial {
         };
         let pass = Pass::start(&image, parts, stop, Box::new(move || poke(&wake)))?;
         let material = Arc::new(Self {
-            content: image.content(),
+            content: Arc::new(Noting {
+                path: image.path().to_owned(),
+                base: image.content(),
+                first: OnceLock::new(),
+            }),
             image,
             first_boot,
             table,
@@ -152,6 +216,7 @@ impl ImageMaterial {
             end: layout.source.end,
             pass,
             of_table: layout.notes.clone(),
+            known_end,
             booting: OnceLock::new(),
             followed: OnceLock::new(),
             wakers,
@@ -182,7 +247,7 @@ impl ImageMaterial {
     /// Its raw bytes.
     #[must_use]
     pub fn content(&self) -> Arc<dyn ReadAt> {
-        Arc::clone(&self.content)
+        Arc::clone(&self.content) as Arc<dyn ReadAt>
     }
 
     /// The size of a part in bytes; the last one may be shorter.
@@ -202,6 +267,7 @@ impl ImageMaterial {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.of_table.clone();
+        warnings.extend(self.image.note());
         if let Some(Ok(follow)) = self.followed.get() {
             warnings.extend(follow.notes.iter().cloned());
         }
@@ -248,6 +314,14 @@ impl ImageMaterial {
     /// Why the image can't be flashed after all, once that is known: damage shows only where it is reached.
     #[must_use]
     pub fn failure(&self) -> Option<Arc<Error>> {
+        // What the host can't read, or has changed, is no fault of a board or its card.
+        if self.image.has_changed() {
+            let path = self.image.path().to_owned();
+            return Some(Arc::new(Error::Image(image::Error::Changed { path })));
+        }
+        if let Some(error) = self.content.first_error() {
+            return Some(Arc::new(Error::Image(error)));
+        }
         match (self.pass.ended()?, self.followed.get()) {
             (Err(error), _) => Some(Arc::new(Error::Image(error))),
             // Damage in the image has been told better by the pass.
@@ -283,28 +357,55 @@ impl ImageMaterial {
         }
     }
 
+    /// Where the file system in the last partition ends. Never waits: `None` also where it isn't there yet.
+    fn needed(&self) -> Option<u64> {
+        if let Some(known) = self.known_end.get() {
+            return *known;
+        }
+        let last = self.table.last()?;
+        let there = self.content.available() >= last.start.saturating_add(own_len::HEAD);
+        if !there && !matches!(self.pass.ended(), Some(Ok(_))) {
+            return None;
+        }
+        *self.known_end.get_or_init(|| own_len::needed(&*self.content, last).ok().flatten())
+    }
+
+    /// Up to here the image's bytes come for sure: one that is still being unpacked may end inside its last partition.
+    fn sure_end(&self) -> u64 {
+        match (self.needed(), self.known_end.get(), self.table.last()) {
+            (Some(needed), _, _) => needed.min(self.end),
+            (None, Some(_), _) => self.end,
+            (None, None, last) => last.map_or(self.end, |last| last.start),
+        }
+    }
+
     fn follow(&self, layout: &Layout) {
         let numbers = layout.numbers();
         let os = |source| Arc::new(Error::Files { name: self.image.name(), source });
         // The boot partition stands in front: whether the image boots is known long before its end.
-        let booting = Booting::of(&self.content, &self.table, &numbers).map_err(os);
-        let added = booting.as_ref().map_or_else(|_| Vec::new(), |booting| booting.patches.clone());
+        let content = self.content();
+        let booting = Booting::of(&content, &self.table, &numbers).map_err(os);
+        let (added, cmdlines) = booting
+            .as_ref()
+            .map_or_else(|_| Default::default(), |booting| (booting.patches.clone(), booting.cmdlines()));
         let _ = self.booting.set(booting);
         poke(&self.wakers);
-        let found = files::follow(&self.content, &self.table, &numbers).and_then(|mut followed| {
-            followed.patches.extend(added);
-            let sectors = files::sector_patches(&self.content, &followed.patches)?;
-            let sectors = sectors.into_iter().map(|(offset, bytes)| {
-                let names = followed.patches.iter().filter(|patch| {
-                    patch.image_offset < offset + bytes.len() as u64
-                        && patch.image_offset + patch.new.len() as u64 > offset
+        let found =
+            files::follow_with(&content, &self.table, &numbers, &cmdlines).and_then(|mut followed| {
+                followed.patches.extend(added);
+                followed.notes.extend(booting::dropped(&content, &self.table)?);
+                let sectors = files::sector_patches(&content, &followed.patches)?;
+                let sectors = sectors.into_iter().map(|(offset, bytes)| {
+                    let names = followed.patches.iter().filter(|patch| {
+                        patch.image_offset < offset + bytes.len() as u64
+                            && patch.image_offset + patch.new.len() as u64 > offset
+                    });
+                    let mut names: Vec<_> = names.map(|patch| patch.file.clone()).collect();
+                    names.dedup();
+                    Sectors { offset, bytes: bytes.into(), file: names.join(", ") }
                 });
-                let mut names: Vec<_> = names.map(|patch| patch.file.clone()).collect();
-                names.dedup();
-                Sectors { offset, bytes: bytes.into(), file: names.join(", ") }
+                Ok(Follow { sectors: sectors.collect(), notes: followed.notes })
             });
-            Ok(Follow { sectors: sectors.collect(), notes: followed.notes })
-        });
         let found = found.map_err(os);
         // Set once, here only.
         let _ = self.followed.set(found);
@@ -314,7 +415,7 @@ impl ImageMaterial {
 
 impl Material for ImageMaterial {
     fn layout(&self, card: &CardInfo) -> Result<Arc<Layout>, layout::Error> {
-        layout::plan(&self.table, self.image.raw_len(), card).map(Arc::new)
+        layout::plan_within(&self.table, self.image.raw_len(), self.needed(), card).map(Arc::new)
     }
 
     fn part(&self, n: usize) -> Known<Option<(u64, u64)>> {
@@ -324,7 +425,7 @@ impl Material for ImageMaterial {
             Some(end) if start >= end => Known::Is(None),
             Some(end) => Known::Is(Some((start, self.part_size.min(end - start)))),
             // Whole parts within the partitions are there whatever comes behind them.
-            None if start.checked_add(self.part_size).is_some_and(|end| end <= self.end) => {
+            None if start.checked_add(self.part_size).is_some_and(|end| end <= self.sure_end()) => {
                 Known::Is(Some((start, self.part_size)))
             }
             None => Known::NotYet,

@@ -202,6 +202,27 @@ fn one_request_or_upload_of_an_original_card_ends_nothing() {
     assert!(told.len() == 1 && told[0].contains("card of the original's kind"), "{told:?}");
 }
 
+#[test]
+fn an_image_that_changes_while_it_is_flashed_is_no_fault_of_the_card() {
+    use std::os::unix::fs::FileExt;
+    let flash = Flash::start(&row(BOARD), &["--timeout", "60"]);
+    let image = flash.dir.path().join("os.img");
+    let mut changed = false;
+    let done = flash.board(BOARD, None, &mut |path| {
+        if path.ends_with("rpi_image_part_0") && !std::mem::replace(&mut changed, true) {
+            let file = std::fs::File::options().write(true).open(&image).unwrap();
+            file.write_all_at(b"somebody writes to it", (8 << 20) + 5000).unwrap();
+        }
+    });
+    assert!(changed && !done);
+    let ended = flash.end();
+    let run = ended.run();
+    assert_eq!(run["outcome"], "failed", "{ended:#?}");
+    let why = run["why"].as_str().unwrap();
+    assert!(why.ends_with("os.img: the image was changed while it was read"), "{why}");
+    assert!(!ended.output.contains("worn"), "{ended:#?}");
+}
+
 /// Asks for what nobody understands until the server has gone.
 fn noise(host: &Host, until: &std::sync::atomic::AtomicBool) {
     let odd: [&[u8]; 9] = [

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use piprov::image::files::{Followed, PatchedReadAt, follow, sector_patches};
+use piprov::image::files::{Followed, PatchedReadAt, follow, follow_with, sector_patches};
 use piprov::image::read_at::ReadAt;
 use piprov::image::table::{Partition, Table};
 use sample::{Sample, at, ext4_cat, fat_cat, run, tool};
@@ -168,6 +168,50 @@ fn an_fstab_behind_links_is_followed() {
     assert_eq!(followed.notes, Vec::<String>::new());
     apply(&sample.image, &file, &followed);
     assert_eq!(ext4_cat(&sample.image, root, "/usr/share/own/fstab"), "/dev/mmcblk0p3 / ext4\n");
+}
+
+#[test]
+fn files_of_other_systems_follow_too() {
+    let sample = Sample::new(&["--root-size", "8", "--files", "1", "--boot-size", "20"]);
+    let root = 28 * MIB;
+    sample.file("extlinux.conf", "label a\n  append root=/dev/mmcblk0p2 quiet\n");
+    sample.file("autoboot.txt", "[all]\nboot_partition=1\n[tryboot]\nboot_partition=2\n");
+    sample.file("other.txt", "boot=/dev/mmcblk0p1 disk=/dev/mmcblk0p2\n");
+    let put =
+        "mmd -i $D ::extlinux; mcopy -i $D extlinux.conf ::extlinux; mcopy -i $D autoboot.txt other.txt ::";
+    let drive = format!("{}@@{}", sample.image.display(), 8 * MIB);
+    run(Command::new("sh").args(["-ec", put]).env("D", &drive).current_dir(sample.dir.path()));
+    let tree = sample.path("tree");
+    std::fs::create_dir_all(tree.join("etc/rauc")).unwrap();
+    std::fs::write(tree.join("etc/fstab"), "proc /proc proc defaults 0 0\n").unwrap();
+    std::fs::write(tree.join("etc/rauc/system.conf"), "[slot.rootfs.0]\ndevice=/dev/mmcblk0p2\n").unwrap();
+    run(tool(&format!("mkfs.ext4 -q -F -E offset={root} -d")).arg(&tree).arg(&sample.image).arg("8M"));
+    let file: Arc<dyn ReadAt> = Arc::new(std::fs::File::open(&sample.image).unwrap());
+    let table = Table::read(&*file).unwrap().unwrap();
+    let numbers = BTreeMap::from([(1, 2), (2, 3)]);
+    let followed = follow_with(&file, &table, &numbers, &[(1, "other.txt".to_owned())]).unwrap();
+    assert_eq!(followed.notes, Vec::<String>::new());
+    apply(&sample.image, &file, &followed);
+    let fat = |path: &str| fat_cat(&sample.image, 8 * MIB, path);
+    assert_eq!(fat("extlinux/extlinux.conf"), "label a\n  append root=/dev/mmcblk0p3 quiet\n");
+    assert_eq!(fat("autoboot.txt"), "[all]\nboot_partition=2\n[tryboot]\nboot_partition=3\n");
+    assert_eq!(fat("other.txt"), "boot=/dev/mmcblk0p2 disk=/dev/mmcblk0p3\n");
+    let rauc = ext4_cat(&sample.image, root, "/etc/rauc/system.conf");
+    assert_eq!(rauc, "[slot.rootfs.0]\ndevice=/dev/mmcblk0p3\n");
+}
+
+#[test]
+fn a_file_system_that_cannot_be_read_is_named() {
+    let sample = Sample::new(&["--root-size", "8", "--files", "1", "--boot-size", "20"]);
+    let out = std::fs::File::options().write(true).open(&sample.image).unwrap();
+    out.write_all_at(&[0; 4096], 28 * MIB).unwrap();
+    out.write_all_at(b"_BHRfS_M", 28 * MIB + 0x1_0040).unwrap();
+    let (_, _, followed) = followed(&sample.image);
+    let told = followed
+        .notes
+        .iter()
+        .any(|note| note.contains("partition 2 is btrfs") && note.contains("/etc/fstab"));
+    assert!(told, "{:?}", followed.notes);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Programs and servers of this host, as somebody meets them from outside.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod boots;
 #[path = "../support/browser.rs"]
 mod browser;
 #[path = "../common/mod.rs"]

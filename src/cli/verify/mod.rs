@@ -1,5 +1,6 @@
 //! `piprov verify`.
 
+mod card;
 mod digest;
 mod report;
 
@@ -25,10 +26,11 @@ const BOOTED: &str = "a card that has booted since differs: the system changes i
 
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "piprov verify <IMAGE> --device <PATH> [--offset <BYTES>]\n       \
+                            piprov verify <IMAGE> --card <PATH>\n       \
                             piprov verify <IMAGE> --report <FILE> [--accept-count]\n       \
                             piprov verify <IMAGE> --parts <DIR>\n       \
                             piprov verify <IMAGE> --sha256 <HEX|FILE>")]
-#[command(group = clap::ArgGroup::new("with").required(true).args(["device", "report", "parts", "sha256"]))]
+#[command(group = clap::ArgGroup::new("with").required(true).args(["device", "card", "report", "parts", "sha256"]))]
 pub struct Verify {
     /// Image: raw, gz, xz, zst, bz2 or zip; `-` for standard input
     #[arg(value_name = "IMAGE")]
@@ -40,8 +42,15 @@ pub struct Verify {
     #[arg(long, value_name = "PATH")]
     device: Option<PathBuf>,
     /// The image begins so many bytes into the device: 4194304, 4M
-    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = format::parse_size, conflicts_with_all = ["report", "parts", "sha256"])]
+    #[arg(long, value_name = "BYTES", default_value = "0", value_parser = format::parse_size, conflicts_with_all = ["card", "report", "parts", "sha256"])]
     offset: u64,
+    /// Compare with this recovery card, block device or file, after a flash
+    ///
+    /// The image lies behind U-Boot's partition there, under a table of its own and with some lines
+    /// changed; all that is taken into account. U-Boot's partition isn't looked at. The first byte that
+    /// differs is named with its partition and its file.
+    #[arg(long, value_name = "PATH")]
+    card: Option<PathBuf>,
     /// Compare with what a board reported
     ///
     /// FILE is the record of a run that `piprov flash` keeps, or the 4 bytes (a number of bytes,
@@ -50,7 +59,7 @@ pub struct Verify {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Be content with a number of bytes that matches
-    #[arg(long, conflicts_with_all = ["device", "parts", "sha256"])]
+    #[arg(long, conflicts_with_all = ["device", "card", "parts", "sha256"])]
     accept_count: bool,
     /// Compare with the parts that split-image wrote into this directory
     #[arg(long, value_name = "DIR")]
@@ -83,6 +92,9 @@ impl Verify {
         let job = Job { image, ui, stop, started: Instant::now() };
         if let Some(device) = device {
             return job.device(device, self.offset);
+        }
+        if let Some(card) = self.card {
+            return job.card(&card);
         }
         match (report, self.report) {
             (Some(Report::Count(count)), Some(path)) => return job.count(count, &path, self.accept_count),

@@ -1,5 +1,7 @@
 //! The files of a boot partition, as the forecast asks for them.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ pub(super) struct Volume<'a> {
     partitions: &'a [Partition],
     partition: &'a Partition,
     names: Vec<String>,
+    /// What was read already: each board asks for the same files.
+    seen: RefCell<BTreeMap<(String, usize), Option<Vec<u8>>>>,
 }
 
 impl<'a> Volume<'a> {
@@ -34,20 +38,12 @@ impl<'a> Volume<'a> {
         }
         let names = fat_list(image, partition, "")?.unwrap_or_default();
         let names = names.into_iter().take(NAMES).map(|item| item.path).collect();
-        Ok(Some(Self { image, partitions, partition, names }))
+        Ok(Some(Self { image, partitions, partition, names, seen: RefCell::default() }))
     }
 }
 
-impl BootFiles for Volume<'_> {
-    fn number(&self) -> u32 {
-        self.partition.number
-    }
-
-    fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    fn head(&self, path: &str, most: usize) -> io::Result<Option<Vec<u8>>> {
+impl Volume<'_> {
+    fn read(&self, path: &str, most: usize) -> io::Result<Option<Vec<u8>>> {
         let Some(item) = fat_find(self.image, self.partition, path)? else { return Ok(None) };
         if item.is_directory {
             return Ok(None);
@@ -63,6 +59,26 @@ impl BootFiles for Volume<'_> {
             }
         }
         Ok(Some(head))
+    }
+}
+
+impl BootFiles for Volume<'_> {
+    fn number(&self) -> u32 {
+        self.partition.number
+    }
+
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn head(&self, path: &str, most: usize) -> io::Result<Option<Vec<u8>>> {
+        let key = (path.to_owned(), most);
+        if let Some(seen) = self.seen.borrow().get(&key) {
+            return Ok(seen.clone());
+        }
+        let read = self.read(path, most)?;
+        self.seen.borrow_mut().insert(key, read.clone());
+        Ok(read)
     }
 
     fn other(&self, number: u32) -> io::Result<Option<Box<dyn BootFiles + '_>>> {

@@ -56,6 +56,32 @@ impl Volume<'_> {
         Ext4::is_there(&**self.image, self.partition.start)
     }
 
+    /// What file system it is that can't be read here, by its name; `None` where it is nothing that is known.
+    ///
+    /// Sources: Linux, fs/btrfs/fs.h, fs/squashfs/squashfs_fs.h, fs/f2fs (f2fs_fs.h), fs/xfs/libxfs/xfs_format.h,
+    /// fs/erofs/erofs_fs.h, and the LUKS on-disk format.
+    pub(super) fn unread(&self) -> io::Result<Option<&'static str>> {
+        const SIGNS: [(u64, &[u8], &str); 6] = [
+            (0, b"hsqs", "squashfs"),
+            (0, b"XFSB", "XFS"),
+            (0, b"LUKS\xba\xbe", "encrypted (LUKS)"),
+            (1024, &[0x10, 0x20, 0xf5, 0xf2], "f2fs"),
+            (1024, &[0xe2, 0xe1, 0xf5, 0xe0], "erofs"),
+            (0x1_0040, b"_BHRfS_M", "btrfs"),
+        ];
+        for (at, sign, name) in SIGNS {
+            let mut found = [0; 8];
+            let found = &mut found[..sign.len()];
+            if at + 8 <= self.partition.len
+                && self.image.read_at(found, self.partition.start.saturating_add(at))? == sign.len()
+                && *found == *sign
+            {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
     /// Reads a whole file.
     ///
     /// # Errors

@@ -118,6 +118,8 @@ fn every_format_gives_the_same_bytes() {
         ("two bz2 streams", Format::Bz2, both(bz2, &[])),
         ("zip", Format::Zip, zip(&[("disk.img", &raw)])),
         ("zip with a note", Format::Zip, zip(&[("README", b"x"), ("a/disk.IMG", &raw)])),
+        ("zip with a note, no .img", Format::Zip, zip(&[("README.md", b"x"), ("disk.wic", &raw)])),
+        ("zip with a note, no known end", Format::Zip, zip(&[("LICENSE", b"x"), ("system", &raw)])),
         ("stored zip", Format::Zip, zip(&[("disk.bin", &raw[..1 << 20])])),
     ];
     for (name, format, bytes) in cases {

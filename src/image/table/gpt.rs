@@ -24,6 +24,13 @@ pub(super) fn read(disk: &dyn ReadAt) -> Result<Table, Error> {
         Err(error @ Error::Table { .. }) => error,
         Err(error) => return Err(error),
     };
+    // The header stands in the second sector, however long sectors are.
+    let mut signature = [0; 8];
+    if read_whole(disk, &mut signature, 4096)? && signature == *b"EFI PART" {
+        let what = "it is a GPT for disks with sectors of 4096 bytes, and SD cards have sectors of 512: an image for \
+                    512 is needed";
+        return Err(Error::Table { what: what.to_owned() });
+    }
     let size = disk.size().map_err(|error| Error::os("image".as_ref(), "asking for its size", error))?;
     let last = (size / BLOCK).saturating_sub(1);
     if last < 2 {
@@ -46,6 +53,7 @@ fn copy(disk: &dyn ReadAt, lba: u64) -> Result<Table, Error> {
         Ok(Table {
             scheme: Scheme::Gpt { disk_guid: header.disk_guid },
             partitions: header.partitions(&entries)?,
+            hybrid: false,
         })
     } else {
         Err(Error::Table { what: format!("the image ends before the GPT header in sector {lba}") })

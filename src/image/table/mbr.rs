@@ -95,6 +95,11 @@ impl Sector {
         self.slots.iter().any(|slot| slot.kind == 0xee)
     }
 
+    /// Whether there are partitions beside the one that says so.
+    pub(super) fn is_hybrid(&self) -> bool {
+        self.is_protective() && self.slots.iter().any(|slot| slot.is_used() && slot.kind != 0xee)
+    }
+
     /// The partitions in use, the logical ones read from the disk.
     pub(super) fn partitions(&self, disk: &dyn ReadAt) -> Result<Vec<Partition>, Error> {
         let mut found: Vec<Partition> = (1..)

@@ -1,7 +1,7 @@
 use super::*;
 use crate::image::fat::{self, Tree};
 use crate::image::files::{PatchedReadAt, fat_file};
-use crate::image::table::{Entry, Partition, Scheme};
+use crate::image::table::{Entry, Partition};
 
 const MIB: u64 = 1 << 20;
 
@@ -25,7 +25,7 @@ fn disk(files: &[(&str, &[u8])]) -> (Arc<dyn ReadAt>, Table) {
         entry: Entry::Mbr { kind, bootable: false },
     };
     let partitions = vec![partition(1, MIB, 40 * MIB, 0x0c), partition(2, 41 * MIB, MIB, 0x83)];
-    (Arc::new(bytes), Table { scheme: Scheme::Mbr { disk_id: 0x35c8_4628 }, partitions })
+    (Arc::new(bytes), Table { scheme: Scheme::Mbr { disk_id: 0x35c8_4628 }, partitions, hybrid: false })
 }
 
 fn kernel() -> Vec<u8> {
@@ -84,6 +84,17 @@ fn another_kernel_gets_a_script_in_its_boot_partition() {
     let again = Booting::of(&patched, &table, &numbers()).unwrap();
     let twice: Arc<dyn ReadAt> = Arc::new(PatchedReadAt::new(patched, &again.patches));
     assert_eq!(fat_file(&twice, &table.partitions, "boot.scr").unwrap(), Some(script));
+}
+
+#[test]
+fn what_stands_in_front_of_the_first_partition_is_told() {
+    let (image, table) = disk(&[]);
+    assert_eq!(dropped(&image, &table).unwrap(), None);
+    let mut bytes = vec![0; 42 * MIB as usize];
+    image.read_exact_at(&mut bytes, 0).unwrap();
+    bytes[8192..9000].fill(7);
+    let told = dropped(&(Arc::new(bytes) as Arc<dyn ReadAt>), &table).unwrap().unwrap();
+    assert!(told.contains("1 KiB of data, from byte 8192 on"), "{told}");
 }
 
 #[test]

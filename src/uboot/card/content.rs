@@ -9,6 +9,7 @@ use super::Card;
 use crate::image::fat;
 use crate::image::files::PatchedReadAt;
 use crate::image::read_at::ReadAt;
+use crate::uboot::layout::Layout;
 
 /// Pieces in memory, one range out of the image, zeros everywhere else.
 pub(super) struct Content {
@@ -24,22 +25,33 @@ pub(super) struct Content {
 
 impl Content {
     pub(super) fn new(card: &Card) -> Result<Self, fat::Error> {
-        let layout = &card.fit.layout;
-        let mut pieces: BTreeMap<u64, Vec<u8>> = layout.final_table.iter().cloned().collect();
+        let patched = PatchedReadAt::new(Arc::clone(&card.image), &card.fit.followed.patches);
+        let mut content = Self::of_image(&card.fit.layout, Arc::new(patched), card.len);
+        let pieces = &mut content.pieces;
         fat::write(&card.volume, &card.files, |at, bytes| {
             pieces.insert(card.volume.start + at, bytes.to_vec());
             Ok(())
         })?;
-        let longest = pieces.values().map(|piece| piece.len() as u64).max().unwrap_or(0);
-        Ok(Self {
+        content.longest = longest(&content.pieces);
+        Ok(content)
+    }
+
+    /// What an image makes of a card: the table, and its bytes in their place. U-Boot's partition is all zeros.
+    pub(super) fn of_image(layout: &Layout, image: Arc<dyn ReadAt>, len: u64) -> Self {
+        let pieces: BTreeMap<u64, Vec<u8>> = layout.final_table.iter().cloned().collect();
+        Self {
+            longest: longest(&pieces),
             pieces,
-            longest,
-            image: Arc::new(PatchedReadAt::new(Arc::clone(&card.image), &card.fit.followed.patches)),
+            image,
             target: layout.source.start + layout.shift..layout.source.end + layout.shift,
             shift: layout.shift,
-            len: card.len,
-        })
+            len,
+        }
     }
+}
+
+fn longest(pieces: &BTreeMap<u64, Vec<u8>>) -> u64 {
+    pieces.values().map(|piece| piece.len() as u64).max().unwrap_or(0)
 }
 
 impl ReadAt for Content {

@@ -18,6 +18,12 @@ pub enum Error {
         /// The image.
         path: PathBuf,
     },
+    /// The image is one of an optical disk.
+    #[error("{}: this is an ISO 9660 image, for optical disks and PCs, and no image of an SD card", path.display())]
+    Iso {
+        /// The image.
+        path: PathBuf,
+    },
     /// The image does not go onto the card.
     #[error("{}: {error}", path.display())]
     Layout {
@@ -97,6 +103,12 @@ pub enum Error {
         /// Where it is different.
         what: String,
     },
+    /// What should be a recovery card is something else.
+    #[error("{}: this is no recovery card: it has no partition 1, which is U-Boot's", path.display())]
+    NoCard {
+        /// The card.
+        path: PathBuf,
+    },
     /// Ctrl-C.
     #[error("{}: stopped; nothing is left behind", path.display())]
     Stopped {
@@ -108,7 +120,11 @@ pub enum Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoTable { .. } | Self::NoFile { .. } | Self::DirectoryTooLarge { .. } => Kind::BadData,
+            Self::NoTable { .. }
+            | Self::Iso { .. }
+            | Self::NoCard { .. }
+            | Self::NoFile { .. }
+            | Self::DirectoryTooLarge { .. } => Kind::BadData,
             Self::Layout { error, .. } => error.kind(),
             Self::Image(error) => error.kind(),
             Self::Volume(error) => error.kind(),
@@ -140,6 +156,10 @@ impl Explain for Error {
             Self::NoTable { .. } => {
                 "an image of a whole card is needed, not of one partition and not an archive".into()
             }
+            Self::NoCard { .. } => {
+                "is it the right device? A card without U-Boot is compared as a device".into()
+            }
+            Self::Iso { .. } => "take the publisher's image for a Raspberry Pi, or for arm64 SD cards".into(),
             Self::Exists { .. } => remedy![Knob::Force, " replaces it"],
             Self::Output { hint, .. } => hint.clone(),
             Self::NoSpace { .. } => "make room, or write it to another file system".into(),

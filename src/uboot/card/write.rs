@@ -201,6 +201,7 @@ impl Card {
         want.extend(
             self.fit.layout.partitions.iter().map(|moved| (moved.number, moved.start, moved.old.len)),
         );
+        want.extend(self.fit.layout.container);
         want.sort_unstable();
         let mut got: Vec<_> =
             table.partitions.iter().map(|found| (found.number, found.start, found.len)).collect();

@@ -40,7 +40,7 @@ impl Sample {
             bytes: vec![7; 512].into(),
             file: "etc/fstab".to_owned(),
         }]);
-        let table = Table { scheme: Scheme::Mbr { disk_id: 0x1234_5678 }, partitions };
+        let table = Table { scheme: Scheme::Mbr { disk_id: 0x1234_5678 }, partitions, hybrid: false };
         Self { bytes, table, part_size: MIB / 2, followed, patience: 2.into() }
     }
 

@@ -33,6 +33,7 @@ pub(super) fn table(
     card: &CardInfo,
     partitions: &[Moved],
     end: u64,
+    hybrid: bool,
 ) -> Result<Vec<(u64, Vec<u8>)>, Error> {
     let mut entries = vec![0; ENTRIES as usize * ENTRY_LEN];
     let uboot = Entry::Gpt {
@@ -68,7 +69,7 @@ pub(super) fn table(
         block[16..20].copy_from_slice(&crc.to_le_bytes());
         block
     };
-    let mut first = mbr::protective(backup + 1);
+    let mut first = if hybrid { mbr::hybrid(card)? } else { mbr::protective(backup + 1) };
     first.extend(header(1, backup, 2));
     first.extend(&entries);
     let mut second = entries.clone();

@@ -1,6 +1,6 @@
 //! The card's MBR.
 
-use super::{CardInfo, Error, Moved};
+use super::{CardInfo, Error, Moved, nest};
 use crate::image::table::{BLOCK, Entry, Partition};
 
 /// First byte that an MBR can't name: block numbers have 32 bits.
@@ -30,32 +30,55 @@ pub(super) fn numbers(partitions: &[Partition]) -> Result<Vec<u32>, Error> {
 
 /// A whole MBR: U-Boot's partition, active, as number 1, and these behind it. Extended partitions stay
 /// valid as they are, because the links in them count from the extended partition's own start.
-pub(super) fn table(disk_id: u32, card: &CardInfo, partitions: &[Moved]) -> Result<Vec<u8>, Error> {
+pub(super) fn table(
+    disk_id: u32,
+    card: &CardInfo,
+    partitions: &[Moved],
+    container: Option<(u32, u64, u64)>,
+) -> Result<Vec<u8>, Error> {
     let mut sector = vec![0; BLOCK as usize];
     sector[440..444].copy_from_slice(&disk_id.to_le_bytes());
     sector[510..512].copy_from_slice(&[0x55, 0xaa]);
     sector[446..462].copy_from_slice(&entry(true, KIND_FAT32_LBA, 1, card.uboot_start, card.uboot_len)?);
+    if let Some((number, start, len)) = container {
+        let slot = number as usize - 1;
+        sector[446 + slot * 16..462 + slot * 16].copy_from_slice(&entry(
+            false,
+            nest::kind(),
+            number,
+            start,
+            len,
+        )?);
+    }
     for moved in partitions {
-        let Entry::Mbr { kind, .. } = moved.old.entry else {
-            return Err(Error::MixedTable { number: moved.old.number });
-        };
+        let kind = kind(&moved.old)?;
         // Logical partitions are not in this table; but they must be within its reach too.
         let bytes = entry(false, kind, moved.old.number, moved.start, moved.old.len)?;
         if let Some(slot) = (moved.number as usize).checked_sub(1).filter(|slot| *slot < 4) {
             sector[446 + slot * 16..462 + slot * 16].copy_from_slice(&bytes);
-        } else if !partitions.iter().any(|outer| {
-            outer.old.is_extended()
-                && outer.old.start <= moved.old.start
-                && outer.old.end() >= moved.old.end()
-        }) {
+        } else if container.is_none()
+            && !partitions.iter().any(|outer| {
+                outer.old.is_extended()
+                    && outer.old.start <= moved.old.start
+                    && outer.old.end() >= moved.old.end()
+            })
+        {
             return Err(Error::MixedTable { number: moved.old.number });
         }
     }
     Ok(sector)
 }
 
+/// The type of a partition in an MBR.
+pub(super) const fn kind(partition: &Partition) -> Result<u8, Error> {
+    match partition.entry {
+        Entry::Mbr { kind, .. } => Ok(kind),
+        Entry::Gpt { .. } => Err(Error::MixedTable { number: partition.number }),
+    }
+}
+
 /// The 16 bytes of an entry.
-fn entry(active: bool, kind: u8, number: u32, start: u64, len: u64) -> Result<[u8; 16], Error> {
+pub(super) fn entry(active: bool, kind: u8, number: u32, start: u64, len: u64) -> Result<[u8; 16], Error> {
     let too_far = || Error::TooFar { number, end: start.saturating_add(len), limit: LIMIT };
     if start.saturating_add(len) > LIMIT {
         return Err(too_far());
@@ -70,6 +93,14 @@ fn entry(active: bool, kind: u8, number: u32, start: u64, len: u64) -> Result<[u
     bytes[8..12].copy_from_slice(&first.to_le_bytes());
     bytes[12..16].copy_from_slice(&count.to_le_bytes());
     Ok(bytes)
+}
+
+/// A GPT's MBR in which U-Boot's partition stands too, for boot ROMs that know no GPT. The protective entry is the first one
+/// and covers the table only: by it Linux and U-Boot know that the GPT counts.
+pub(super) fn hybrid(card: &CardInfo) -> Result<Vec<u8>, Error> {
+    let mut sector = protective(card.uboot_start / BLOCK);
+    sector[462..478].copy_from_slice(&entry(true, KIND_FAT32_LBA, 1, card.uboot_start, card.uboot_len)?);
+    Ok(sector)
 }
 
 /// The one entry of a GPT's MBR, which says to older tools that the disk is taken.

@@ -196,7 +196,7 @@ pub fn flash(
                 boards.with(mac, |watch, _| watch.frame_seen(frame, Instant::now()));
             });
         });
-        flash::drive(boards, targets, material, options, stop, &mut || {
+        flash::drive(boards, targets, options, stop, &mut || {
             let next = Next::after(wait(&observer, stop));
             look(boards, &observer, &mut feeds, material);
             next

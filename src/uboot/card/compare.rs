@@ -1,0 +1,151 @@
+//! A card that was flashed, against the image: its table, and all that the image has, in its new place and with the changes
+//! that belong there.
+
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::content::Content;
+use super::{Error, Fit};
+use crate::contents::whose;
+use crate::image::Image;
+use crate::image::device::Device;
+use crate::image::files::PatchedReadAt;
+use crate::image::read_at::ReadAt;
+use crate::image::table::Table;
+use crate::progress::Progress;
+use crate::stop::Stop;
+use crate::uboot::layout::CardInfo;
+
+/// How much is compared at once.
+const BUFFER: usize = 1 << 20;
+/// How many bytes of a difference are shown.
+const SHOWN: usize = 16;
+
+/// What was found on a card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnCard {
+    /// All is as it should be; so many bytes were compared.
+    Equal {
+        /// Bytes of the image and of the table.
+        bytes: u64,
+    },
+    /// The first difference.
+    Differs(Box<CardDifference>),
+    /// The card ends there, and more is needed.
+    Ends {
+        /// Where it ends.
+        at: u64,
+        /// How long it has to be.
+        need: u64,
+    },
+}
+
+/// The first difference between a card and the image that it should hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardDifference {
+    /// Offset on the card.
+    pub card_offset: u64,
+    /// Offset in the image; `None` in the partition table, which is the card's own.
+    pub image_offset: Option<u64>,
+    /// The partition that it lies in: its number on the card, and in the image.
+    pub partition: Option<(u32, u32)>,
+    /// The file of the image that it lies in, where it can be told.
+    pub file: Option<String>,
+    /// Up to 16 bytes that should be there.
+    pub expected: Vec<u8>,
+    /// What is there; as many.
+    pub got: Vec<u8>,
+}
+
+/// Where U-Boot's partition is on a card, by the card's own table.
+///
+/// # Errors
+/// [`Error::NoCard`] where its first partition isn't there, and what reading it ends with.
+pub fn card_info(device: &Device) -> Result<CardInfo, Error> {
+    let path = device.path();
+    let file = std::fs::File::open(path).map_err(|source| os(path, "opening", source))?;
+    let table = Table::read(&file)?;
+    let first = table.iter().flat_map(|table| &table.partitions).find(|partition| partition.number == 1);
+    let first = first.ok_or_else(|| Error::NoCard { path: path.to_owned() })?;
+    Ok(CardInfo { uboot_start: first.start, uboot_len: first.len, size: None })
+}
+
+/// Compares a card with what `image`, which lies on it as `fit` says, makes of it. What the card has beside that, U-Boot's
+/// partition above all, isn't looked at. `progress` hears of the image's bytes.
+///
+/// # Errors
+/// When one of the two can't be read, and where it is stopped.
+pub fn on_card(
+    image: &Image,
+    fit: &Fit,
+    device: &Path,
+    stop: &Stop,
+    progress: &dyn Progress,
+) -> Result<OnCard, Error> {
+    let len = Device::open(device)?.len;
+    let layout = &fit.layout;
+    let need = layout.final_table.iter().map(|(at, bytes)| at + bytes.len() as u64).max().unwrap_or(0);
+    let need = need.max(layout.target.end);
+    if len < need {
+        return Ok(OnCard::Ends { at: len, need });
+    }
+    let content: Arc<dyn ReadAt> = Arc::new(PatchedReadAt::new(image.content(), &fit.followed.patches));
+    let expected = Content::of_image(layout, Arc::clone(&content), need);
+    let mut ranges: Vec<Range<u64>> =
+        layout.final_table.iter().map(|(at, bytes)| *at..at + bytes.len() as u64).collect();
+    ranges.push(layout.target.clone());
+    let total: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+    let mut done = 0;
+    let (mut want, mut got) = (vec![0; BUFFER], vec![0; BUFFER]);
+    for range in ranges {
+        let mut reader = Device::open(device)?.read_from(range.start)?;
+        let mut at = range.start;
+        while at < range.end {
+            if stop.is_set() {
+                return Err(crate::image::Error::Stopped.into());
+            }
+            let count = (range.end - at).min(BUFFER as u64) as usize;
+            let (want, got) = (&mut want[..count], &mut got[..count]);
+            expected
+                .read_exact_at(want, at)
+                .map_err(|error| crate::image::Error::os(image.path(), "reading", error))?;
+            reader.read_exact(got).map_err(|source| os(device, "reading", source))?;
+            if want != got {
+                let place = want.iter().zip(&*got).position(|(want, got)| want != got).unwrap_or(0);
+                let end = (place + SHOWN).min(count);
+                let bytes = (want[place..end].to_vec(), got[place..end].to_vec());
+                return Ok(OnCard::Differs(Box::new(difference(fit, &content, at + place as u64, bytes))));
+            }
+            at += count as u64;
+            done += count as u64;
+            progress.at(done, Some(total));
+        }
+    }
+    Ok(OnCard::Equal { bytes: total })
+}
+
+/// What there is to say of a difference.
+fn difference(
+    fit: &Fit,
+    content: &Arc<dyn ReadAt>,
+    card_offset: u64,
+    (expected, got): (Vec<u8>, Vec<u8>),
+) -> CardDifference {
+    let layout = &fit.layout;
+    let in_table =
+        layout.final_table.iter().any(|(at, bytes)| (*at..at + bytes.len() as u64).contains(&card_offset));
+    let image_offset = (!in_table).then(|| card_offset - layout.shift);
+    let old = image_offset.and_then(|offset| fit.table.partition_at(offset));
+    let partition = old.and_then(|old| {
+        let moved = layout.partitions.iter().find(|moved| moved.old.number == old.number)?;
+        Some((moved.number, old.number))
+    });
+    let file = old.zip(image_offset).and_then(|(old, offset)| whose(content, old, offset));
+    CardDifference { card_offset, image_offset, partition, file, expected, got }
+}
+
+fn os(path: &Path, doing: &'static str, source: io::Error) -> Error {
+    Error::Os { path: path.to_owned(), doing, source }
+}
