@@ -220,8 +220,9 @@ fn of_project(station: &Station, project: &str, member: &str) -> Value {
 fn what_merely_has_the_same_name_is_not_what_a_project_had() {
     let station = cmprovision();
     let path = |name: &str| station.path(name).display().to_string();
-    let bare = ["import", "cmprovision", &path("cmp/database.sqlite")];
-    let args = [&bare[..], &["--files", &path("cmp")]].concat();
+    let (file, dir) = (path("cmp/database.sqlite"), path("cmp"));
+    let bare = ["import", "cmprovision", &file];
+    let args = ["import", "cmprovision", &file, "--files", &dir];
     // The station's own image and EEPROM image, which are called like those of the old server.
     fs::write(station.path("own.img"), vec![7; 4 << 20]).unwrap();
     station.json(&["image", "add", &path("own.img"), "--name", "gateway"]);

@@ -263,10 +263,11 @@ fn two_files_never_become_one_and_what_has_no_file_is_no_image_of_a_project() {
 fn a_label_is_in_the_language_that_it_shows_whatever_its_files_end_in() {
     // As the seed of cmprovision has it, and as makers' manuals do.
     let jscript = "m m\nJ\n; 6.35 mm\nS l1;0,0,6.35,6.35,19.05\nT 6,2,0,3,1.5;$mac\nA 1\n";
+    let dos = jscript.replace('\n', "\r\n");
     let epl = "N\nq609\nA50,0,0,1,1,1,N,\"$serial\"\nP1\n";
     for (template, ending, language) in [
         (jscript, "txt", LabelLanguage::Jscript),
-        (&jscript.replace('\n', "\r\n"), "", LabelLanguage::Jscript),
+        (dos.as_str(), "", LabelLanguage::Jscript),
         (jscript, "zpl", LabelLanguage::Jscript),
         ("^XA^FO10,10^FD$serial^FS^XZ", "prn", LabelLanguage::Zpl),
         (epl, "txt", LabelLanguage::Epl),
