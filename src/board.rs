@@ -44,6 +44,14 @@ impl Mac {
         Self(bytes)
     }
 
+    /// The address that Raspberry Pi gave boards up to the Pi 3: its own first three bytes, then the last three of the
+    /// serial number. `None` for a serial number that is no number.
+    #[must_use]
+    pub fn of_serial(serial: &Serial) -> Option<Self> {
+        let [_, d, e, f] = serial.low()?.to_be_bytes();
+        Some(Self([0xb8, 0x27, 0xeb, d, e, f]))
+    }
+
     /// The six bytes, in the order of the wire.
     #[must_use]
     pub const fn bytes(self) -> [u8; 6] {

@@ -19,6 +19,7 @@ use crate::cli::{Failure, Global};
 use crate::error::Kind;
 use crate::format::{hex, size, size_exact};
 use crate::http::{Limits, Pauses, Resuming, Trust, Url};
+use crate::image::chunk::LONGEST_IMAGE;
 use crate::progress::Progress;
 use crate::station_api::{AddedImage, Image as Known, ImageState, Verdict, image_name};
 use crate::stop::{Stop, read_or_stop};
@@ -129,18 +130,20 @@ pub(super) fn known(image: &str, station: &Station) -> Result<Known, crate::http
     station.get(&path(["images", image]))
 }
 
-/// Takes a file of this host into the station.
+/// Takes an open file of this host into the station. What became of it isn't told.
 #[cfg(feature = "station")]
 pub(super) fn add(
-    file: &Path,
-    name: &str,
-    sha256: Option<&str>,
+    file: File,
+    path: &Path,
+    (name, sha256): (&str, Option<&str>),
     station: &Station,
     ui: &Ui,
     stop: &Stop,
-) -> crate::cli::Result<()> {
-    let (source, name) = (file.to_string_lossy().into_owned(), Some(name.to_owned()));
-    Add { source, name, sha256: sha256.map(str::to_owned) }.run(station, ui, stop)
+) -> crate::cli::Result<AddedImage> {
+    let bar = Arc::new(Bar::new(ui, "sending"));
+    let (from, len) = local(file, path)?;
+    let shown = path.display().to_string();
+    Sending { name, sha256, shown: &shown, bar }.send(from, len, station, ui, stop)
 }
 
 impl Add {
@@ -166,33 +169,59 @@ impl Add {
             (From::Here(File::from(rustix::io::dup(io::stdin()).map_err(io::Error::from)?)), None)
         } else {
             let path = Path::new(&self.source);
-            let file = open(path)?;
-            let len = file.metadata()?.len();
-            // What is packed may be shorter than what it holds, never longer than the longest.
-            if len > crate::image::chunk::LONGEST_IMAGE {
-                let (has, most) = (size(len), size(crate::image::chunk::LONGEST_IMAGE));
-                let what = format!("it has {has}, and an image has {most} at most");
-                Err(crate::image::Error::NotAnImage {
-                    path: path.to_owned(),
-                    what,
-                    hint: "give the image itself".into(),
-                })?;
-            }
-            (From::Here(file), Some(len))
+            local(open(path)?, path)?
         };
-        let mut source = Source { from, at: 0, len, bar: &bar, stop };
-        let mut call = station.client.put(&path(["images", &name])).answer_within(TAKE_IN);
-        if let Some(sha256) = &self.sha256 {
+        let sending = Sending { name: &name, sha256: self.sha256.as_deref(), shown: &self.source, bar };
+        added(&sending.send(from, len, station, ui, stop)?, ui)
+    }
+}
+
+/// A file of this host, with its length.
+fn local(file: File, path: &Path) -> crate::cli::Result<(From, Option<u64>)> {
+    let len = file.metadata()?.len();
+    // What is packed may be shorter than what it holds, never longer than the longest.
+    if len > LONGEST_IMAGE {
+        let (has, most) = (size(len), size(LONGEST_IMAGE));
+        let what = format!("it has {has}, and an image has {most} at most");
+        Err(crate::image::Error::NotAnImage {
+            path: path.to_owned(),
+            what,
+            hint: "give the image itself".into(),
+        })?;
+    }
+    Ok((From::Here(file), Some(len)))
+}
+
+/// An image on its way to the station.
+struct Sending<'a> {
+    name: &'a str,
+    sha256: Option<&'a str>,
+    /// What messages call the file.
+    shown: &'a str,
+    bar: Arc<Bar>,
+}
+
+impl Sending<'_> {
+    fn send(
+        self,
+        from: From,
+        len: Option<u64>,
+        station: &Station,
+        ui: &Ui,
+        stop: &Stop,
+    ) -> crate::cli::Result<AddedImage> {
+        let mut source = Source { from, at: 0, len, bar: &self.bar, stop };
+        let mut call = station.client.put(&path(["images", self.name])).answer_within(TAKE_IN);
+        if let Some(sha256) = self.sha256 {
             call = call.query("sha256", sha256);
         }
         let answer = call.send_stream(&mut source, len);
-        drop(bar);
+        drop(self.bar);
         if answer.is_err() && stop.is_set() {
-            ui.say(format_args!("the station hasn't got all of {name}; adding it again begins anew"));
+            ui.say(format_args!("the station hasn't got all of {}; adding it again begins anew", self.name));
             Err(crate::http::Error::Stopped)?;
         }
-        let answer = answer.context(format_args!("adding {}", self.source))?;
-        added(&answer.json()?, ui)
+        Ok(answer.context(format_args!("adding {}", self.shown))?.json()?)
     }
 }
 
@@ -243,6 +272,18 @@ impl Read for Source<'_> {
 }
 
 fn added(added: &AddedImage, ui: &Ui) -> crate::cli::Result<()> {
+    told(added, ui);
+    let image = &added.image;
+    if matches!(image.state, ImageState::Failed | ImageState::Damaged) {
+        let why = image.why.as_deref().unwrap_or("it didn't come whole");
+        crate::cli::report::error(ui, Some(&image.name), why, &[], None);
+        return Err(Failure::already_told(Kind::BadData));
+    }
+    Ok(())
+}
+
+/// Tells of an image that was taken in.
+pub(super) fn told(added: &AddedImage, ui: &Ui) {
     let image = &added.image;
     if ui.json {
         ui.object(&crate::format::json::json!({ "event": "image", "value": added }));
@@ -261,12 +302,6 @@ fn added(added: &AddedImage, ui: &Ui) -> crate::cli::Result<()> {
             ));
         }
     }
-    if matches!(image.state, ImageState::Failed | ImageState::Damaged) {
-        let why = image.why.as_deref().unwrap_or("it didn't come whole");
-        crate::cli::report::error(ui, Some(&image.name), why, &[], None);
-        return Err(Failure::already_told(Kind::BadData));
-    }
-    Ok(())
 }
 
 impl List {

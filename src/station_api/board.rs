@@ -67,7 +67,7 @@ pub struct Board {
 pub struct BoardFacts {
     /// When.
     pub at: Time,
-    /// The agent's version.
+    /// The agent's version; empty where no agent has told anything, and this is what another provisioner knew.
     pub agent: String,
     /// The revision code.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,7 +8,8 @@ use super::{Label, NewPrinter, Project, Time};
 use crate::board::{Mac, Serial};
 use crate::device_api::{Disk, Script};
 
-/// All that comes over. It is taken together, or nothing of it is. What the station has already stays as it is.
+/// What comes over. It is taken together, or nothing of it is. What the station has already stays as it is. More records
+/// than are taken at once come in parts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -69,6 +70,9 @@ pub struct OldRecord {
     /// The disk that was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Disk>,
+    /// The number that its maker has burnt in and printed as a code: at most 64 letters and digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duid: Option<String>,
     /// When it began. A board and that time name a record: it is taken once.
     pub started: Time,
     /// When it ended.
@@ -133,8 +137,35 @@ pub struct ImportAsked {
 pub struct Imported {
     /// How many of each kind.
     pub taken: Vec<Taken>,
-    /// What isn't taken, and why.
+    /// What isn't taken, or not as it was, and why.
     pub left: Vec<LeftOut>,
+}
+
+/// What became of a thing that a line tells of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = ImportFate))]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// It isn't taken.
+    #[default]
+    LeftOut,
+    /// It is taken, and isn't as it was there.
+    Changed,
+    /// It is taken as it was, and there is something to know of it.
+    Noted,
+}
+
+impl Fate {
+    /// What a line of it begins with.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::LeftOut => "left out",
+            Self::Changed => "changed",
+            Self::Noted => "note",
+        }
+    }
 }
 
 /// How many of a kind were taken.
@@ -155,6 +186,9 @@ pub struct Taken {
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "station", schema(as = ImportLeftOut))]
 pub struct LeftOut {
+    /// What became of it.
+    #[serde(default)]
+    pub kind: Fate,
     /// What it is.
     pub what: String,
     /// Its name there.

@@ -46,7 +46,7 @@ pub use host_hook::{HostEvent, HostHook, HostHookRun, HostHooks};
 pub use image::{
     AddedImage, Backup, FileAsked, FileIs, FileLine, FilesAsked, Image, ImageChange, ImageState, ImageUses,
 };
-pub use import::{Import, ImportAsked, Imported, LeftOut, OldLine, OldOutcome, OldRecord, Taken};
+pub use import::{Fate, Import, ImportAsked, Imported, LeftOut, OldLine, OldOutcome, OldRecord, Taken};
 pub use job::{Job, JobState, Plan, RunLine};
 pub use label::{
     FilledAsked, LONGEST_LABEL, Label, LabelLanguage, LabelWhen, MOST_COPIES, NewPrint, Print, PrintState,

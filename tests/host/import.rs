@@ -60,9 +60,9 @@ const SB_PROVISIONER: &str = "
 CREATE TABLE devices (id integer primary key, boardname text, serial text, eth_mac text, wifi_mac text, bt_mac text, mmc_size text,
     mmc_cid text, rpi_duid text, board_revision text, processor text, memory text, manufacturer text, secure text, jtag_locked text,
     os_image_filename text, os_image_sha256 text, provision_ts datetime default current_timestamp);
-INSERT INTO devices (boardname, serial, eth_mac, jtag_locked, os_image_filename, provision_ts) VALUES
-    ('CM4', '10000000af04b2da', 'dc:a6:32:01:02:03', '1', 'gold.img', '2026-08-18 10:00:00'),
-    ('CM4', '10000000af04b2da', 'dc:a6:32:01:02:03', '1', 'gold.img', '2026-08-19 10:00:00');
+INSERT INTO devices (boardname, serial, eth_mac, jtag_locked, os_image_filename, provision_ts, rpi_duid, mmc_size, memory) VALUES
+    ('CM4', '10000000af04b2da', 'dc:a6:32:01:02:03', '1', 'gold.img', '2026-08-18 10:00:00', '0123456789ABCDEF', '7818182656', '4GB'),
+    ('CM4', '10000000af04b2da', 'dc:a6:32:01:02:03', '1', 'gold.img', '2026-08-19 10:00:00', '0123456789ABCDEF', '7818182656', '4GB');
 ";
 
 fn database(path: &Path, sql: &str) {
@@ -130,7 +130,7 @@ fn all_of_cmprovision_comes_over_once_and_what_does_not_is_named() {
     assert!(left(&lines, "image")[0].contains("gone.xz"), "{lines:#?}");
     assert!(left(&lines, "script")[0].contains("control character"), "{lines:#?}");
     assert!(left(&lines, "project")[0].contains("its script `odd`"), "{lines:#?}");
-    assert!(left(&lines, "image of a project")[0].contains("no image `gone`"), "{lines:#?}");
+    assert!(left(&lines, "image of a project")[0].contains("the image `gone` isn't taken"), "{lines:#?}");
     assert_eq!(left(&lines, "setting").len(), 1);
     assert_eq!(fs::read(&file).unwrap(), before, "the database has changed");
     let label = station.json(&["label", "show", "Datamatrix"]).remove(0)["value"].clone();
@@ -194,9 +194,14 @@ fn an_image_that_was_damaged_comes_when_it_is_mended_and_its_project_has_it_then
     let lines = station.json(&args);
     assert_eq!(count(&lines, "image"), (0, 0), "{lines:#?}");
     assert!(
-        left(&lines, "image of a project").iter().any(|why| why.contains("no image `gateway`")),
+        left(&lines, "image of a project").iter().any(|why| why.contains("the image `gateway` isn't taken")),
         "{lines:#?}"
     );
+    assert!(station.json(&["image", "list"]).is_empty(), "what hasn't come whole doesn't stay");
+    // A dry run compares it too.
+    let dry = station.json(&[&args[..], &["--dry-run"]].concat());
+    assert_eq!(count(&dry, "image"), (0, 0), "{dry:#?}");
+    assert!(left(&dry, "image").iter().any(|why| why.contains("its sha256 is")), "{dry:#?}");
     let image =
         |station: &Station| station.json(&["project", "show", "gateway"]).remove(0)["value"]["image"].clone();
     assert_eq!(image(&station), Value::Null);
@@ -204,6 +209,102 @@ fn an_image_that_was_damaged_comes_when_it_is_mended_and_its_project_has_it_then
     let lines = station.json(&args);
     assert_eq!(count(&lines, "image"), (1, 0), "{lines:#?}");
     assert_eq!(image(&station), "gateway");
+}
+
+/// What a project of the station has.
+fn of_project(station: &Station, project: &str, member: &str) -> Value {
+    station.json(&["project", "show", project]).remove(0)["value"][member].clone()
+}
+
+#[test]
+fn what_merely_has_the_same_name_is_not_what_a_project_had() {
+    let station = cmprovision();
+    let path = |name: &str| station.path(name).display().to_string();
+    let (file, dir) = (path("cmp/database.sqlite"), path("cmp"));
+    let bare = ["import", "cmprovision", &file];
+    let args = ["import", "cmprovision", &file, "--files", &dir];
+    // The station's own image and EEPROM image, which are called like those of the old server.
+    fs::write(station.path("own.img"), vec![7; 4 << 20]).unwrap();
+    station.json(&["image", "add", &path("own.img"), "--name", "gateway"]);
+    fs::write(station.path("own.bin"), crate::eeprom::pi4_of("1700000000", b"[all]\n")).unwrap();
+    station.json(&["firmware", "add", "pieeprom-2025-08-04", &path("own.bin")]);
+
+    // Without its file it can't be taken, and no project has the other one instead.
+    let lines = station.json(&bare);
+    assert!(left(&lines, "image of a project")[0].contains("the image `gateway` isn't taken"), "{lines:#?}");
+    assert!(left(&lines, "EEPROM of a project")[0].contains("isn't taken"), "{lines:#?}");
+    for member in ["image", "eeprom"] {
+        assert_eq!(of_project(&station, "gateway", member), Value::Null, "{member}");
+    }
+
+    let dry = station.json(&[&args[..], &["--dry-run"]].concat());
+    assert_eq!((count(&dry, "image"), count(&dry, "EEPROM image")), ((1, 0), (1, 0)), "{dry:#?}");
+    let lines = station.json(&args);
+    assert_eq!((count(&lines, "image"), count(&lines, "EEPROM image")), ((1, 0), (1, 0)), "{lines:#?}");
+    let changed = |lines: &[Value], what: &str| {
+        let is = |line: &&Value| line["kind"] == "changed" && line["what"] == what;
+        lines.iter().find(is).map(|line| line["why"].as_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    assert!(changed(&lines, "image").contains("`gateway-2`"), "{lines:#?}");
+    assert!(changed(&lines, "EEPROM image").contains("`pieeprom-2025-08-04-2`"), "{lines:#?}");
+    let again = station.json(&args);
+    assert_eq!((count(&again, "image"), count(&again, "EEPROM image")), ((0, 1), (0, 1)), "{again:#?}");
+    assert_eq!(of_project(&station, "gateway", "image"), "gateway-2");
+    assert_eq!(of_project(&station, "gateway", "eeprom")["firmware"], "pieeprom-2025-08-04-2");
+    assert_eq!(station.json(&["image", "list"]).len(), 2);
+    let sizes = ["gateway", "gateway-2"].map(|name| {
+        station.json(&["image", "show", name]).remove(0)["value"]["raw_len"].as_u64().unwrap() >> 20
+    });
+    assert_eq!(sizes, [4, 3]);
+    // A project that has all of it lacks nothing, also where its files aren't there any more.
+    let lines = station.json(&bare);
+    let lack = |what: &str| lines.iter().any(|line| line["what"] == what && line["name"] == "gateway");
+    assert!(!lack("image of a project") && !lack("EEPROM of a project"), "{lines:#?}");
+}
+
+#[test]
+fn an_image_without_a_digest_is_said_not_to_be_compared_and_is_known_again() {
+    let station = cmprovision();
+    let path = |name: &str| station.path(name).display().to_string();
+    database(&station.path("cmp/database.sqlite"), "UPDATE images SET sha256 = '' WHERE id = 1;");
+    let args = ["import", "cmprovision", &path("cmp/database.sqlite"), "--files", &path("cmp")];
+    let noted = |lines: &[Value]| lines.iter().any(|line| line["kind"] == "noted" && line["what"] == "image");
+    let lines = station.json(&args);
+    assert!(count(&lines, "image") == (1, 0) && noted(&lines), "{lines:#?}");
+    let again = station.json(&args);
+    assert!(count(&again, "image") == (0, 1) && !noted(&again), "{again:#?}");
+    assert!(!left(&again, "image").iter().any(|why| why.contains("another image")), "{again:#?}");
+    assert_eq!(of_project(&station, "gateway", "image"), "gateway");
+}
+
+/// Whoever may write there could have any file of the host taken as an image otherwise.
+#[test]
+fn no_link_below_the_directory_is_followed() {
+    let station = cmprovision();
+    let path = |name: &str| station.path(name).display().to_string();
+    let args = ["import", "cmprovision", &path("cmp/database.sqlite"), "--files", &path("cmp")];
+    database(&station.path("cmp/database.sqlite"), "UPDATE images SET sha256 = '';");
+    let (image, uploads) = (station.path("cmp/public/uploads/k3Jd9.img"), station.path("cmp/public/uploads"));
+    fs::rename(&image, station.path("elsewhere")).unwrap();
+    let firmware = station.path("cmp/storage/app/firmware");
+    fs::rename(&firmware, station.path("firmware")).unwrap();
+    std::os::unix::fs::symlink(station.path("firmware"), &firmware).unwrap();
+    let links: [&dyn Fn(); 2] =
+        [&|| std::os::unix::fs::symlink(station.path("elsewhere"), &image).unwrap(), &|| {
+            fs::rename(&uploads, station.path("uploads")).unwrap();
+            fs::remove_file(station.path("uploads/k3Jd9.img")).unwrap();
+            fs::copy(station.path("elsewhere"), station.path("uploads/k3Jd9.img")).unwrap();
+            std::os::unix::fs::symlink(station.path("uploads"), &uploads).unwrap();
+        }];
+    for link in links {
+        link();
+        let lines = station.json(&args);
+        assert!(left(&lines, "image").iter().any(|why| why.contains("it is a link")), "{lines:#?}");
+        assert!(left(&lines, "EEPROM image")[0].contains("it is a link"), "{lines:#?}");
+        assert!(
+            station.json(&["image", "list"]).is_empty() && station.json(&["firmware", "list"]).is_empty()
+        );
+    }
 }
 
 #[test]
@@ -228,7 +329,9 @@ fn one_record_with_a_wrong_clock_keeps_no_other_from_coming_and_a_missing_projec
         "each board got the project odd there, which isn't taken",
         "left out: log 1 line:",
         "left out: e-mail addresses 2 users:",
-        "left out: name of a user Müller/x",
+        "changed: name of a user Müller/x",
+        "changed: EEPROM of a project gateway: it is taken without its EEPROM image and settings",
+        "changed: image of a project gateway: it is taken without its image",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }
@@ -271,6 +374,14 @@ fn a_manufacturing_database_comes_over_with_each_time_that_a_board_was_done() {
     }
     let runs = station.json(&["run", "list", "--station", &station.url()]);
     assert_eq!(runs.len(), 2);
+    for name in ["0123456789ABCDEF", "10000000af04b2da"] {
+        let board = station.json(&["board", "show", name]).remove(0)["value"].clone();
+        assert_eq!(
+            (&board["serial"], &board["memory"], &board["disks"][0]["size"]),
+            (&"10000000af04b2da".into(), &(4u64 << 30).into(), &7_818_182_656_u64.into()),
+            "{board:#}"
+        );
+    }
     let run = runs[0]["value"]["run"].as_str().unwrap();
     let record = station.json(&["run", "show", run, "--station", &station.url()]).remove(0)["record"].clone();
     assert_eq!(record["detail"]["facts"]["jtag_locked"], "1", "{record:#}");

@@ -287,3 +287,19 @@ fn nothing_that_a_script_has_begun_goes_on_after_it() {
         (before == beats() && before.iter().all(|beats| *beats > 0)).then_some(())
     });
 }
+
+#[test]
+fn a_module_without_ethernet_has_a_stand_in_for_its_address_in_scripts_and_is_not_known_by_it() {
+    let rig = rig(&["--enrol", "open"]);
+    let mut board = rig.board();
+    rig.script("mac", "echo $PIPROV_MAC >\"$ROOM/mac\"", json!({"when": "pre"}));
+    rig.project(json!({"scripts": ["mac"]}));
+    let url = rig.url().replace("Compute+Module+4", "Compute+Module+3").replace("&mac=dc:a6:32:01:02:03", "");
+    board.start(&url);
+    let record = rig.ended(&board, 1);
+    assert_eq!(record["outcome"], "done", "{record:#}");
+    assert_eq!(fs::read_to_string(left(&board, "mac")).unwrap(), "b8:27:eb:04:b2:da\n");
+    let known = rig.station.admin("GET", &format!("/api/v1/boards/{SERIAL}"), None).ok();
+    assert_eq!(known["macs"], json!([]), "{known:#}");
+    assert_eq!(rig.station.admin("GET", "/api/v1/boards/b8:27:eb:04:b2:da", None).status, 404);
+}

@@ -53,7 +53,7 @@ impl Station {
         let mut agents = BTreeMap::new();
         let asked = crate::station_api::BoardsAsked { limit: Some(500), ..Default::default() };
         for board in self.store().boards(&asked, There::default()).await?.items {
-            if let Some(facts) = board.facts {
+            if let Some(facts) = board.facts.filter(|facts| !facts.agent.is_empty()) {
                 *agents.entry(facts.agent).or_default() += 1;
             }
         }

@@ -104,7 +104,7 @@ impl Station {
         let eeprom = plan.project.as_ref().and_then(|project| project.eeprom.as_ref());
         let (Some(eeprom), Some(sha256)) = (eeprom, &plan.firmware) else { return Ok(()) };
         let board = self.store().board(&asked.board).await?;
-        if board.facts.is_none() {
+        if board.facts.as_ref().is_none_or(|facts| facts.agent.is_empty()) {
             // It hasn't told anything yet.
             return Ok(());
         }

@@ -108,7 +108,10 @@ impl Store {
     async fn find_duid(&self, text: &str) -> Result<String, Error> {
         let bare = |text: &str| text.trim_start_matches('0').to_ascii_uppercase();
         let wanted = bare(text);
-        if !is_duid(text) || wanted.len() < 8 {
+        // As long as a serial number it may be too, where no serial number is that.
+        let is_one =
+            is_duid(text) || text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !is_one || wanted.len() < 8 {
             return Err(missing(text));
         }
         // No character of it means something there.

@@ -83,6 +83,10 @@ impl Store {
             new = true;
             make(&mut tx, standing, told.simulated, now).await?
         };
+        // One that doesn't tell the number that its maker has burnt in has it all the same: what is known of it stays.
+        let before = tx.row("SELECT facts FROM board WHERE id = $1", values![&id]).await?;
+        let before = before.map_or(Ok(None), |mut row| row.maybe_text())?;
+        let duid = before.and_then(|facts| serde_json::from_str::<BoardFacts>(&facts).ok()?.duid);
         tx.run(
             "UPDATE board SET key = $2, serial = coalesce($3, serial), serial_low = coalesce($4, serial_low),
              model = coalesce($5, model), memory = coalesce($6, memory), disks = $7, simulated = $8, last_seen = $9,
@@ -98,7 +102,7 @@ impl Store {
                 told.simulated,
                 now,
                 told.lasting,
-                json(&facts(told, now)),
+                json(&facts(told, duid, now)),
             ],
         )
         .await?;
@@ -180,7 +184,8 @@ impl Store {
     }
 }
 
-fn facts(told: &Register, now: Time) -> BoardFacts {
+/// `duid` is what was known of it before.
+fn facts(told: &Register, duid: Option<String>, now: Time) -> BoardFacts {
     BoardFacts {
         at: now,
         agent: told.agent.clone(),
@@ -188,7 +193,7 @@ fn facts(told: &Register, now: Time) -> BoardFacts {
         temperature: told.temperature,
         throttled: told.throttled,
         zones: told.zones.clone(),
-        duid: told.duid.clone(),
+        duid: told.duid.clone().or(duid),
         boot_id: told.boot_id.clone().filter(|id| is_boot_id(id)),
         firmware: told.firmware.clone(),
         link_mbps: told.link_mbps,
@@ -235,6 +240,40 @@ pub(super) async fn find_or_make(tx: &mut Tx, who: &Who, now: Time) -> Result<Op
     addresses(tx, &id, &macs).await?;
     absorb(tx, &id, &macs).await?;
     Ok(Some(id))
+}
+
+/// A board that the station has met itself, or a person has said something of.
+const MET: &str = "(b.key IS NOT NULL OR b.enrolment <> 'waiting' OR b.name IS NOT NULL
+    OR EXISTS (SELECT 1 FROM sighting s WHERE s.board = b.id))";
+
+/// The board that the history of another provisioner tells of, made where it isn't known; and whether its address there
+/// was kept out. That history says nothing new of the name of a board that the station has met itself: neither does such a
+/// board get an address or a longer serial number by it, nor does another one get such a board's address.
+pub(super) async fn find_or_make_old(
+    tx: &mut Tx,
+    who: &Who,
+    now: Time,
+) -> Result<(Option<String>, bool), Error> {
+    let own = by_serial(tx, who.serial.as_ref()).await?;
+    if let Some(id) = &own {
+        let met = format!("SELECT b.id FROM board b WHERE b.id = $1 AND {MET}");
+        if tx.row(&met, values![id]).await?.is_some() {
+            let Some(mac) = who.mac else { return Ok((own, false)) };
+            let has = "SELECT mac FROM board_mac WHERE board = $1 AND mac = $2";
+            let has = tx.row(has, values![id, mac.to_string()]).await?.is_some();
+            return Ok((own, !has));
+        }
+    }
+    if let Some(mac) = who.mac {
+        let others = format!(
+            "SELECT b.id FROM board_mac m JOIN board b ON b.id = m.board WHERE m.mac = $1 AND {MET} LIMIT 1"
+        );
+        if tx.row(&others, values![mac.to_string()]).await?.is_some() {
+            let without = Who { mac: None, ..who.clone() };
+            return Ok((find_or_make(tx, &without, now).await?, true));
+        }
+    }
+    Ok((find_or_make(tx, who, now).await?, false))
 }
 
 /// The board with this serial number, in its long or its short form.

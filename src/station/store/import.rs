@@ -4,15 +4,19 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
 
 use super::db::{Tx, json, values};
 use super::{Error, Store, check_name, firmware, identity, labels, people, plans, projects, runs, scripts};
-use crate::board::Who;
+use crate::board::{Mac, Who};
 use crate::device_api::Script;
 use crate::error::Kind;
 use crate::format::json::json as members;
 use crate::run::{Ending, Record, RunId, Stage, Way};
-use crate::station_api::{Import, Imported, Label, LeftOut, OldOutcome, OldRecord, Project, Taken, Time};
+use crate::station_api::{
+    BoardFacts, Fate, Import, Imported, Label, LeftOut, NewPrinter, OldOutcome, OldRecord, PrinterAt,
+    Project, Taken, Time,
+};
 
 /// The bounds of a record, as [`OldRecord`] has them.
 const MOST_FACTS: usize = 64;
@@ -22,6 +26,11 @@ const LONGEST_LINE: usize = 500;
 /// Nothing was done to such boards before 2012, and nothing will have been long after now.
 const FIRST: Time = 1_325_376_000_000;
 const AHEAD: Time = 366 * 86_400_000;
+
+/// What lines of a project are about.
+const IMAGE: &str = "image of a project";
+const EEPROM: &str = "EEPROM of a project";
+const LABEL: &str = "label of a project";
 
 /// So much is told of what is left out before it is summed up.
 const MOST_LEFT: usize = 1000;
@@ -46,9 +55,13 @@ impl Book {
         }
     }
 
-    fn left(&mut self, what: &str, name: &str, why: impl ToString) {
-        let left = LeftOut { what: what.to_owned(), name: name.to_owned(), why: why.to_string() };
+    fn tell(&mut self, kind: Fate, what: &str, name: &str, why: impl ToString) {
+        let left = LeftOut { kind, what: what.to_owned(), name: name.to_owned(), why: why.to_string() };
         self.told.left.push(left);
+    }
+
+    fn left(&mut self, what: &str, name: &str, why: impl ToString) {
+        self.tell(Fate::LeftOut, what, name, why);
     }
 
     fn told(mut self) -> Imported {
@@ -93,6 +106,10 @@ fn wrong(record: &OldRecord, now: Time) -> Option<String> {
     let texts = long(&record.model, 200) || long(&record.why, LONGEST_LINE);
     if texts || long(&record.image, 200) || long(&record.project, 200) {
         return Some("it has a text that is too long".to_owned());
+    }
+    let is_duid = |duid: &String| duid.len() <= 64 && duid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if record.duid.as_ref().is_some_and(|duid| !is_duid(duid)) {
+        return Some("the number of its maker isn't at most 64 letters and digits".to_owned());
     }
     let disk = record.disk.as_ref();
     let sizes = disk.is_some_and(|disk| disk.size > 1 << 60 || disk.name.chars().count() > 64);
@@ -139,6 +156,7 @@ impl Store {
         let mut tx = self.db.begin().await?;
         let mut book = Book::default();
         let mut without = BTreeSet::new();
+        let mut lacks = Lacks::default();
         for script in &import.scripts {
             tx.mark("one").await?;
             let taken = take_script(&mut tx, script).await;
@@ -154,32 +172,37 @@ impl Store {
         for label in &import.labels {
             match take_label(&mut tx, label).await {
                 Ok(is_new) => book.count("label", is_new),
-                Err(error) if is_of_one(&error) => book.left("label", &label.name, error),
+                Err(error) if is_of_one(&error) => {
+                    lacks.labels.insert(label.name.as_str());
+                    book.left("label", &label.name, error);
+                }
                 Err(error) => return Err(error),
             }
         }
         for printer in &import.printers {
-            if labels::has_printer(&mut tx, &printer.name).await? {
-                book.count("printer", false);
-                continue;
-            }
-            match labels::put_printer(&mut tx, printer, &import.from, now).await {
-                Ok(()) => book.count("printer", true),
-                Err(error) if is_of_one(&error) => book.left("printer", &printer.name, error),
+            match take_printer(&mut tx, printer, &import.from, now).await {
+                Ok(is_new) => book.count("printer", is_new),
+                Err(error) if is_of_one(&error) => {
+                    lacks.printers.insert(printer.name.as_str());
+                    book.left("printer", &printer.name, error);
+                }
                 Err(error) => return Err(error),
             }
         }
         for project in &import.projects {
-            let lacks = project.scripts.iter().find(|script| without.contains(script.as_str()));
-            if let Some(script) = lacks {
+            let missing = project.scripts.iter().find(|script| without.contains(script.as_str()));
+            if let Some(script) = missing {
                 let why = format!("all of it is left out, since its script `{script}` isn't taken");
                 book.left("project", &project.name, why);
                 continue;
             }
             tx.mark("one").await?;
-            let taken = take_project(&mut tx, project, import, dry, &mut book, now).await;
+            let taken = take_project(&mut tx, project, import, dry, &lacks, now).await;
             match tx.settle("one", taken).await {
-                Ok(is_new) => book.count("project", is_new),
+                Ok((is_new, lines)) => {
+                    book.count("project", is_new);
+                    lines.iter().for_each(|(what, why)| book.tell(Fate::Changed, what, &project.name, why));
+                }
                 Err(error) if is_of_one(&error) => book.left("project", &project.name, error),
                 Err(error) => return Err(error),
             }
@@ -200,21 +223,32 @@ impl Store {
         }
         let mut untold = 0;
         for record in &import.records {
-            let why = wrong(record, now);
             let (kept, odd) = in_time(record, now);
-            let why = match why {
-                Some(why) => Some(why),
+            let mut lines = Vec::new();
+            match wrong(record, now) {
+                Some(why) => lines.push((Fate::LeftOut, why)),
                 None => {
-                    book.count("record", take_record(&mut tx, &import.from, &kept).await?);
-                    odd.then(|| {
-                        "it is taken without the times in it that can't be: its clock was wrong".to_owned()
-                    })
+                    let (is_new, kept_out) = take_record(&mut tx, &import.from, &kept).await?;
+                    book.count("record", is_new);
+                    if odd {
+                        let why = "it is taken without the times in it that can't be: its clock was wrong";
+                        lines.push((Fate::Changed, why.to_owned()));
+                    }
+                    if let Some(mac) = kept_out {
+                        let why = format!(
+                            "the board doesn't get the address {mac}: the station has met it, or the one that has this \
+                             address, itself"
+                        );
+                        lines.push((Fate::Changed, why));
+                    }
                 }
-            };
-            match why {
-                Some(_) if book.told.left.len() >= MOST_LEFT => untold += 1,
-                Some(why) => book.left("record", record.serial.as_str(), why),
-                None => {}
+            }
+            for (kind, why) in lines {
+                if book.told.left.len() >= MOST_LEFT {
+                    untold += 1;
+                } else {
+                    book.tell(kind, "record", record.serial.as_str(), why);
+                }
             }
         }
         if untold > 0 {
@@ -255,8 +289,35 @@ async fn take_label(tx: &mut Tx, label: &Label) -> Result<bool, Error> {
     }
 }
 
+/// A printer that goes by the same way to the same place is the same one, whatever has been set of it since.
+async fn take_printer(tx: &mut Tx, printer: &NewPrinter, from: &str, now: Time) -> Result<bool, Error> {
+    let there = tx.row("SELECT place FROM printer WHERE name = $1", values![&printer.name]).await?;
+    let Some(there) = there else {
+        return labels::put_printer(tx, printer, from, now).await.map(|()| true);
+    };
+    let same = match (&there.of("printer").json::<PrinterAt>()?, &printer.at) {
+        (PrinterAt::Ftp(one), PrinterAt::Ftp(other)) => (&one.host, one.port) == (&other.host, other.port),
+        (one, other) => one == other,
+    };
+    if same {
+        return Ok(false);
+    }
+    let why = "the station has another printer of this name".to_owned();
+    Err(Error::BadValue { what: "name", why })
+}
+
+/// What isn't taken of what projects name. The station may have something else under the same name.
+#[derive(Default)]
+struct Lacks<'a> {
+    labels: BTreeSet<&'a str>,
+    printers: BTreeSet<&'a str>,
+}
+
 /// One that hasn't come whole is none: it makes room for the next of its name.
 const WHOLE: &str = "SELECT id FROM image WHERE name = $1 AND state IN ('ready', 'damaged')";
+
+/// A project is new or not, and lacks what these lines say.
+type TakenProject = (bool, Vec<(&'static str, String)>);
 
 /// An image that isn't there keeps nobody from the rest of a project.
 async fn take_project(
@@ -264,17 +325,18 @@ async fn take_project(
     project: &Project,
     import: &Import,
     dry: bool,
-    book: &mut Book,
+    lacks: &Lacks<'_>,
     now: Time,
-) -> Result<bool, Error> {
+) -> Result<TakenProject, Error> {
     let mut new = Project { made: now, ..project.clone() };
+    let mut lines = Vec::new();
     if let Some(image) = &project.image
         && tx.row(WHOLE, values![image]).await?.is_none()
     {
         if !(dry && import.images.contains(image)) {
             let why =
                 format!("it is taken without its image: the station has no image `{image}` that is whole");
-            book.left("image of a project", &project.name, why);
+            lines.push((IMAGE, why));
         }
         new.image = None;
     }
@@ -283,7 +345,10 @@ async fn take_project(
             Ok(()) => {}
             Err(error) if is_of_one(&error) => {
                 if !(dry && import.firmware.contains(&eeprom.firmware)) {
-                    book.left("EEPROM of a project", &project.name, format!("it is taken without: {error}"));
+                    lines.push((
+                        EEPROM,
+                        format!("it is taken without its EEPROM image and settings: {error}"),
+                    ));
                 }
                 new.eeprom = None;
             }
@@ -291,13 +356,20 @@ async fn take_project(
         }
     }
     if let Some(label) = &project.label {
-        match labels::check(tx, label).await {
-            Ok(()) => {}
-            Err(error) if is_of_one(&error) => {
-                book.left("label of a project", &project.name, format!("it is taken without: {error}"));
-                new.label = None;
+        let why = match labels::check(tx, label).await {
+            Ok(()) if lacks.labels.contains(label.label.as_str()) => {
+                Some("that label isn't taken".to_owned())
             }
+            Ok(()) if lacks.printers.contains(label.printer.as_str()) => {
+                Some("its printer isn't taken".to_owned())
+            }
+            Ok(()) => None,
+            Err(error) if is_of_one(&error) => Some(error.to_string()),
             Err(error) => return Err(error),
+        };
+        if let Some(why) = why {
+            lines.push((LABEL, format!("it is taken without its label: {why}")));
+            new.label = None;
         }
     }
     if let Some(there) = projects::one(tx, &project.name).await? {
@@ -316,12 +388,18 @@ async fn take_project(
             if whole != there {
                 projects::put(tx, &whole).await?;
             }
-            return Ok(whole != there);
+            // Somebody may have given it what doesn't come.
+            lines.retain(|(what, _)| match *what {
+                IMAGE => whole.image.is_none(),
+                EEPROM => whole.eeprom.is_none(),
+                _ => whole.label.is_none(),
+            });
+            return Ok((whole != there, lines));
         }
         let why = "the station has another project of this name".to_owned();
         return Err(Error::BadValue { what: "name", why });
     }
-    projects::put(tx, &new).await.map(|()| true)
+    projects::put(tx, &new).await.map(|()| (true, lines))
 }
 
 /// The name of what was done to a board at a time: the same one each time that it comes.
@@ -337,14 +415,43 @@ fn temperature(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|degrees| (-273.15..=1000.0).contains(degrees))
 }
 
-async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, Error> {
+/// What of a board another provisioner knew beside what boards have columns for. What the board has told itself stays.
+async fn put_duid(tx: &mut Tx, board: &str, duid: &str, at: Time) -> Result<(), Error> {
+    let row = tx.row("SELECT facts FROM board WHERE id = $1", values![board]).await?;
+    let Some(row) = row else { return Ok(()) };
+    let mut row = row.of("board");
+    let before = row.maybe_text()?.map(|text| serde_json::from_str::<BoardFacts>(&text)).transpose();
+    let facts = match before.map_err(|error| row.wrong(error))? {
+        Some(facts) if facts.duid.is_some() => return Ok(()),
+        Some(facts) => BoardFacts { duid: Some(duid.to_owned()), ..facts },
+        None => BoardFacts {
+            at,
+            agent: String::new(),
+            revision: None,
+            temperature: None,
+            throttled: None,
+            zones: Vec::new(),
+            duid: Some(duid.to_owned()),
+            boot_id: None,
+            firmware: None,
+            link_mbps: None,
+            boot: None,
+            eeprom: None,
+            jumper: None,
+        },
+    };
+    tx.run("UPDATE board SET facts = $2 WHERE id = $1", values![board, json(&facts)]).await.map(drop)
+}
+
+/// Whether it is new, and the address that its board doesn't get.
+async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<(bool, Option<Mac>), Error> {
     let run = run_of(from, old);
     if tx.row("SELECT id FROM run WHERE id = $1", values![run.as_str()]).await?.is_some() {
-        return Ok(false);
+        return Ok((false, None));
     }
     let who = Who { mac: old.mac, serial: Some(old.serial), ..Who::default() };
     let seen = old.ended.unwrap_or(old.started);
-    let board = identity::find_or_make(tx, &who, seen).await?;
+    let (board, kept_out) = identity::find_or_make_old(tx, &who, seen).await?;
     let disks: Vec<_> = old.disk.iter().cloned().collect();
     // What a board has told itself since is newer.
     tx.run(
@@ -354,6 +461,9 @@ async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, E
         values![&board, &old.model, old.memory, json(&disks), old.started],
     )
     .await?;
+    if let (Some(board), Some(duid)) = (&board, &old.duid) {
+        put_duid(tx, board, duid, seen).await?;
+    }
     let at = |time: Time| Timestamp::from_millisecond(time).unwrap_or_default();
     let mut record = Record::begin(run, Way::Deploy, who, at(old.started));
     let why = || old.why.clone().filter(|why| !why.is_empty());
@@ -382,11 +492,15 @@ async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, E
         "memory": old.memory,
         "disks": disks,
     });
+    let mut facts = Json::Object(Map::new());
     if let Some(version) = old.facts.get("firmware") {
-        plans::add(
-            &mut told,
-            members!({ "facts": members!({ "firmware": members!({ "version": version }) }) }),
-        );
+        plans::add(&mut facts, members!({ "firmware": members!({ "version": version }) }));
+    }
+    if let Some(duid) = &old.duid {
+        plans::add(&mut facts, members!({ "duid": duid }));
+    }
+    if facts.as_object().is_some_and(|facts| !facts.is_empty()) {
+        plans::add(&mut told, members!({ "facts": facts }));
     }
     record.detail = members!({
         "imported": from,
@@ -414,5 +528,5 @@ async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<bool, E
     for line in &old.log {
         runs::log(tx, record.run.as_str(), std::slice::from_ref(&line.text), line.time).await?;
     }
-    Ok(true)
+    Ok((true, kept_out.then_some(old.mac).flatten()))
 }

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::database::{Row, Rows, Table, Tables};
 use super::labels::{self, label_of};
-use super::words::{file, lines, name, shown, time, truth};
+use super::words::{file, is_binary, lines, name, quoted, register, shown, time, truth};
 use super::{Found, FoundFirmware, FoundHost, FoundImage};
 use crate::board::Serial;
 use crate::device_api::{Disk, End, Role, Script, When};
 use crate::format::count;
-use crate::station_api::{Again, OldLine, OldOutcome, OldRecord, Project, ProjectEeprom, image_name};
+use crate::station_api::{Again, Fate, OldLine, OldOutcome, OldRecord, Project, ProjectEeprom, image_name};
 
 const FROM: &str = "cmprovision";
 /// Lines that are kept of each log of a board.
@@ -93,7 +93,13 @@ pub(super) fn found(rows: &Rows) -> Found {
     }
     for cm in of("cms") {
         match record(cm, logs.get(text(cm, "serial")).map(Vec::as_slice).unwrap_or_default(), &projects) {
-            Ok(record) => found.import.records.push(record),
+            Ok((record, odd)) => {
+                if !odd.is_empty() {
+                    let why = format!("it is taken without what can't be read of it: {}", odd.join(", "));
+                    found.changed("record", text(cm, "serial"), why);
+                }
+                found.record(record);
+            }
             Err(why) => found.left("record", text(cm, "serial"), why),
         }
     }
@@ -129,11 +135,15 @@ fn images(found: &mut Found, rows: &[Row]) -> Names {
         let given = text(row, "filename");
         let image = image_name(given).unwrap_or_else(|| "image".to_owned());
         let image = name(&image, &mut taken);
-        names.insert(text(row, "id").to_owned(), image.clone());
         let Some(file) = file(text(row, "filename_on_server")) else {
             found.left("image", given, "the name of its file is none");
             continue;
         };
+        names.insert(text(row, "id").to_owned(), image.clone());
+        // Its ending isn't part of its name here.
+        if !given.starts_with(image.as_str()) {
+            found.changed("name of an image", given, format!("it is called `{image}` here"));
+        }
         let digest = text(row, "sha256").trim().to_ascii_lowercase();
         let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
         found.import.images.push(image.clone());
@@ -142,22 +152,43 @@ fn images(found: &mut Found, rows: &[Row]) -> Names {
     names
 }
 
-fn scripts(found: &mut Found, rows: &[Row]) -> Names {
-    let (mut names, mut taken) = (Names::new(), BTreeSet::new());
+/// Scripts by the numbers of their rows: what they are called, and whether they are taken.
+type Scripts = BTreeMap<String, (String, bool)>;
+
+fn scripts(found: &mut Found, rows: &[Row]) -> Scripts {
+    let (mut names, mut taken) = (Scripts::new(), BTreeSet::new());
     for row in rows {
         let given = text(row, "name");
         let called = name(given, &mut taken);
+        // It would run as root on boards.
+        let is_text = !is_binary(text(row, "script"));
+        names.insert(text(row, "id").to_owned(), (called.clone(), is_text));
+        if !is_text {
+            found.left("script", given, "it has bytes that are no text");
+            continue;
+        }
         if called != given {
-            found.left("name of a script", given, format!("it is called `{called}` here"));
+            found.changed("name of a script", given, format!("it is called `{called}` here"));
         }
-        let priority: i64 = text(row, "priority").trim().parse().unwrap_or(100);
-        let kept = u32::try_from(priority.clamp(0, 1000)).unwrap_or(100);
-        if i64::from(kept) != priority {
-            found.left("priority of a script", given, format!("{priority} becomes {kept}"));
+        let priority = text(row, "priority").trim();
+        let number = priority.parse::<i64>();
+        let kept = u32::try_from(number.clone().unwrap_or(100).clamp(0, 1000)).unwrap_or(100);
+        if number != Ok(i64::from(kept)) {
+            found.changed("priority of a script", given, format!("{} becomes {kept}", quoted(priority)));
         }
-        let when = if text(row, "script_type") == "preinstall" { When::Pre } else { When::Post };
+        let kind = text(row, "script_type");
+        let when = if kind == "preinstall" { When::Pre } else { When::Post };
+        if !matches!(kind, "preinstall" | "postinstall") {
+            let why = format!("{} becomes `postinstall`: it runs after the image", quoted(kind));
+            found.changed("type of a script", given, why);
+        }
+        let beside = text(row, "bg").trim();
+        if !matches!(beside, "0" | "1" | "true" | "false" | "t" | "f") {
+            let why = format!("whether it runs in the background was {}: it doesn't", quoted(beside));
+            found.changed("script", given, why);
+        }
         let script = Script {
-            name: called.clone(),
+            name: called,
             text: text(row, "script").to_owned(),
             when,
             priority: kept,
@@ -165,7 +196,6 @@ fn scripts(found: &mut Found, rows: &[Row]) -> Names {
             once: false,
             limit: 600,
         };
-        names.insert(text(row, "id").to_owned(), called);
         found.import.scripts.push(script);
     }
     names
@@ -186,16 +216,13 @@ fn projects(
     found: &mut Found,
     rows: &[Row],
     pairs: &[Row],
-    (images, scripts, labels): (&Names, &Names, &labels::Labels),
+    (images, scripts, labels): (&Names, &Scripts, &labels::Labels),
 ) -> Names {
     let (mut names, mut taken) = (Names::new(), BTreeSet::new());
     for row in rows {
         let given = text(row, "name");
         let called = name(given, &mut taken);
         names.insert(text(row, "id").to_owned(), called.clone());
-        if called != given {
-            found.left("name of a project", given, format!("it is called `{called}` here"));
-        }
         let Some(target) = target(text(row, "storage")) else {
             let why = format!(
                 "its disk is `{}`, which is no eMMC, SD card, NVMe or USB disk",
@@ -206,14 +233,30 @@ fn projects(
         };
         let id = text(row, "id");
         let own = pairs.iter().filter(|pair| text(pair, "project_id") == id);
-        let own: Vec<String> = own.filter_map(|pair| scripts.get(text(pair, "script_id")).cloned()).collect();
+        let own: Vec<&(String, bool)> = own.filter_map(|pair| scripts.get(text(pair, "script_id"))).collect();
+        if let Some((script, _)) = own.iter().find(|(_, is_taken)| !is_taken) {
+            let why = format!("all of it is left out, since its script `{script}` isn't taken");
+            found.left("project", given, why);
+            continue;
+        }
+        if called != given {
+            found.changed("name of a project", given, format!("it is called `{called}` here"));
+        }
         let image = images.get(text(row, "image_id")).cloned();
-        if image.is_none() {
-            found.left("image of a project", given, "it has none there");
+        match (&image, text(row, "image_id")) {
+            (Some(_), _) => {}
+            (None, "") => found.tell(Fate::Noted, "image of a project", given, "it has none there"),
+            (None, _) => {
+                found.changed(
+                    "image of a project",
+                    given,
+                    "it is taken without its image, which isn't taken",
+                );
+            }
         }
         let eeprom = eeprom(found, row, given);
         let label = label_of(found, labels, row, given);
-        let mut scripts = own;
+        let mut scripts: Vec<String> = own.into_iter().map(|(name, _)| name.clone()).collect();
         scripts.sort();
         scripts.dedup();
         found.import.projects.push(Project {
@@ -235,24 +278,35 @@ fn projects(
 fn eeprom(found: &mut Found, row: &Row, project: &str) -> Option<ProjectEeprom> {
     let given = text(row, "eeprom_firmware").trim();
     if given.is_empty() {
+        if !text(row, "eeprom_settings").trim().is_empty() {
+            let why = "its EEPROM settings aren't taken: it has no EEPROM image that they are put into";
+            found.changed("EEPROM of a project", project, why);
+        }
         return None;
     }
     let parts = given.split_once('/').and_then(|(channel, name)| Some((file(channel)?, file(name)?)));
     let Some((channel, image)) = parts.filter(|(_, image)| image.ends_with(".bin")) else {
-        found.left(
-            "EEPROM of a project",
-            project,
-            format!("`{}` is no file of an EEPROM", shown(given, 100)),
+        let why = format!(
+            "it is taken without its EEPROM image and settings: {} is no file of an EEPROM",
+            quoted(given)
         );
+        found.changed("EEPROM of a project", project, why);
         return None;
     };
     let stem = image.trim_end_matches(".bin");
     let called = if channel == "stable" { stem.to_owned() } else { format!("{stem}-{channel}") };
-    let called = name(&called, &mut BTreeSet::new());
-    if !found.import.firmware.contains(&called) {
-        found.import.firmware.push(called.clone());
-        found.firmware.push(FoundFirmware { name: called.clone(), channel, file: image });
-    }
+    let known = found.firmware.iter().find(|one| one.channel == channel && one.file == image);
+    let called = match known {
+        Some(known) => known.name.clone(),
+        // Two files may become one name.
+        None => {
+            let called =
+                name(&called, &mut found.firmware.iter().map(|one| one.name.to_lowercase()).collect());
+            found.import.firmware.push(called.clone());
+            found.firmware.push(FoundFirmware { name: called.clone(), channel, file: image });
+            called
+        }
+    };
     let (mut set, mut left, mut for_all) = (BTreeMap::new(), 0, true);
     for line in text(row, "eeprom_settings").lines().map(str::trim) {
         if line.is_empty() || line.starts_with('#') {
@@ -271,16 +325,17 @@ fn eeprom(found: &mut Found, row: &Row, project: &str) -> Option<ProjectEeprom> 
         let why = format!(
             "{left} of the EEPROM's settings hold for some boards alone, or are none, and aren't taken"
         );
-        found.left("EEPROM of a project", project, why);
+        found.changed("EEPROM of a project", project, why);
     }
     Some(ProjectEeprom { firmware: called, set, ..ProjectEeprom::default() })
 }
 
-fn record(row: &Row, log: &[&Row], projects: &Names) -> Result<OldRecord, &'static str> {
+/// A record, and the columns in which it has something that can't be read.
+fn record(row: &Row, log: &[&Row], projects: &Names) -> Result<(OldRecord, Vec<&'static str>), &'static str> {
     let serial = Serial::of_digits(text(row, "serial").trim()).filter(|serial| !serial.is_zero());
     let serial = serial.ok_or("its serial number is none")?;
-    let began = time(text(row, "provisioning_started_at")).or_else(|| time(text(row, "created_at")));
-    let began = began.ok_or("it has no time")?;
+    let started = time(text(row, "provisioning_started_at"));
+    let began = started.or_else(|| time(text(row, "created_at"))).ok_or("it has no time")?;
     let complete = time(text(row, "provisioning_complete_at")).filter(|complete| *complete >= began);
     let status = text(row, "script_return_code").trim();
     let last_error = log.iter().rev().find(|line| text(line, "loglevel") == "error");
@@ -290,16 +345,22 @@ fn record(row: &Row, log: &[&Row], projects: &Names) -> Result<OldRecord, &'stat
         _ => OldOutcome::Failed,
     };
     let size = text(row, "storage").trim().parse::<u64>().ok().filter(|size| (1..1 << 60).contains(size));
-    let register = |column: &str| {
-        let text = text(row, column).trim().to_ascii_lowercase();
-        (text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(text)
-    };
-    let disk = size.map(|size| Disk {
-        cid: register("cid"),
-        csd: register("csd"),
-        ..Disk::new("mmcblk0".to_owned(), Role::Emmc, size)
-    });
+    let (cid, csd) = (register(text(row, "cid")), register(text(row, "csd")));
     let gigabytes = text(row, "memory_in_gb").trim().parse::<u64>().ok().filter(|gb| (1..1024).contains(gb));
+    let mac = text(row, "mac").trim().parse().ok();
+    let odd = [
+        ("provisioning_started_at", started.is_some()),
+        ("provisioning_complete_at", complete.is_some()),
+        ("storage", size.is_some() || text(row, "storage").trim() == "0"),
+        // They are kept with their disk.
+        ("cid", cid.is_some() && size.is_some()),
+        ("csd", csd.is_some() && size.is_some()),
+        ("memory_in_gb", gigabytes.is_some() || text(row, "memory_in_gb").trim() == "0"),
+        ("mac", mac.is_some()),
+    ];
+    let odd = odd.iter().filter(|(column, is_read)| !is_read && !text(row, column).trim().is_empty());
+    let odd = odd.map(|(column, _)| *column).collect();
+    let disk = size.map(|size| Disk { cid, csd, ..Disk::new("mmcblk0".to_owned(), Role::Emmc, size) });
     let mut facts = BTreeMap::new();
     for column in ["firmware", "image_sha256", "temp1", "temp2", "provisioning_board", "script_return_code"] {
         if let Some(text) = some(row, column, 500) {
@@ -315,12 +376,13 @@ fn record(row: &Row, log: &[&Row], projects: &Names) -> Result<OldRecord, &'stat
     for column in ["pre_script_output", "post_script_output"] {
         all.extend(lines(text(row, column), LINES).into_iter().map(|text| OldLine { time: ends, text }));
     }
-    Ok(OldRecord {
+    let record = OldRecord {
         serial,
-        mac: text(row, "mac").trim().parse().ok(),
+        mac,
         model: some(row, "model", 200),
         memory: gigabytes.map(|gigabytes| gigabytes << 30),
         disk,
+        duid: None,
         started: began,
         ended: complete,
         outcome,
@@ -329,7 +391,8 @@ fn record(row: &Row, log: &[&Row], projects: &Names) -> Result<OldRecord, &'stat
         project: projects.get(text(row, "project_id")).cloned(),
         facts,
         log: all,
-    })
+    };
+    Ok((record, odd))
 }
 
 fn settings(found: &mut Found, rows: &[Row], projects: &Names) {
@@ -356,7 +419,7 @@ fn users(found: &mut Found, rows: &[Row]) {
         let given = given.unwrap_or_else(|| text(row, "email"));
         let called = name(given, &mut taken);
         if called != given {
-            found.left("name of a user", given, format!("the account is called `{called}` here"));
+            found.changed("name of a user", given, format!("the account is called `{called}` here"));
         }
         found.import.users.push(called);
     }

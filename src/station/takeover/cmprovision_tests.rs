@@ -1,5 +1,5 @@
 use super::*;
-use crate::station_api::{LabelLanguage, LabelWhen};
+use crate::station_api::{LabelLanguage, LabelWhen, LeftOut};
 
 fn row(columns: &[(&'static str, &str)]) -> Row {
     columns.iter().map(|(column, text)| (*column, (*text).to_owned())).collect()
@@ -153,4 +153,143 @@ fn nothing_is_too_odd() {
     }
     assert!(found.images.is_empty() && found.hosts.is_empty() && found.import.records.is_empty());
     assert!(found.left.iter().all(|left| !left.name.contains('\u{1b}') && !left.why.contains('\u{1b}')));
+}
+
+/// The lines of this kind about this.
+fn told<'a>(found: &'a Found, kind: Fate, what: &str) -> Vec<&'a str> {
+    let is = |left: &&LeftOut| left.kind == kind && left.what == what;
+    found.left.iter().filter(is).map(|left| left.why.as_str()).collect()
+}
+
+#[test]
+fn whatever_is_not_as_it_was_is_told_and_what_is_taken_is_not_called_left_out() {
+    let mut rows = rows();
+    let script = &mut rows.get_mut("scripts").unwrap()[0];
+    for (column, text) in [("script_type", "weird"), ("priority", "abc"), ("bg", "2")] {
+        script.insert(column, text.to_owned());
+    }
+    let project = &mut rows.get_mut("projects").unwrap()[0];
+    project.insert("label_moment", "garbage".to_owned());
+    let cm = &mut rows.get_mut("cms").unwrap()[0];
+    for (column, text) in [("mac", "none"), ("storage", "big"), ("memory_in_gb", "0")] {
+        cm.insert(column, text.to_owned());
+    }
+    let twin = Row::from([
+        ("id", "9".to_owned()),
+        ("serial", "10000000AF04B2DA".to_owned()),
+        ("provisioning_started_at", "2023-01-11 17:40:52".to_owned()),
+    ]);
+    rows.get_mut("cms").unwrap().push(twin);
+    let found = found(&rows);
+    let [script] = &found.import.scripts[..] else { panic!("{found:?}") };
+    assert_eq!((script.when, script.priority, script.background), (When::Post, 100, false));
+    for (what, why) in [
+        ("type of a script", "`weird` becomes `postinstall`"),
+        ("priority of a script", "`abc` becomes 100"),
+        ("script", "in the background was `2`"),
+        ("label of a project", "`garbage`, is nothing here"),
+        ("record", "what can't be read of it: storage, mac"),
+        ("name of a project", "it is called `Gateway-1` here"),
+        ("name of a label", "it is called `x` here"),
+        ("EEPROM of a project", "hold for some boards alone"),
+    ] {
+        let lines = told(&found, Fate::Changed, what);
+        assert!(lines.iter().any(|line| line.contains(why)), "{what}: {lines:?}");
+        if what != "record" {
+            assert!(told(&found, Fate::LeftOut, what).is_empty(), "{what}: {found:?}");
+        }
+    }
+    let twice = told(&found, Fate::LeftOut, "record");
+    assert!(twice.iter().any(|line| line.contains("the same board and the same time")), "{twice:?}");
+    assert_eq!(found.import.records.len(), 2);
+}
+
+#[test]
+fn a_script_of_bytes_is_not_taken_and_no_project_goes_without_it() {
+    let mut rows = rows();
+    rows.get_mut("scripts").unwrap()[0].insert("script", "exit \u{fffd}\u{fffd}\n".to_owned());
+    rows.get_mut("labels").unwrap()[0].insert("template", "^XA\u{fffd}".to_owned());
+    let plain = row(&[
+        ("id", "8"),
+        ("name", "plain"),
+        ("storage", "/dev/mmcblk0"),
+        ("label_moment", "preinstall"),
+        ("label_id", "1"),
+    ]);
+    rows.get_mut("projects").unwrap().push(plain);
+    let found = found(&rows);
+    assert!(found.import.scripts.is_empty());
+    assert!(told(&found, Fate::LeftOut, "script")[0].contains("no text"));
+    assert!(told(&found, Fate::LeftOut, "label")[0].contains("no text"));
+    let [project] = &found.import.projects[..] else { panic!("{found:?}") };
+    assert_eq!((project.name.as_str(), &project.label), ("plain", &None));
+    assert!(told(&found, Fate::LeftOut, "project")[0].contains("its script `Resize ext4 partition`"));
+    assert!(told(&found, Fate::Changed, "label of a project")[0].contains("without its label"));
+    assert_eq!(told(&found, Fate::Noted, "image of a project"), ["it has none there"]);
+}
+
+/// What can't come has no name: the station may have an image of that one.
+#[test]
+fn two_files_never_become_one_and_what_has_no_file_is_no_image_of_a_project() {
+    let mut rows = rows();
+    rows.get_mut("images").unwrap()[0].insert("filename_on_server", "../../etc/passwd".to_owned());
+    let mut other = rows["projects"][0].clone();
+    for (column, text) in
+        [("id", "8"), ("name", "other"), ("eeprom_firmware", "beta/pieeprom-2023+01-11.bin")]
+    {
+        other.insert(column, text.to_owned());
+    }
+    rows.get_mut("projects").unwrap().push(other);
+    let mut found = found(&rows);
+    assert!(found.import.projects.iter().all(|project| project.image.is_none()));
+    assert!(told(&found, Fate::Changed, "image of a project")[0].contains("without its image"));
+    let names: Vec<_> = found.firmware.iter().map(|one| (one.name.as_str(), one.file.as_str())).collect();
+    let want = [
+        ("pieeprom-2023-01-11-beta", "pieeprom-2023-01-11.bin"),
+        ("pieeprom-2023-01-11-beta-2", "pieeprom-2023+01-11.bin"),
+    ];
+    assert_eq!(names, want);
+    found.firmware_is_called("pieeprom-2023-01-11-beta", "third");
+    let firmware =
+        |found: &Found, at: usize| found.import.projects[at].eeprom.as_ref().map(|one| one.firmware.clone());
+    assert_eq!(firmware(&found, 0).as_deref(), Some("third"));
+    assert_eq!(firmware(&found, 1).as_deref(), Some("pieeprom-2023-01-11-beta-2"));
+    assert_eq!(found.without_firmware("third"), ["Gateway-1"]);
+    assert_eq!(found.import.firmware, ["pieeprom-2023-01-11-beta-2"]);
+    assert!(firmware(&found, 0).is_none());
+}
+
+#[test]
+fn a_label_is_in_the_language_that_it_shows_whatever_its_files_end_in() {
+    // As the seed of cmprovision has it, and as makers' manuals do.
+    let jscript = "m m\nJ\n; 6.35 mm\nS l1;0,0,6.35,6.35,19.05\nT 6,2,0,3,1.5;$mac\nA 1\n";
+    let dos = jscript.replace('\n', "\r\n");
+    let epl = "N\nq609\nA50,0,0,1,1,1,N,\"$serial\"\nP1\n";
+    for (template, ending, language) in [
+        (jscript, "txt", LabelLanguage::Jscript),
+        (dos.as_str(), "", LabelLanguage::Jscript),
+        (jscript, "zpl", LabelLanguage::Jscript),
+        ("^XA^FO10,10^FD$serial^FS^XZ", "prn", LabelLanguage::Zpl),
+        (epl, "txt", LabelLanguage::Epl),
+        ("<!DOCTYPE html><p>$serial", "", LabelLanguage::Html),
+        ("J $serial", "jscript", LabelLanguage::Jscript),
+        ("$serial", "epl", LabelLanguage::Epl),
+        ("Name: N\nA name, and $serial", "txt", LabelLanguage::Text),
+    ] {
+        let mut rows = rows();
+        let label = &mut rows.get_mut("labels").unwrap()[0];
+        label.insert("template", template.to_owned());
+        label.insert("file_extension", ending.to_owned());
+        assert_eq!(found(&rows).import.labels[0].language, language, "{template}");
+    }
+}
+
+#[test]
+fn a_thousand_lines_of_a_sort_are_told_and_the_rest_is_summed_up() {
+    let mut rows = rows();
+    let nobody = |n: usize| row(&[("id", &n.to_string()), ("serial", "../x")]);
+    rows.insert("cms", (0..2500).map(nobody).collect());
+    let found = found(&rows).summed();
+    assert_eq!(told(&found, Fate::LeftOut, "record").len(), 1001);
+    assert_eq!(found.left.last().unwrap().name, "1500 more");
 }

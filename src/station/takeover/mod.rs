@@ -13,12 +13,16 @@ mod labels;
 mod sb_provisioner;
 mod words;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 pub use database::Error;
 
 use crate::board::Mac;
-use crate::station_api::{Import, LeftOut, ProjectEeprom};
+use crate::station_api::{Fate, Import, LeftOut, OldRecord, ProjectEeprom, Time};
+
+/// So many lines of one sort are told before the rest is summed up.
+const MOST_LINES: usize = 1000;
 
 /// What a database has that can come over.
 #[derive(Debug, Default)]
@@ -35,6 +39,10 @@ pub struct Found {
     pub active: Option<String>,
     /// What isn't taken, or not as it was.
     pub left: Vec<LeftOut>,
+    /// How many lines there are of each sort.
+    lines: BTreeMap<(Fate, &'static str), usize>,
+    /// The boards and times of records.
+    records: BTreeSet<(String, Time)>,
 }
 
 /// An image.
@@ -69,20 +77,87 @@ pub struct FoundHost {
 }
 
 impl Found {
-    fn left(&mut self, what: &str, name: &str, why: impl Into<String>) {
-        let left = LeftOut { what: what.to_owned(), name: words::shown(name, 100), why: why.into() };
-        self.left.push(left);
+    fn tell(&mut self, kind: Fate, what: &'static str, name: &str, why: impl Into<String>) {
+        let lines = self.lines.entry((kind, what)).or_default();
+        *lines += 1;
+        if *lines <= MOST_LINES {
+            let left =
+                LeftOut { kind, what: what.to_owned(), name: words::shown(name, 100), why: why.into() };
+            self.left.push(left);
+        }
     }
 
-    /// What isn't there any more, by a name: projects are taken without it.
-    pub fn without_firmware(&mut self, name: &str) {
-        let has = |eeprom: &ProjectEeprom| eeprom.firmware == name;
-        for project in &mut self.import.projects {
-            if project.eeprom.as_ref().is_some_and(has) {
-                project.eeprom = None;
+    /// It isn't taken.
+    fn left(&mut self, what: &'static str, name: &str, why: impl Into<String>) {
+        self.tell(Fate::LeftOut, what, name, why);
+    }
+
+    /// It is taken, and isn't as it was there.
+    fn changed(&mut self, what: &'static str, name: &str, why: impl Into<String>) {
+        self.tell(Fate::Changed, what, name, why);
+    }
+
+    /// A board and a time name a record: of two the first one is taken.
+    fn record(&mut self, record: OldRecord) {
+        if self.records.insert((record.serial.directory(), record.started)) {
+            self.import.records.push(record);
+        } else {
+            let why = "another row is of the same board and the same time: that one is taken";
+            self.left("record", record.serial.as_str(), why);
+        }
+    }
+
+    /// The same, with what wasn't told line by line summed up.
+    fn summed(mut self) -> Self {
+        for ((kind, what), lines) in std::mem::take(&mut self.lines) {
+            if lines > MOST_LINES {
+                let name = format!("{} more", lines - MOST_LINES);
+                let why = "like those before, which aren't told one by one".to_owned();
+                self.left.push(LeftOut { kind, what: what.to_owned(), name, why });
             }
         }
+        self
+    }
+
+    /// An image isn't taken: the station may have something else under that name, so no project keeps it. The projects that
+    /// had it.
+    pub fn without_image(&mut self, name: &str) -> Vec<String> {
+        self.import.images.retain(|one| one != name);
+        let with = self.import.projects.iter_mut().filter(|project| project.image.as_deref() == Some(name));
+        with.map(|project| {
+            project.image = None;
+            project.name.clone()
+        })
+        .collect()
+    }
+
+    /// An image has another name at the station.
+    pub fn image_is_called(&mut self, name: &str, there: &str) {
+        let images = self.import.projects.iter_mut().filter_map(|project| project.image.as_mut());
+        for one in images.chain(&mut self.import.images).filter(|one| *one == name) {
+            there.clone_into(one);
+        }
+    }
+
+    /// An image of an EEPROM isn't taken: as [`Self::without_image`].
+    pub fn without_firmware(&mut self, name: &str) -> Vec<String> {
         self.import.firmware.retain(|one| one != name);
+        let has = |eeprom: &ProjectEeprom| eeprom.firmware == name;
+        let with = self.import.projects.iter_mut().filter(|project| project.eeprom.as_ref().is_some_and(has));
+        with.map(|project| {
+            project.eeprom = None;
+            project.name.clone()
+        })
+        .collect()
+    }
+
+    /// An image of an EEPROM has another name at the station.
+    pub fn firmware_is_called(&mut self, name: &str, there: &str) {
+        let projects = self.import.projects.iter_mut().filter_map(|project| project.eeprom.as_mut());
+        let images = projects.map(|eeprom| &mut eeprom.firmware);
+        for one in images.chain(&mut self.import.firmware).filter(|one| *one == name) {
+            there.clone_into(one);
+        }
     }
 }
 
@@ -91,7 +166,7 @@ impl Found {
 /// # Errors
 /// [`Error`].
 pub fn cmprovision(path: &Path) -> Result<Found, Error> {
-    database::read(path, cmprovision::TABLES).map(|tables| cmprovision::found(&tables))
+    database::read(path, cmprovision::TABLES).map(|tables| cmprovision::found(&tables).summed())
 }
 
 /// What a manufacturing database of rpi-sb-provisioner has.
@@ -99,5 +174,5 @@ pub fn cmprovision(path: &Path) -> Result<Found, Error> {
 /// # Errors
 /// [`Error`].
 pub fn sb_provisioner(path: &Path) -> Result<Found, Error> {
-    database::read(path, sb_provisioner::TABLES).map(|tables| sb_provisioner::found(&tables))
+    database::read(path, sb_provisioner::TABLES).map(|tables| sb_provisioner::found(&tables).summed())
 }

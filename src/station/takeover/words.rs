@@ -55,6 +55,23 @@ pub(super) fn time(text: &str) -> Option<Time> {
     Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
 }
 
+/// A register of 16 bytes of an eMMC or SD card.
+pub(super) fn register(text: &str) -> Option<String> {
+    let text = text.trim().to_ascii_lowercase();
+    (text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(text)
+}
+
+/// Whether a text had bytes that are no text: they were replaced where it was read.
+pub(super) fn is_binary(text: &str) -> bool {
+    text.contains('\u{fffd}')
+}
+
+/// A text of another one between backquotes.
+pub(super) fn quoted(text: &str) -> String {
+    let text = shown(text, 60);
+    if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") }
+}
+
 /// A row of 0 and 1.
 pub(super) fn truth(text: Option<&String>) -> bool {
     text.is_some_and(|text| matches!(text.trim(), "1" | "true" | "t"))

@@ -13,6 +13,7 @@ mod own;
 pub mod table;
 
 pub use own::own;
+pub(in crate::station) use own::stands_for_mac;
 
 use axum::body::Bytes;
 

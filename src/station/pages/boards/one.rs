@@ -228,7 +228,7 @@ fn facts(board: &crate::station_api::Board) -> Vec<(&'static str, String)> {
     };
     put("Power", facts.throttled.map(power));
     put("Jumpers", facts.jumper.map(|jumper| format!("say {jumper}")));
-    put("Agent", Some(message(&facts.agent).into_owned()));
+    put("Agent", Some(message(&facts.agent).into_owned()).filter(|agent| !agent.is_empty()));
     all
 }
 

@@ -19,6 +19,7 @@ use crate::format::{count, hex};
 use crate::station::key::{Pass, random};
 use crate::station::shell::base;
 use crate::station::store::Keyless;
+use crate::station::values::stands_for_mac;
 use crate::station::web::{Call, Refusal};
 use crate::station::{Station, device, now};
 use crate::station_api::{
@@ -148,7 +149,8 @@ async fn next(call: &Call, told: &Told, again: bool, address: &str) -> Result<Ne
 async fn arrives(station: &Arc<Station>, told: &Told, board: Board) -> Result<Board, Refusal> {
     let id = board.id.clone();
     let model = told.model.as_deref().and_then(Model::told);
-    let before = board.facts.and_then(|facts| facts.eeprom).unwrap_or_default();
+    let (duid, before) = board.facts.map(|facts| (facts.duid, facts.eeprom)).unwrap_or_default();
+    let before = before.unwrap_or_default();
     // Only on a CM4 that OS reaches the chip.
     let flash = matches!(model, Some(Model::Cm4)).then_some(CHIP);
     let has_eeprom = model.is_some_and(|model| model.family().is_some());
@@ -163,7 +165,8 @@ async fn arrives(station: &Arc<Station>, told: &Told, board: Board) -> Result<Bo
         temperature: told.temperature,
         throttled: None,
         zones: Vec::new(),
-        duid: None,
+        // That OS doesn't tell it: what is known of it from elsewhere stays.
+        duid,
         boot_id: None,
         firmware: Some(firmware).filter(|firmware| firmware.built.is_some()),
         link_mbps: None,
@@ -233,7 +236,7 @@ async fn work(
         server: address.split_once("://").map_or("", |(_, host)| host).to_owned(),
         storage: STORAGE.to_owned(),
         serial: Some(told.serial),
-        mac: told.mac,
+        mac: told.mac.or_else(|| stands_for_mac(told.model.as_deref(), told.serial)),
         model: told.model.clone(),
         memory: told.memory,
         names: Names {

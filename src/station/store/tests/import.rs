@@ -1,10 +1,12 @@
 //! What comes over from another provisioner: all of it, or nothing, and once.
 
 use super::*;
+use crate::board::Who;
 use crate::device_api::Script;
 use crate::station::store::Error;
 use crate::station_api::{
-    Enrolment, Import, Imported, ListAsked, OldLine, OldOutcome, OldRecord, Project, RunsAsked,
+    BoardChange, Enrolment, Fate, FtpPrinter, Import, Imported, Label, LabelLanguage, LabelWhen, ListAsked,
+    NewPrinter, OldLine, OldOutcome, OldRecord, PrinterAt, PrinterTakes, Project, ProjectLabel, RunsAsked,
 };
 
 fn record(serial: &str, started: Time, outcome: OldOutcome) -> OldRecord {
@@ -14,6 +16,7 @@ fn record(serial: &str, started: Time, outcome: OldOutcome) -> OldRecord {
         model: Some("Raspberry Pi Compute Module 4 Rev 1.0".into()),
         memory: None,
         disk: None,
+        duid: None,
         started,
         ended: Some(started + 60_000),
         outcome,
@@ -99,7 +102,7 @@ on_both! {
 
     async fn a_record_that_cannot_be_keeps_no_other_from_coming(place: &Place) {
         type Odd = (fn(&mut OldRecord), u64, &'static str);
-        let odd: [Odd; 9] = [
+        let odd: [Odd; 10] = [
             (|record| record.started = -1, 0, "its clock was wrong"),
             (|record| record.started = 86_400_000, 0, "it began 1970-01-02T00:00:00Z"),
             (|record| record.started = NOW + 367 * 86_400_000, 0, "its clock was wrong"),
@@ -109,6 +112,7 @@ on_both! {
             (|record| record.log = vec![OldLine { time: NOW, text: String::new() }; 201], 0, "more or longer"),
             (|record| record.serial = "00000000".parse().unwrap(), 0, "a number that can't be"),
             (|record| record.memory = Some(u64::MAX), 0, "a number that can't be"),
+            (|record| record.duid = Some("\"%".into()), 0, "letters and digits"),
         ];
         let store = place.open().await;
         for (n, (change, taken, why)) in odd.into_iter().enumerate() {
@@ -145,6 +149,135 @@ on_both! {
         assert_eq!(store.image("os").await.unwrap().id, whole.id);
         assert!(store.image(&torn.id).await.is_err());
         assert!(matches!(store.add_image(&image("os")).await, Err(Error::Taken { .. })), "what is whole stays");
+    }
+
+    async fn a_history_says_nothing_of_the_names_of_a_board_that_the_station_has_met(place: &Place) {
+        let store = place.open().await;
+        let told = register(1, Some("af04b2da"), &["dc:a6:32:00:00:01"]);
+        let known = store.register(&told, true, NOW).await.unwrap().board().id.clone();
+        let who = Who::with_mac("dc:a6:32:00:00:02".parse().unwrap());
+        let shell = store.see(&who, "shell", "192.0.2.9", "it asks", NOW).await.unwrap().unwrap();
+        let change = BoardChange { enrolment: Some(Enrolment::Enrolled), ..BoardChange::default() };
+        store.change_board(&shell, &change).await.unwrap();
+        let with = |serial: &str, mac: &str, started| OldRecord {
+            mac: mac.parse().ok(),
+            ..record(serial, started, OldOutcome::Unknown)
+        };
+        let mut all = import();
+        all.records = vec![
+            with("10000000af04b2da", "dc:a6:32:00:00:99", NOW),
+            with("10000000af04b2da", "dc:a6:32:00:00:01", NOW + 1000),
+            with("10000000af04b2db", "dc:a6:32:00:00:02", NOW),
+            with("10000000af04b2dc", "dc:a6:32:00:00:03", NOW),
+            with("10000000af04b2dc", "dc:a6:32:00:00:04", NOW + 1000),
+        ];
+        let told = store.import(&all, false, NOW).await.unwrap();
+        assert_eq!(counts(&told).last(), Some(&("record", 5, 0)));
+        let left: Vec<_> = told.left.iter().filter(|left| left.what == "record").collect();
+        let [one, other] = &left[..] else { panic!("{left:?}") };
+        assert_eq!((one.kind, one.name.as_str()), (Fate::Changed, "10000000af04b2da"));
+        assert!(one.why.contains("dc:a6:32:00:00:99"), "{one:?}");
+        assert_eq!((other.kind, other.name.as_str()), (Fate::Changed, "10000000af04b2db"));
+
+        let board = store.board(&known).await.unwrap();
+        let macs: Vec<_> = board.macs.iter().map(ToString::to_string).collect();
+        assert_eq!((macs, board.serial.unwrap().as_str()), (vec!["dc:a6:32:00:00:01".to_owned()], "af04b2da"));
+        let shell = store.board(&shell).await.unwrap();
+        assert_eq!((shell.serial, shell.macs.len(), shell.enrolment), (None, 1, Enrolment::Enrolled));
+        assert_eq!(store.find_board("dc:a6:32:00:00:02").await.unwrap(), shell.id);
+        // Boards that only the history knows have what it says.
+        let old = store.find_board("10000000af04b2dc").await.unwrap();
+        assert_eq!(store.board(&old).await.unwrap().macs.len(), 2);
+        let asked = RunsAsked { board: Some(known), ..RunsAsked::default() };
+        assert_eq!(store.runs(&asked).await.unwrap().items.len(), 2, "its history is its own all the same");
+    }
+
+    async fn the_number_of_its_maker_leads_to_a_board_of_which_only_a_history_knows(place: &Place) {
+        let store = place.open().await;
+        let mut all = import();
+        let disk = Disk::new("mmcblk0".into(), Role::Emmc, 7_818_182_656);
+        all.records = vec![OldRecord {
+            duid: Some("0123456789ABCDEF".into()),
+            memory: Some(2 << 30),
+            disk: Some(disk.clone()),
+            ..record("10000000af04b2da", NOW, OldOutcome::Complete)
+        }];
+        store.import(&all, false, NOW).await.unwrap();
+        let id = store.find_board("0123456789ABCDEF").await.unwrap();
+        assert_eq!(store.find_board("0123456789abcdef").await.unwrap(), id);
+        let board = store.board(&id).await.unwrap();
+        assert_eq!((board.memory, &board.disks[..]), (Some(2 << 30), &[disk][..]));
+        assert_eq!(board.facts.unwrap().duid.as_deref(), Some("0123456789ABCDEF"));
+        let run = store.runs(&RunsAsked::default()).await.unwrap().items.remove(0).run;
+        assert_eq!(store.run(&run).await.unwrap().detail["told"]["facts"]["duid"], "0123456789ABCDEF");
+        // An agent that doesn't tell it takes it away from nobody; what one tells is right.
+        let told = register(1, Some("10000000af04b2da"), &[]);
+        store.register(&told, true, NOW + 1).await.unwrap();
+        assert_eq!(store.find_board("0123456789ABCDEF").await.unwrap(), id);
+        let told = crate::device_api::Register { duid: Some("001000911006186073".into()), ..told };
+        store.register(&told, true, NOW + 2).await.unwrap();
+        assert_eq!(store.find_board("1000911006186073").await.unwrap(), id);
+        assert!(store.find_board("0123456789ABCDEF").await.is_err());
+        store.import(&all, false, NOW + 3).await.unwrap();
+        assert_eq!(store.find_board("001000911006186073").await.unwrap(), id);
+    }
+
+    async fn a_project_gets_no_label_and_no_printer_that_merely_has_the_name_of_its_own(place: &Place) {
+        let store = place.open().await;
+        let label = |name: &str, text: &str| Label {
+            name: name.into(),
+            language: LabelLanguage::Zpl,
+            text: format!("^XA^FO10,10^FD{text}^FS^XZ"),
+        };
+        let printer = |name: &str, host: &str| NewPrinter {
+            name: name.into(),
+            at: PrinterAt::Ftp(FtpPrinter {
+                host: host.into(),
+                port: 21,
+                user: "lab".into(),
+                directory: String::new(),
+                ending: "zpl".into(),
+                rename: false,
+            }),
+            takes: PrinterTakes::default(),
+            password: None,
+        };
+        store.put_label(&label("a", "mine")).await.unwrap();
+        store.put_printer(&printer("b", "192.0.2.7"), "me", NOW).await.unwrap();
+        store.put_printer(&printer("c", "192.0.2.8"), "me", NOW).await.unwrap();
+        let project = |name: &str| Project {
+            name: name.into(),
+            label: Some(ProjectLabel { label: name.into(), printer: name.into(), when: LabelWhen::Done, copies: 1 }),
+            ..Project::default()
+        };
+        let all = Import {
+            from: "cmprovision".into(),
+            labels: ["a", "b", "c"].map(|name| label(name, "theirs")).into(),
+            printers: ["a", "b", "c"].map(|name| printer(name, "192.0.2.8")).into(),
+            projects: ["a", "b", "c"].map(project).into(),
+            ..Import::default()
+        };
+        for _ in 0..2 {
+            let told = store.import(&all, false, NOW).await.unwrap();
+            let of = |name: &str| {
+                let is_its = |left: &&crate::station_api::LeftOut| left.name == name && left.what == "label of a project";
+                let lines: Vec<_> = told.left.iter().filter(is_its).collect();
+                assert!(lines.iter().all(|line| line.kind == Fate::Changed), "{lines:?}");
+                lines.first().map(|line| line.why.clone()).unwrap_or_default()
+            };
+            assert!(of("a").contains("that label isn't taken"), "{told:?}");
+            assert!(of("b").contains("its printer isn't taken"), "{told:?}");
+            assert_eq!(of("c"), "", "a printer at the same place is the same");
+            for (name, has) in [("a", false), ("b", false), ("c", true)] {
+                assert_eq!(store.project(name).await.unwrap().label.is_some(), has, "{name}");
+            }
+        }
+        // What a person has given it since isn't missing.
+        let own = ProjectLabel { label: "a".into(), printer: "c".into(), when: LabelWhen::Done, copies: 1 };
+        store.put_project(&Project { label: Some(own.clone()), ..store.project("a").await.unwrap() }).await.unwrap();
+        let told = store.import(&all, false, NOW).await.unwrap();
+        assert!(!told.left.iter().any(|left| left.name == "a" && left.what == "label of a project"), "{told:?}");
+        assert_eq!(store.project("a").await.unwrap().label, Some(own));
     }
 
     async fn what_a_record_knows_stands_where_it_stands_in_others(place: &Place) {
