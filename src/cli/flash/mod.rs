@@ -60,7 +60,7 @@ pub struct Flash {
     /// Flash every board of the database
     #[arg(long)]
     all: bool,
-    /// Targets database [default: the setting targets]
+    /// Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]
     #[arg(long = "targets", value_name = "FILE")]
     database: Option<PathBuf>,
     /// Print what would be done, and do nothing
