@@ -19,12 +19,13 @@ const DEFAULT_ROUTE: &str = "auto";
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "The network of this host")]
+#[command(group = clap::ArgGroup::new("change").args(["fix", "undo"]))]
 pub(super) struct Args {
     /// Give the boards' interface a fixed address; shows the change and asks
     ///
     /// The address is written into the settings of NetworkManager, systemd-networkd, dhcpcd or ifupdown, whichever has the
     /// interface, holds at once and after each start, and is read back from the kernel. `--undo` takes all of it back.
-    #[arg(long, conflicts_with_all = ["undo", "bundle", "usb", "tftp", "network"])]
+    #[arg(long, conflicts_with_all = ["bundle", "usb", "tftp", "network"])]
     pub(super) fix: bool,
     /// Take back what --fix has changed; shows it and asks
     #[arg(long, conflicts_with_all = ["bundle", "usb", "tftp", "network"])]
@@ -43,13 +44,13 @@ pub(super) struct Args {
     #[arg(long, requires_all = ["fix", "interface"])]
     force: bool,
     /// Show what would be changed, and touch nothing
-    #[arg(short = 'n', long)]
+    #[arg(short = 'n', long, requires = "change")]
     dry_run: bool,
     /// Don't ask
-    #[arg(long)]
+    #[arg(long, requires = "change")]
     yes: bool,
     /// Change the settings below this directory, such as that of an image
-    #[arg(long, value_name = "DIR", default_value = "/")]
+    #[arg(long, value_name = "DIR", default_value = "/", requires = "change")]
     root: PathBuf,
 }
 

@@ -36,13 +36,13 @@ pub struct Reset {
     #[arg(long, value_name = "LINE", requires = "chip")]
     line: Option<Line>,
     /// How long to hold a line low, in seconds [default: 0.5]
-    #[arg(long, value_name = "SECS", value_parser = hold)]
+    #[arg(long, value_name = "SECONDS", value_parser = hold)]
     hold: Option<Duration>,
     /// How long to wait from one board to the next, in seconds [default: 0]
     ///
     /// Boards that are powered over Ethernet and all start at once can overload the switch; 10 seconds
     /// help.
-    #[arg(long, value_name = "SECS", value_parser = stagger)]
+    #[arg(long, value_name = "SECONDS", value_parser = stagger)]
     stagger: Option<Duration>,
     /// Say what would be done, and touch nothing
     #[arg(short = 'n', long)]

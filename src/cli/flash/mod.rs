@@ -60,7 +60,7 @@ pub struct Flash {
     /// Flash every board of the database
     #[arg(long)]
     all: bool,
-    /// Targets database
+    /// Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]
     #[arg(long = "targets", value_name = "FILE")]
     database: Option<PathBuf>,
     /// Print what would be done, and do nothing
@@ -75,7 +75,7 @@ pub struct Flash {
     /// Don't reset the boards: they are switched on by hand, or ask anyway
     #[arg(long)]
     no_reset: bool,
-    /// Seconds between the resets of two boards
+    /// Seconds between the resets of two boards [default: 0]
     #[arg(long, value_name = "SECONDS", value_parser = super::common::seconds)]
     stagger: Option<Duration>,
     /// Seconds that a board may say nothing
@@ -84,7 +84,7 @@ pub struct Flash {
     /// is added). Without it: 60 s after the reset, or 10 minutes with --no-reset, and 60 s in the middle.
     #[arg(long, value_name = "SECONDS", value_parser = super::common::seconds)]
     timeout: Option<Duration>,
-    /// Bytes of the image that a board fetches at a time
+    /// Bytes of the image that a board fetches at a time [default: 256 MiB]
     ///
     /// A part must fit into the board's memory beside U-Boot: 256 MiB does on every board, up to 750 MiB
     /// on those with 1 GiB.
@@ -98,10 +98,10 @@ pub struct Flash {
     /// DIR/<MAC> need not be writable, and dnsmasq takes no uploads. Only the kind that is named is served.
     #[arg(long, value_name = "KIND", default_value = "piprov")]
     card: staged::CardKind,
-    /// Where to serve TFTP; boards ask port 69
+    /// Where to serve TFTP; boards ask port 69 [default: 0.0.0.0:69]
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = super::common::listen)]
     listen: Option<SocketAddr>,
-    /// Folder for the spool of a compressed image
+    /// Folder for a compressed image's spool [default: $TMPDIR or /var/tmp]
     #[arg(long, value_name = "DIR")]
     spool_dir: Option<PathBuf>,
     #[command(flatten)]

@@ -16,6 +16,8 @@ pub(super) fn part(wanted: &Wanted, seen: &Seen) -> Part {
         }
         None => Change::new(FILE, own),
     };
-    let both = || Around { before: Vec::new(), after: vec![Step::run(["dhcpcd", "-n", interface.as_str()])] };
-    Part { changes: vec![change], apply: both(), undo: both() }
+    let again = ["dhcpcd", "-n", interface.as_str()];
+    let around = |step| Around { before: Vec::new(), after: vec![step] };
+    // It may not run any more when it is taken back.
+    Part { changes: vec![change], apply: around(Step::run(again)), undo: around(Step::attempt(again)) }
 }

@@ -113,7 +113,8 @@ fn without(text: &str, name: &Name) -> Option<String> {
         } else {
             out += line;
         }
-        goes_on = line.trim_end().ends_with('\\');
+        // What begins with a # is passed over, and doesn't go on.
+        goes_on = line.trim_end().ends_with('\\') && (goes_on || !word.starts_with('#'));
     }
     found.then_some(out)
 }

@@ -56,7 +56,7 @@ pub(super) fn part(wanted: &Wanted) -> Part {
             before: Vec::new(),
             after: vec![
                 Step::attempt(["nmcli", "general", "reload", "conf"]),
-                Step::run(["nmcli", "connection", "reload"]),
+                Step::attempt(["nmcli", "connection", "reload"]),
             ],
         },
     }

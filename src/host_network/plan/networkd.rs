@@ -12,12 +12,13 @@ pub(super) fn part(wanted: &Wanted) -> Part {
         "{MARK}\n[Match]\nName={interface}\n\n[Link]\nRequiredForOnline=no\n\n[Network]\nAddress={address}\nDHCP=no\n\
          LinkLocalAddressing=ipv6\nIPv6AcceptRA=no\nConfigureWithoutCarrier=yes\nIgnoreCarrierLoss=yes\n"
     );
-    let both = || Around {
-        before: Vec::new(),
-        after: vec![
-            Step::run(["networkctl", "reload"]),
-            Step::attempt(["networkctl", "reconfigure", interface.as_str()]),
-        ],
-    };
-    Part { changes: vec![Change::new(FILE, text)], apply: both(), undo: both() }
+    let (reload, again) = (["networkctl", "reload"], ["networkctl", "reconfigure", interface.as_str()]);
+    let after = vec![Step::run(reload), Step::attempt(again)];
+    // It may not run any more.
+    let back = vec![Step::attempt(reload), Step::attempt(again)];
+    Part {
+        changes: vec![Change::new(FILE, text)],
+        apply: Around { before: Vec::new(), after },
+        undo: Around { before: Vec::new(), after: back },
+    }
 }
