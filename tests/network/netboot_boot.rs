@@ -278,9 +278,11 @@ fn a_client_that_was_moved_boots_and_every_network_manager_leaves_its_interface_
              systemd-networkd.socket; do rm etc/systemd/system/$unit; done
          for unit in NetworkManager connman dhcpcd networking systemd-networkd; do \
              ln -sf /lib/systemd/system/$unit.service etc/systemd/system/multi-user.target.wants/$unit.service; done
+         # Without these Debian's dhcpcd.service doesn't start anywhere.
+         mkdir -p etc/wpa_supplicant; : > etc/resolv.conf
          mkdir etc/systemd/system/report.service.d
          printf '[Unit]\nAfter=NetworkManager.service connman.service dhcpcd.service networking.service systemd-networkd.service\n\
-[Service]\nExecStartPre=/bin/sleep 10\n' > etc/systemd/system/report.service.d/late.conf",
+[Service]\nExecStartPre=/bin/sleep 6\n' > etc/systemd/system/report.service.d/late.conf",
     );
     assert!(
         room.read("srv/clients/lab-04/etc/network/interfaces").contains("# piprov:     address 10.55.0.1/24")

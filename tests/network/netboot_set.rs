@@ -33,8 +33,8 @@ fn client() -> (Room, String) {
 
 /// All that the client consists of: names, contents and modes of its files, its record, the exports.
 fn whole(room: &Room) -> String {
-    let script = "find srv state/clients etc -type f -printf '%p %m %U %G\\n' | sort; \
-                  find srv state/clients etc -type f -exec sha256sum {} + | sort -k2";
+    let script = "files() { find srv state/clients etc -type f ! -name 'not utf-8*' \"$@\"; }; \
+                  files -printf '%p %m %U %G\\n' | sort; files -exec sha256sum {} + | sort -k2";
     shell(room.path(), script)
 }
 
