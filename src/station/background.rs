@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::jobs::{Clock, ROUSE};
+use super::jobs::{Clock, LEASE, QUIET, ROUSE};
 use super::spool;
 
 use super::{Station, now};
@@ -137,6 +137,9 @@ impl Station {
             let now = now();
             let step = clock.tick(now, self.began.elapsed());
             self.rouse_silent(&mut roused, now).await;
+            self.tell_silent(now).await;
+            // An image may have come, or a slot have a board.
+            self.look_at_stuck().await;
             self.images.rest();
             match self.store().expire(step, now).await {
                 Ok(ended) => {
@@ -162,6 +165,20 @@ impl Station {
         }
     }
 
+    /// For how long boards at work were not heard is seen where they are shown.
+    async fn tell_silent(&self, now: Time) {
+        match self.store().silent_jobs(now.saturating_add(LEASE - QUIET)).await {
+            Ok(jobs) => {
+                for job in jobs {
+                    if let Some(run) = &job.run {
+                        self.changes.tell(Thing::Run, run, Some(&job.board));
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "silent boards can't be looked for"),
+        }
+    }
+
     /// Boards that were at something, and aren't heard any more, are started again by their reset lines, once for each
     /// time that they have drawn their job.
     async fn rouse_silent(self: &Arc<Self>, roused: &mut HashMap<String, u64>, now: Time) {
@@ -181,7 +198,7 @@ impl Station {
 
 #[cfg(test)]
 mod tests {
-    use super::super::jobs::{LEASE, SILENCE};
+    use super::super::jobs::SILENCE;
     use super::super::testing::{drawn, station};
     use super::*;
     use crate::device_api::Action;

@@ -350,7 +350,7 @@ on_both! {
         sequence(&store, "sn", "1", "1").await;
         project(&store, &["sn"]).await;
         store.arm(true).await.unwrap();
-        let new = NewRule { name: "all".into(), position: None, matching: Matching::default(), what: What::Project { project: "p".into() } };
+        let new = NewRule { name: "all".into(), position: None, any: true, matching: Matching::default(), what: What::Project { project: "p".into() } };
         store.add_rule(&new).await.unwrap();
         let (one, two) = (board(&store, 1).await, board(&store, 2).await);
         let Arrival::Starts(job) = store.arrive(&one, NOW).await.unwrap() else { panic!() };
@@ -372,7 +372,7 @@ on_both! {
         let first_boot = [("hostname".to_owned(), "{sn}-{slot}".to_owned())].into();
         store.put_project(&Project { first_boot, ..store.project("p").await.unwrap() }).await.unwrap();
         store.arm(true).await.unwrap();
-        let new = NewRule { name: "all".into(), position: None, matching: Matching::default(), what: What::Project { project: "p".into() } };
+        let new = NewRule { name: "all".into(), position: None, any: true, matching: Matching::default(), what: What::Project { project: "p".into() } };
         store.add_rule(&new).await.unwrap();
         let one = board(&store, 1).await;
         // The board is in no slot: it has no such value.
@@ -384,7 +384,7 @@ on_both! {
         // Nor does one whose image can't have what it is to get; another thing that is asked for is another thing.
         let first_boot = [("hostname".to_owned(), "gw-{sn}".to_owned())].into();
         store.put_project(&Project { first_boot, ..store.project("p").await.unwrap() }).await.unwrap();
-        let asked = store.would_start(&one).await.unwrap().unwrap();
+        let asked = store.would_start(&one, false).await.unwrap().unwrap();
         let unfit = crate::station::store::Unfit { asked, why: "no".into() };
         let Arrival::Broken { why, .. } = store.arrive_unless(&one, Some(&unfit), NOW).await.unwrap() else { panic!() };
         assert_eq!((why.as_str(), store.value_source("sn").await.unwrap().given), ("no", 0));
@@ -392,7 +392,7 @@ on_both! {
         other.asked.end = crate::device_api::End::Reboot;
         let Arrival::Starts(job) = store.arrive_unless(&one, Some(&other), NOW).await.unwrap() else { panic!() };
         assert_eq!(said(&store.plan(&job.id).await.unwrap().values), "sn=1");
-        assert_eq!(store.would_start(&one).await.unwrap(), None, "it has something to do");
+        assert_eq!(store.would_start(&one, false).await.unwrap(), None, "it has something to do");
     }
 
     async fn a_value_that_cannot_be_is_told_with_its_source(place: &Place) {
