@@ -72,9 +72,9 @@ install: ## install binaries, units, man pages and completions below PREFIX (/us
 	$(INSTALL) -m 644 completions/piprov.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/piprov
 	$(INSTALL) -m 644 completions/_piprov $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_piprov
 	$(INSTALL) -m 644 completions/piprov.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/piprov.fish
-	cd examples && for sample in scripts/*.sh hooks/*.d/*; do \
-		case $$sample in hooks/*) mode=755;; *) mode=644;; esac; \
-		$(INSTALL) -m $$mode "$$sample" "$(DESTDIR)$(PREFIX)/share/doc/piprov/examples/$$sample"; \
+	for sample in examples/scripts/*.sh examples/hooks/*.d/*; do \
+		case $$sample in examples/hooks/*) mode=755;; *) mode=644;; esac; \
+		$(INSTALL) -m $$mode "$$sample" "$(DESTDIR)$(PREFIX)/share/doc/piprov/$$sample"; \
 	done
 
 # Settings, records and images stay. `piprov udev remove` comes before it where `piprov udev install` was used.
