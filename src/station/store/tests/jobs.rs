@@ -121,7 +121,7 @@ on_both! {
         store.renew(&job.id, &told, NOW + 1100).await.unwrap();
         store.finish(&job.id, &Finished { stage: Stage::Done, ..finished(1) }, NOW + 1200).await.unwrap();
         let spent = store.run(&drawn.run).await.unwrap().spent();
-        let of = |wanted| spent.iter().find(|(stage, _)| *stage == wanted).map(|(_, spent)| *spent);
+        let of = |wanted: Stage| spent.iter().find(|(stage, _)| *stage == wanted).map(|(_, spent)| *spent);
         assert_eq!((of(Stage::Prepare), of(Stage::Write), of(Stage::ReadBack)), (Some(810), Some(40), Some(40)), "{spent:?}");
         assert_eq!(spent.iter().map(|(_, spent)| spent).sum::<i64>(), 1200, "{spent:?}");
     }

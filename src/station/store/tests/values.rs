@@ -232,7 +232,8 @@ on_both! {
         assert_eq!(put("sn,word,serial\nD1,a,\nD2,b,1000000000000001\n").await.contradict, 1, "it has another row");
         // The row of another board was given: that one waits, and no free row is its own instead.
         for serial in ["1000000000000002", "00000002"] {
-            assert_eq!(put(&format!("sn,word,serial\nD1,a,{serial}\nD2,b,\n")).await.contradict, 1);
+            let text = format!("sn,word,serial\nD1,a,{serial}\nD2,b,\n");
+            assert_eq!(put(text.as_str()).await.contradict, 1);
             let error = values(&store, &two).await.unwrap_err().to_string();
             assert!(error.contains("was given to the board 1000000000000001"), "{error}");
         }
