@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
@@ -15,6 +15,8 @@ use crate::stop::Stop;
 
 /// How often boards that went away are looked for.
 const LOOK: Duration = Duration::from_secs(5);
+/// How often boards whose rules can't start are looked at, where nobody has changed anything: each takes a look at its image.
+const STUCK: Duration = Duration::from_secs(30);
 /// How often records of other commands are looked for.
 const SPOOL: Duration = Duration::from_secs(10);
 /// How often what is old is removed.
@@ -129,7 +131,7 @@ impl Station {
     /// Boards that went away lose their jobs.
     async fn leases(self: Arc<Self>) {
         let mut clock = Clock::default();
-        let mut roused = HashMap::new();
+        let (mut roused, mut looked) = (HashMap::new(), Instant::now());
         let mut each = tokio::time::interval(LOOK);
         each.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -138,8 +140,11 @@ impl Station {
             let step = clock.tick(now, self.began.elapsed());
             self.rouse_silent(&mut roused, now).await;
             self.tell_silent(now).await;
-            // An image may have come, or a slot have a board.
-            self.look_at_stuck().await;
+            // An image may have come, or a board be in another slot. What people change is looked at when they do.
+            if looked.elapsed() >= STUCK {
+                self.look_at_stuck().await;
+                looked = Instant::now();
+            }
             self.images.rest();
             match self.store().expire(step, now).await {
                 Ok(ended) => {

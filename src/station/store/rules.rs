@@ -297,7 +297,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn stuck_boards(&self) -> Result<Vec<String>, Error> {
-        let sql = "SELECT id FROM board WHERE stuck IS NOT NULL ORDER BY last_seen DESC LIMIT 200";
+        let sql = "SELECT id FROM board WHERE stuck IS NOT NULL ORDER BY last_seen DESC LIMIT 50";
         self.db.rows(sql, &[]).await?.into_iter().map(|mut row| row.text()).collect()
     }
 
