@@ -72,6 +72,10 @@ install: ## install binaries, units, man pages and completions below PREFIX (/us
 	$(INSTALL) -m 644 completions/piprov.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/piprov
 	$(INSTALL) -m 644 completions/_piprov $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_piprov
 	$(INSTALL) -m 644 completions/piprov.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/piprov.fish
+	for sample in examples/scripts/*.sh examples/hooks/*.d/*; do \
+		case $$sample in examples/hooks/*) mode=755;; *) mode=644;; esac; \
+		$(INSTALL) -m $$mode "$$sample" "$(DESTDIR)$(PREFIX)/share/doc/piprov/$$sample"; \
+	done
 
 # Settings, records and images stay. `piprov udev remove` comes before it where `piprov udev install` was used.
 .PHONY: uninstall
@@ -80,6 +84,8 @@ uninstall: ## remove what `make install` has installed
 		lib/systemd/system/piprov-{station.service,station.socket,bootd.service,netboot.service} \
 		share/man/man1/piprov{,-*}.1 share/man/man5/piprov.toml.5 share/bash-completion/completions/piprov \
 		share/zsh/site-functions/_piprov share/fish/vendor_completions.d/piprov.fish
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/piprov/examples
+	[[ ! -d $(DESTDIR)$(PREFIX)/share/doc/piprov ]] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/doc/piprov
 	[[ ! -d $(DESTDIR)$(PREFIX)/lib/piprov ]] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/lib/piprov
 
 # PROFILE=dev packs what tests run with, and builds no release.

@@ -85,6 +85,17 @@ pub fn percent(done: u64, total: u64) -> String {
     format!("{value} %")
 }
 
+/// A part of a whole in percent with a tenth, rounded; less than all is never `100.0 %`, and more than nothing never `0.0 %`
+/// where that can be said: `66.7 %`. `None`: there is no whole.
+#[must_use]
+pub fn share(part: u64, of: u64) -> Option<String> {
+    let (part, whole) = (u128::from(part), u128::from(of));
+    let tenths = (part * 1000 + whole / 2).checked_div(whole)?;
+    let tenths = if part < whole { tenths.min(999) } else { tenths };
+    let tenths = if part > 0 { tenths.max(1) } else { tenths };
+    Some(format!("{}.{} %", tenths / 10, tenths % 10))
+}
+
 /// A number with its noun: `1 part`, `4 parts`.
 #[must_use]
 pub fn count(n: u64, noun: &str) -> String {
@@ -217,6 +228,17 @@ mod tests {
         assert_eq!(rate(100, Duration::ZERO), "0 bytes/s");
         assert_eq!(rate(100, Duration::from_secs(1)), "100 bytes/s");
         assert_eq!(percent(0, 0), "100 %");
+        let shares = [
+            (2, 3, "66.7 %"),
+            (1, 3, "33.3 %"),
+            (9999, 10_000, "99.9 %"),
+            (1, 100_000, "0.1 %"),
+            (3, 3, "100.0 %"),
+        ];
+        for (part, of, text) in shares {
+            assert_eq!(share(part, of).as_deref(), Some(text));
+        }
+        assert_eq!((share(0, 5).as_deref(), share(0, 0)), (Some("0.0 %"), None));
         assert_eq!(percent(999, 1000), "99 %");
         assert_eq!(percent(u64::MAX, u64::MAX), "100 %");
         assert_eq!((count(1, "part"), count(2, "part")), ("1 part".into(), "2 parts".into()));

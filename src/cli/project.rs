@@ -295,8 +295,12 @@ impl Export {
         writing.write(text.as_bytes())?;
         writing.end()?;
         if !secrets.is_empty() {
+            let (verb, why, them) = match secrets.len() {
+                1 => ("isn't", "it is a secret", "it"),
+                _ => ("aren't", "they are secrets", "them"),
+            };
             ui.warn(format_args!(
-                "{} isn't in the file, since it is a secret: who makes another project of the file has to give it",
+                "{} {verb} in the file, since {why}: who makes another project of the file has to give {them}",
                 secrets.join(" and ")
             ));
         }

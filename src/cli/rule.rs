@@ -223,7 +223,7 @@ impl Add {
             Then { backup: true, .. } => What::Backup,
             _ => What::Wait,
         };
-        let new = NewRule { name: self.name, position: self.position, matching, what };
+        let new = NewRule { name: self.name, position: self.position, matching, any: self.any, what };
         let rule: Known = station.post("/api/v1/rules", &new)?;
         if ui.json {
             ui.object(&json!({ "event": "rule", "value": rule }));
@@ -261,6 +261,9 @@ fn test(board: &str, station: &Station, ui: &Ui) -> crate::cli::Result<()> {
     }
     let what = test.what.as_ref().map_or_else(|| "no rule matches: it waits for a person".to_owned(), then);
     ui.result(format_args!("{}: {what}", client::label(&board)));
+    for but in &test.but {
+        ui.result(format_args!("{}: nothing would begin now: {but}", client::label(&board)));
+    }
     if let Some(eeprom) = &test.eeprom {
         ui.result(format_args!("{}: EEPROM: {eeprom}", client::label(&board)));
     }

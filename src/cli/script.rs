@@ -6,7 +6,7 @@ use crate::cli::Global;
 use crate::cli::client::{self, At, Station, new_name, parse, path, tell, tell_one, word, yes};
 use crate::cli::confirm::confirm;
 use crate::cli::input::read_text;
-use crate::cli::ui::Ui;
+use crate::cli::ui::{Text, Ui};
 use crate::device_api::{Script as Known, When};
 use crate::error::{Explain, Kind};
 use crate::format::count;
@@ -103,7 +103,7 @@ impl Script {
                 let script: Known = station.get(&path(["scripts", &args.name]))?;
                 show(&script, ui);
                 if !ui.json {
-                    script.text.lines().for_each(|line| ui.result(line));
+                    script.text.lines().for_each(|line| ui.result(Text::tabbed(line)));
                 }
             }
             Command::Add(args) => args.run(&station, ui)?,
@@ -139,6 +139,9 @@ impl Add {
             once: self.once.unwrap_or(before.once),
             limit: self.limit.unwrap_or(before.limit),
         };
+        if let Some(program) = script.other_program() {
+            ui.warn(format_args!("its first line names {program}, and boards run it with /bin/sh"));
+        }
         show(&station.put(&place, &script)?, ui);
         Ok(())
     }

@@ -140,7 +140,24 @@ pub struct Progress {
     /// Lines for the job's log, at most 100 of 500 characters.
     #[serde(default)]
     pub log: Vec<String>,
+    /// The steps that it has entered since it was told last, in their order, at most 32: one may be over before anything is
+    /// told of it. `stage` is the last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entered: Vec<StageEntered>,
 }
+
+/// A step that a job has entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+pub struct StageEntered {
+    /// The step.
+    pub stage: Stage,
+    /// Before so many milliseconds.
+    pub ago: u64,
+}
+
+/// At most so many steps are told at once.
+pub const MOST_ENTERED: usize = 32;
 
 /// The station's answer to [`Progress`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,7 +32,10 @@ mod surroundings;
 pub use aim::{Aim, aim};
 pub use eeprom::{BoardEeprom, EepromRef, EepromTold};
 pub use facts::{Disk, Firmware, Health, Hello, MOST_ZONES, Register, Registered, Role, Standing, Zone};
-pub use job::{Action, End, ImageRef, MOST_DIGESTS, Manifest, Orders, Outcome, Progress, Work};
+pub use job::{
+    Action, End, ImageRef, MOST_DIGESTS, MOST_ENTERED, Manifest, Orders, Outcome, Progress, StageEntered,
+    Work,
+};
 pub use script::{BadScript, Names, Script, ScriptEnd, ScriptTold, When};
 #[cfg(feature = "http")]
 pub use signature::is_signed;

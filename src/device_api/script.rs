@@ -95,6 +95,21 @@ pub enum BadScript {
 }
 
 impl Script {
+    /// The program that its first line names, where that is another one than the shell that boards run it with, as it can be
+    /// shown.
+    #[must_use]
+    pub fn other_program(&self) -> Option<String> {
+        let mut words = self.text.strip_prefix("#!")?.lines().next()?.split_whitespace();
+        let first = words.next()?;
+        // `/usr/bin/env python3` names the one behind it.
+        let program =
+            if first.ends_with("/env") { words.find(|word| !word.starts_with('-'))? } else { first };
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let short: String = program.chars().take(64).collect();
+        (!matches!(name, "sh" | "ash" | "dash" | "busybox"))
+            .then(|| crate::format::message(&short).into_owned())
+    }
+
     /// Its text has so many bytes at most.
     pub const LONGEST: usize = 32 << 10;
     /// A project has so many at most.
@@ -227,6 +242,29 @@ mod tests {
 
     fn script(text: &str) -> Script {
         serde_json::from_value(serde_json::json!({"name": "a", "text": text})).unwrap()
+    }
+
+    #[test]
+    fn a_script_for_another_program_is_known_by_its_first_line() {
+        for text in [
+            "",
+            "echo a",
+            "#!/bin/sh -e\na",
+            "#! /bin/ash",
+            "#!/usr/bin/env -S sh",
+            "# !/bin/x",
+            "#!",
+            "a\n#!/bin/x",
+        ] {
+            assert_eq!(script(text).other_program(), None, "{text}");
+        }
+        for (text, program) in [
+            ("#!/usr/bin/python3\nprint()", "/usr/bin/python3"),
+            ("#!/usr/bin/env python3", "python3"),
+            ("#! /bin/bash -e\na", "/bin/bash"),
+        ] {
+            assert_eq!(script(text).other_program().as_deref(), Some(program));
+        }
     }
 
     #[test]

@@ -79,7 +79,10 @@ pub fn edit(image: &Image, conf: &BootConf, wanted: &Wanted) -> Result<Edited, E
 }
 
 /// A configuration's text. Boards read it as it is, so a byte that ends a text for them must not be in it.
-fn text(bytes: &[u8]) -> Result<&str, Error> {
+///
+/// # Errors
+/// [`Error::NoText`].
+pub fn text(bytes: &[u8]) -> Result<&str, Error> {
     let bad =
         |at: usize| Error::NoText { name: BOOTCONF.into(), at, byte: bytes.get(at).copied().unwrap_or(0) };
     let text = std::str::from_utf8(bytes).map_err(|error| bad(error.valid_up_to()))?;

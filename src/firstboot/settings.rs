@@ -154,6 +154,9 @@ impl Settings {
             }
             "wifi-ssid" => self.wifi_ssid = Some(value.as_bytes().to_vec()),
             "wifi-password" => self.wifi_password = wifi_password(value)?,
+            "wifi-country" if is_no_country(value) => {
+                return Err("this is no country's code".to_owned());
+            }
             "wifi-country" if value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
                 self.wifi_country = Some(value.to_ascii_uppercase());
             }
@@ -336,6 +339,12 @@ fn wifi_password(value: &str) -> Result<Option<String>, String> {
     } else {
         Err("it has 8 to 63 characters of ASCII".to_owned())
     }
+}
+
+/// Two letters that ISO 3166-1 leaves to whoever uses them, but XK: no country has them.
+fn is_no_country(value: &str) -> bool {
+    let value = value.to_ascii_uppercase();
+    matches!(value.as_bytes(), b"AA" | b"ZZ" | [b'X', b'A'..=b'J' | b'L'..=b'Z'] | [b'Q', b'M'..=b'Z'])
 }
 
 fn timezone(value: &str) -> Result<Option<String>, String> {

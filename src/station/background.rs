@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::jobs::{Clock, ROUSE};
+use super::jobs::{Clock, LEASE, QUIET, ROUSE};
 use super::spool;
 
 use super::{Station, now};
@@ -15,6 +15,8 @@ use crate::stop::Stop;
 
 /// How often boards that went away are looked for.
 const LOOK: Duration = Duration::from_secs(5);
+/// How often boards whose rules can't start are looked at, where nobody has changed anything: each takes a look at its image.
+const STUCK: Duration = Duration::from_secs(30);
 /// How often records of other commands are looked for.
 const SPOOL: Duration = Duration::from_secs(10);
 /// How often what is old is removed.
@@ -129,7 +131,7 @@ impl Station {
     /// Boards that went away lose their jobs.
     async fn leases(self: Arc<Self>) {
         let mut clock = Clock::default();
-        let mut roused = HashMap::new();
+        let (mut roused, mut looked) = (HashMap::new(), Instant::now());
         let mut each = tokio::time::interval(LOOK);
         each.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -137,6 +139,12 @@ impl Station {
             let now = now();
             let step = clock.tick(now, self.began.elapsed());
             self.rouse_silent(&mut roused, now).await;
+            self.tell_silent(now).await;
+            // An image may have come, or a board be in another slot. What people change is looked at when they do.
+            if looked.elapsed() >= STUCK {
+                self.look_at_stuck().await;
+                looked = Instant::now();
+            }
             self.images.rest();
             match self.store().expire(step, now).await {
                 Ok(ended) => {
@@ -162,6 +170,20 @@ impl Station {
         }
     }
 
+    /// For how long boards at work were not heard is seen where they are shown.
+    async fn tell_silent(&self, now: Time) {
+        match self.store().silent_jobs(now.saturating_add(LEASE - QUIET)).await {
+            Ok(jobs) => {
+                for job in jobs {
+                    if let Some(run) = &job.run {
+                        self.changes.tell(Thing::Run, run, Some(&job.board));
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "silent boards can't be looked for"),
+        }
+    }
+
     /// Boards that were at something, and aren't heard any more, are started again by their reset lines, once for each
     /// time that they have drawn their job.
     async fn rouse_silent(self: &Arc<Self>, roused: &mut HashMap<String, u64>, now: Time) {
@@ -181,7 +203,7 @@ impl Station {
 
 #[cfg(test)]
 mod tests {
-    use super::super::jobs::{LEASE, SILENCE};
+    use super::super::jobs::SILENCE;
     use super::super::testing::{drawn, station};
     use super::*;
     use crate::device_api::Action;

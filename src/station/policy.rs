@@ -17,10 +17,12 @@ impl Station {
     pub(super) async fn changed(&self, who: &Who, what: &str, on: &str) {
         self.did(who, what, on).await;
         self.changes.tell(Thing::Settings, on, None);
+        self.look_at_stuck().await;
     }
 
     /// Makes a rule.
     pub(super) async fn add_rule(&self, who: &Who, new: &NewRule) -> Result<Rule, Refusal> {
+        new.says_which().map_err(Refusal::meaningless)?;
         let rule = self.store().add_rule(new).await?;
         self.changed(who, "rule.add", &rule.name).await;
         Ok(rule)
@@ -28,6 +30,7 @@ impl Station {
 
     /// Changes a rule.
     pub(super) async fn change_rule(&self, who: &Who, name: &str, new: &NewRule) -> Result<Rule, Refusal> {
+        new.says_which().map_err(Refusal::meaningless)?;
         let rule = self.store().change_rule(name, new).await?;
         self.changed(who, "rule.change", name).await;
         if rule.name != name {

@@ -140,6 +140,7 @@ pub fn test(rules: &[Rule], board: &Board) -> RuleTest {
     RuleTest {
         rules: rules.iter().map(why).collect(),
         what: first(rules, board).map(|rule| rule.what.clone()),
+        but: Vec::new(),
         eeprom: None,
     }
 }

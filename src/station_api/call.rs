@@ -207,11 +207,29 @@ pub struct NewRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "station", schema(format = "uint32"))]
     pub position: Option<u32>,
-    /// All of these have to hold.
+    /// All of these have to hold. Where nothing is asked for, an empty list of serial numbers also, `any` is needed.
     #[serde(default)]
     pub matching: Matching,
+    /// It is for every board: `matching` asks for nothing. Without it such a rule is refused, so that a list that came out
+    /// empty is no rule for all.
+    #[serde(default)]
+    pub any: bool,
     /// What happens then.
     pub what: What,
+}
+
+impl NewRule {
+    /// Whether it says for which boards it is.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn says_which(&self) -> Result<(), &'static str> {
+        match (self.matching == Matching::default(), self.any) {
+            (true, false) => Err("it isn't said for which boards; `any` says that it is for each"),
+            (false, true) => Err("`any` is for a rule that asks for nothing else"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What the rules say of a board.
@@ -223,6 +241,10 @@ pub struct RuleTest {
     /// What happens: the first match; `None` where no rule matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<What>,
+    /// Why nothing of it would begin now, each a sentence without its point: the station is disarmed, the same was done
+    /// before, no values are left, and whatever else decides when a board comes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub but: Vec<String>,
     /// What would be done with the board's EEPROM, where that gives it a project that says something of EEPROMs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eeprom: Option<String>,

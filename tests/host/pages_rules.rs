@@ -68,7 +68,16 @@ fn rules_are_made_moved_changed_tried_and_removed() {
         text(&wrong)
     );
     assert!(!text(&wrong).contains("<b>\"") && !text(&wrong).contains("<b>'"));
-    done(&browser, "/rules/new", &[("name", "rest"), ("what", "wait")]);
+    // A rule that asks for nothing is for every board only where that is said.
+    let open = browser.post("/rules/new", &[("name", "rest"), ("what", "wait")]);
+    assert_eq!((open.status, text(&open).contains("tick “any board”")), (422, true), "{}", text(&open));
+    for matching in [json!({}), json!({"serials": []})] {
+        let rule = json!({"name": "rest", "matching": matching, "what": {"do": "wait"}});
+        let refused = station.admin("POST", "/api/v1/rules", Some(&rule));
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert!(refused.json()["detail"].as_str().unwrap().contains("`any`"), "{refused:?}");
+    }
+    done(&browser, "/rules/new", &[("name", "rest"), ("any", "1"), ("what", "wait")]);
     done(&browser, "/rules/new", &[("name", "small"), ("storage-max", "16GB"), ("what", "backup")]);
     let page = browser.page("/rules");
     assert!(page.contains("never asked: “rest”"), "{page}");
@@ -91,6 +100,10 @@ fn rules_are_made_moved_changed_tried_and_removed() {
             || tried.contains("Rules 2 to 3 aren&#39;t asked"),
         "{tried}"
     );
+    station.admin("POST", "/api/v1/station/disarm", None).ok();
+    let tried = browser.page("/rules/try?board=10000000af04b2da");
+    assert!(tried.contains("Nothing would begin now: the station is disarmed"), "{tried}");
+    station.admin("POST", "/api/v1/station/arm", None).ok();
     assert_eq!(browser.get("/rules/try?board=nobody").status, 404);
     // Who names no board is told so.
     for path in ["/rules/try?board=", "/rules/try", "/deploy"] {

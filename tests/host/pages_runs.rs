@@ -65,6 +65,15 @@ fn runs_are_filtered_told_step_by_step_and_exported() {
     assert!(anna.page("/runs?outcome=failed&by=root&from=2000-01-01").contains("No run is like that"));
     assert!(anna.page(&page).contains(id));
     assert_eq!(anna.get("/runs?from=tomorrow").status, 422);
+    // A word that there isn't gives no empty list, as if nothing had failed.
+    for of in ["runs", "runs/export"] {
+        let status = |query: &str| station.admin("GET", &format!("/api/v1/{of}?{query}"), None).status;
+        for query in ["outcome=nope", "stage=nope", "way=nope"] {
+            assert_eq!(status(query), 422, "{of} {query}");
+        }
+        assert_eq!(status("project=nope"), 404, "{of}");
+        assert_eq!(status("outcome=cancelled&stage=read-back&way=net-boot"), 200, "{of}");
+    }
 
     assert_eq!(anna.post(&format!("{page}/forget"), &[]).status, 303);
     assert!(anna.page(&format!("/runs/{id}")).contains("Failed"), "its runs stay");

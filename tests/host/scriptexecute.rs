@@ -50,7 +50,7 @@ impl Rig {
         let mut project = json!({"name": "p", "image": "os", "end": "wait"});
         project.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.station.admin("PUT", "/api/v1/projects/p", Some(&project)).ok();
-        let rule = json!({"name": "all", "what": {"do": "project", "project": "p"}});
+        let rule = json!({"name": "all", "any": true, "what": {"do": "project", "project": "p"}});
         self.station.admin("POST", "/api/v1/rules", Some(&rule)).ok();
     }
 

@@ -257,7 +257,13 @@ fn each_list_that_grows_comes_in_parts_with_each_line_once() {
         let switch = json!({ "address": "198.51.100.77", "community": "reader" });
         station.admin("PUT", &format!("/api/v1/switches/{name}"), Some(&switch)).ok();
         station.admin("PUT", &format!("/api/v1/projects/{name}"), Some(&json!({ "name": name }))).ok();
-        station.admin("POST", "/api/v1/rules", Some(&json!({ "name": name, "what": { "do": "wait" } }))).ok();
+        station
+            .admin(
+                "POST",
+                "/api/v1/rules",
+                Some(&json!({ "name": name, "any": true, "what": { "do": "wait" } })),
+            )
+            .ok();
         let user = json!({ "name": name, "role": "viewer", "password": "correct horse" });
         station.admin("POST", "/api/v1/users", Some(&user)).ok();
         station.admin("POST", "/api/v1/tokens", Some(&json!({ "name": name, "role": "viewer" }))).ok();

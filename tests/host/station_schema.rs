@@ -45,7 +45,7 @@ fn config(station: &Station) -> String {
     post("/api/v1/values", json!({"name": "sn", "of": range}));
     put("/api/v1/slots/bench", json!({"name": "bench", "kind": "usb", "place": "1-1", "position": 1}));
     put("/api/v1/switches/sw1", json!({"address": "198.51.100.77", "community": "reader"}));
-    post("/api/v1/rules", json!({"name": "rest", "what": {"do": "wait"}}));
+    post("/api/v1/rules", json!({"name": "rest", "any": true, "what": {"do": "wait"}}));
     post("/api/v1/users", json!({"name": "ann", "role": "viewer", "password": "correct horse"}));
     // It is called where nobody hears it: what is to be delivered stays there.
     post("/api/v1/hooks", json!({"name": "phone", "url": "http://localhost:9/"}));

@@ -121,6 +121,11 @@ fn what_make_installs_below_a_prefix_is_all_there_and_goes_again() {
             && prefix.join("lib/sysusers.d/piprov.conf").is_file()
     );
     assert!(prefix.join("share/man/man5/piprov.toml.5").is_file());
+    // What the manual calls samples; those that a station runs can be run.
+    let samples = prefix.join("share/doc/piprov/examples");
+    assert!(samples.join("scripts/resize-root.sh").is_file());
+    let hook = std::fs::metadata(samples.join("hooks/done.d/10-csv")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&hook.permissions()) & 0o777, 0o755);
     // What belongs to somebody else stays.
     std::fs::write(prefix.join("lib/piprov/own"), "").unwrap();
     make("uninstall");

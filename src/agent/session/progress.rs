@@ -9,7 +9,7 @@ use super::job::Ended;
 use super::{Away, Error, Session};
 use crate::agent;
 use crate::agent::watch::{At, Watch};
-use crate::device_api::{Orders, Progress, Work};
+use crate::device_api::{MOST_ENTERED, Orders, Progress, StageEntered, Work};
 use crate::http::Client;
 use crate::run::Stage;
 use crate::stop::Stop;
@@ -21,9 +21,13 @@ const LINES: usize = 1000;
 /// So many lines are told at once.
 const AT_ONCE: usize = 100;
 
+/// Steps that were entered and are to be told, with when.
+type Steps = VecDeque<(Stage, Instant)>;
+
 /// What the threads of a job tell each other.
 pub(super) struct Told<'a> {
     at: Mutex<At>,
+    steps: Mutex<Steps>,
     lines: Mutex<Waiting>,
     say: &'a (dyn Fn(&str) + Sync),
 }
@@ -67,7 +71,14 @@ impl Waiting {
 
 impl Watch for Told<'_> {
     fn at(&self, at: At) {
-        *agent::lock(&self.at) = at;
+        let mut now = agent::lock(&self.at);
+        if now.stage != at.stage {
+            let mut steps = agent::lock(&self.steps);
+            if steps.len() < MOST_ENTERED {
+                steps.push_back((at.stage, Instant::now()));
+            }
+        }
+        *now = at;
     }
 
     fn note(&self, text: String) {
@@ -87,7 +98,8 @@ impl Session<'_> {
         run: impl FnOnce(&Told<'_>) -> Ended,
     ) -> Result<Option<Ended>, Error> {
         let at = At { stage: Stage::Prepare, done: 0, total: None, fetched: 0 };
-        let told = Told { at: Mutex::new(at), lines: Mutex::default(), say: self.say };
+        let steps = Mutex::new(Steps::from([(at.stage, Instant::now())]));
+        let told = Told { at: Mutex::new(at), steps, lines: Mutex::default(), say: self.say };
         let over = self.stop.child().map_err(Error::System)?;
         let lost = AtomicBool::new(false);
         // A person looks at it too, so it is told more often than the lease needs.
@@ -101,21 +113,32 @@ impl Session<'_> {
                     let is_over = over.wait(LOOK);
                     let at = *agent::lock(&told.at);
                     let waiting = agent::lock(&told.lines).lines.len();
+                    let is_new = !agent::lock(&told.steps).is_empty();
                     // A new step is told at once, so that what is lost is lost in the right one; and much text soon, so
                     // that there is room for more.
                     let same = stage_told == Some(at.stage) && last.elapsed() < every && waiting < AT_ONCE;
-                    if is_over && (waiting == 0 || left == 0 || lost.load(Ordering::Relaxed)) {
+                    let is_told = waiting == 0 && !is_new;
+                    if is_over && (is_told || left == 0 || lost.load(Ordering::Relaxed)) {
                         break;
                     } else if same && !is_over {
                         continue;
                     }
                     left -= usize::from(is_over);
-                    (last, stage_told) = (Instant::now(), Some(at.stage));
+                    last = Instant::now();
                     let log = agent::lock(&told.lines).take();
-                    let At { stage, done, total, fetched } = at;
+                    let steps = std::mem::take(&mut *agent::lock(&told.steps));
+                    // Behind the steps: it is in the last of them, or in one that comes with the next progress.
+                    let At { stage, done, total, fetched } = *agent::lock(&told.at);
                     // That a job is done is told by its result.
-                    let stage = if stage == Stage::Done { Stage::Report } else { stage };
-                    let progress = Progress { fence: work.fence, stage, done, total, fetched, log };
+                    let told_as = |stage: Stage| if stage == Stage::Done { Stage::Report } else { stage };
+                    stage_told = Some(stage);
+                    let stage = told_as(stage);
+                    let entered = steps.iter().map(|(stage, since)| StageEntered {
+                        stage: told_as(*stage),
+                        ago: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    });
+                    let entered = entered.collect();
+                    let progress = Progress { fence: work.fence, stage, done, total, fetched, log, entered };
                     let reply =
                         client.post(&format!("{path}/progress")).within(every * 5).send_json(&progress);
                     match reply.and_then(crate::http::Reply::json::<Orders>) {
@@ -132,6 +155,10 @@ impl Session<'_> {
                         // It comes back, or the lease ends and it says so then.
                         Err(error) => {
                             agent::lock(&told.lines).give_back(progress.log);
+                            let mut waiting = agent::lock(&told.steps);
+                            steps.into_iter().rev().for_each(|step| waiting.push_front(step));
+                            waiting.truncate(MOST_ENTERED);
+                            drop(waiting);
                             if error.may_pass() {
                                 away.failed(&error, told.say);
                             }

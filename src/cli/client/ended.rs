@@ -44,6 +44,8 @@ struct Waiting {
     since: Instant,
     /// Whether it was told that the board doesn't ask.
     is_off: bool,
+    /// Why its board doesn't get it yet, as it was told last.
+    waits: Option<String>,
     is_over: bool,
 }
 
@@ -79,7 +81,17 @@ pub(in crate::cli) fn wait(
         .into_iter()
         .map(|(board, job)| {
             let (label, is_over) = (super::label(&board), over(&job));
-            Waiting { label, board, job, run: None, told: None, since: now, is_off: false, is_over }
+            Waiting {
+                label,
+                board,
+                job,
+                run: None,
+                told: None,
+                since: now,
+                is_off: false,
+                waits: None,
+                is_over,
+            }
         })
         .collect();
     let screen = Screen::new(ui, all.iter().map(|one| one.label.as_str()));
@@ -150,9 +162,12 @@ fn look(station: &Station, one: &mut Waiting, screen: &Screen, ui: &Ui) -> Resul
     let run = page.items.into_iter().next();
     let is_over = over(&one.job);
     let before = std::mem::replace(&mut one.run, run);
+    let waits = one.job.waits.clone().filter(|_| one.job.state == JobState::Queued);
+    let waits_anew = waits != one.waits;
+    one.waits = waits;
     let new = (one.job.state, one.run.as_ref().map(|run| (run.run.clone(), run.stage.clone())));
     if ui.json {
-        if one.told.as_ref() != Some(&new) || one.since.elapsed() >= OBJECT_EVERY {
+        if waits_anew || one.told.as_ref() != Some(&new) || one.since.elapsed() >= OBJECT_EVERY {
             (one.told, one.since) = (Some(new), Instant::now());
             if !is_over {
                 ui.object(
@@ -175,8 +190,12 @@ fn look(station: &Station, one: &mut Waiting, screen: &Screen, ui: &Ui) -> Resul
             end(station, one, run, screen)?;
         }
     }
+    if let Some(why) = one.waits.as_ref().filter(|_| waits_anew) {
+        screen.above(format_args!("{}: waits: {why}", one.label));
+    }
     // A board that runs asks within a second; one that is off is told of.
-    if one.job.state == JobState::Queued && !one.is_off && one.since.elapsed() > QUIET {
+    if one.job.state == JobState::Queued && one.waits.is_none() && !one.is_off && one.since.elapsed() > QUIET
+    {
         one.is_off = true;
         screen.above(format_args!("{}: waits for the board to ask for work", one.label));
     }

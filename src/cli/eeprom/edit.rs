@@ -1,6 +1,6 @@
 //! `piprov eeprom edit`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sha2::{Digest, Sha256};
@@ -10,11 +10,11 @@ use super::{ForBoard, diff, notes, now, setting, told};
 use crate::cli::output;
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui, wrap};
-use crate::eeprom::edit::Wanted;
+use crate::eeprom::edit::{Wanted, text};
 use crate::eeprom::files::{self, Bootloader};
 use crate::eeprom::image::BOOTCONF;
 use crate::eeprom::update::Edited;
-use crate::eeprom::{BootOrder, Sig};
+use crate::eeprom::{BootOrder, Image, Sig};
 use crate::format::json::json;
 use crate::format::{hex, size};
 
@@ -67,7 +67,10 @@ impl Edit {
         let wanted = self.wanted()?;
         let places = self.places()?;
         let chosen = Bootloader::new(&self.image, input(&self.image)?, wanted.needs)?;
-        let edited = chosen.edit(&wanted)?;
+        let mut edited = chosen.edit(&wanted)?;
+        if let Some(output) = self.output.as_deref().filter(|_| !self.sig) {
+            edited.warnings.extend(left_over(output, &edited.image)?);
+        }
         if !ui.json {
             // Before anything is written.
             self.tell_change(&chosen, &edited, ui);
@@ -104,6 +107,10 @@ impl Edit {
             return Err(usage(&format!("{key} is to be set and to be taken out"), one).into());
         }
         let config = self.conf.as_deref().map(|path| files::read_small(path, LARGEST)).transpose()?;
+        if let (Some(path), Some(config)) = (&self.conf, &config) {
+            // What is wrong with it isn't wrong with the image.
+            text(config).map_err(files::Error::content(path))?;
+        }
         let (set, unset, unsign) = (self.settings.clone(), self.unset.clone(), self.unsign);
         Ok(Wanted { config, unset, set, first, unsign, needs: self.board.needs() })
     }
@@ -172,6 +179,20 @@ impl Edit {
         }
         notes(&edited.notes, ui);
     }
+}
+
+/// What is to be said of a .sig file that lies beside the new image, and isn't written anew.
+fn left_over(output: &Path, image: &Image) -> crate::cli::Result<Option<String>> {
+    let path = output.with_extension("sig");
+    let Some(there) = files::beside(&path)? else { return Ok(None) };
+    let fits = std::str::from_utf8(&there).ok().and_then(|text| Sig::parse(text).ok());
+    if path == output || fits.is_some_and(|sig| sig.fits(image.bytes())) {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "{} belongs to another image: with it no bootloader takes the new one as an update. --sig writes it anew.",
+        path.display()
+    )))
 }
 
 /// The image, and the .sig file where there is to be one.

@@ -128,11 +128,7 @@ pub(super) struct Stats {
 }
 
 fn share(part: u64, of: u64) -> String {
-    if of == 0 {
-        return "-".to_owned();
-    }
-    let thousandths = u128::from(part) * 1000 / u128::from(of);
-    format!("{}.{} %", thousandths / 10, thousandths % 10)
+    crate::format::share(part, of).unwrap_or_else(|| "-".to_owned())
 }
 
 fn time(time: Time) -> String {

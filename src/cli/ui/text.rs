@@ -24,6 +24,12 @@ impl Text {
         Self::gated(line, usize::MAX)
     }
 
+    /// One line in which tabs stay tabs: a file's.
+    #[must_use]
+    pub fn tabbed(line: &str) -> Self {
+        Self(line.split('\t').map(|part| Self::line(part).0).collect::<Vec<_>>().join("\t"))
+    }
+
     /// One line that is not longer than a message should be.
     #[must_use]
     pub fn message(line: impl Display) -> Self {

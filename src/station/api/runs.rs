@@ -18,6 +18,7 @@ pub(super) fn add_to(table: &mut Table) {
         (None, Some("text/csv, application/jsonl")),
         |call: Call, asked: RunsAsked, _| async move {
             let format = asked.format.unwrap_or_default();
+            call.station.store().may_ask_runs(&asked).await?;
             Ok(export::runs(call.station.store().clone(), RunsAsked { after: None, ..asked }, format)?)
         },
     );
@@ -40,6 +41,7 @@ async fn runs(call: Call, asked: RunsAsked, (): ()) -> Result<Page<RunLine>, Ref
     if asked.format.is_some() {
         return Err(Refusal::meaningless("`format` is for `/api/v1/runs/export`: a list is JSON"));
     }
+    call.station.store().may_ask_runs(&asked).await?;
     Ok(call.station.store().runs(&asked).await?)
 }
 

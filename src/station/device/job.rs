@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use super::eeprom::Begun;
 use super::scripts;
 use crate::device_api::{
-    Action, CAN, End, ImageRef, Manifest, Names, Orders, Outcome, Progress, SCRIPTS, SIGNATURE, VERSION,
+    Action, CAN, End, ImageRef, MOST_ENTERED, Manifest, Names, Orders, Outcome, Progress, SCRIPTS, SIGNATURE,
+    VERSION,
 };
 use crate::error::Kind;
 use crate::format::json::{self, json};
@@ -136,7 +137,10 @@ async fn progress(call: Call, (): (), progress: Progress) -> Result<Orders, Refu
     if progress.log.len() > 100 || progress.log.iter().any(|line| line.chars().count() > 500) {
         return Err(Refusal::meaningless("a log has 100 lines of 500 characters at most"));
     }
-    if progress.stage == Stage::Done {
+    if progress.entered.len() > MOST_ENTERED {
+        return Err(Refusal::meaningless("`entered` has 32 steps at most"));
+    }
+    if progress.stage == Stage::Done || progress.entered.iter().any(|step| step.stage == Stage::Done) {
         return Err(Refusal::meaningless("a job that goes on isn't done: its end is a result"));
     }
     let job = super::job_of(&call).await?;

@@ -19,9 +19,10 @@ use axum::http::StatusCode;
 
 use super::Station;
 use super::key::Pass;
+use super::store::{Arrival, Unfit};
 use super::web::{Call, Refusal, Table};
 use crate::error::Kind;
-use crate::station_api::{Board, Enrolment, Job};
+use crate::station_api::{Board, Enrolment, Job, Thing};
 
 /// Puts them into the table.
 pub(super) fn add_to(table: &mut Table) {
@@ -96,18 +97,12 @@ fn may_work(board: &Board) -> Result<(), Refusal> {
 impl Station {
     /// A board has come that may take work: the rules say what it gets.
     pub(super) async fn arrived(&self, board: &str) -> Result<(), Refusal> {
-        use super::store::{Arrival, Unfit};
         if !self.room().begins_jobs() {
             tracing::warn!(board, "no rule starts a job: the station's disk has too little room left");
             return Ok(());
         }
         // A board runs scripts that can't be taken back and uses up values: first it is seen whether it can have the rest.
-        let unfit = match self.store().would_start(board).await? {
-            Some(asked) => {
-                self.can_have_image(&asked).await.err().map(|why| Unfit { asked, why: why.detail() })
-            }
-            None => None,
-        };
+        let unfit = self.unfit(board, false).await?;
         match self.store().arrive_unless(board, unfit.as_ref(), super::now()).await? {
             Arrival::Starts(job) => {
                 tracing::info!(board, job = %job.id, by = %job.by, "a rule starts a job");
@@ -117,5 +112,31 @@ impl Station {
             other => tracing::debug!(board, ?other, "a board has come"),
         }
         Ok(())
+    }
+
+    /// What a rule would start for a board that can't have it. `armed`: as if the station were that.
+    pub(super) async fn unfit(&self, board: &str, armed: bool) -> Result<Option<Unfit>, Refusal> {
+        let Some(asked) = self.store().would_start(board, armed).await? else { return Ok(None) };
+        Ok(self.can_have_image(&asked).await.err().map(|why| Unfit { asked, why: why.detail() }))
+    }
+
+    /// Something has changed: where a board's rule can start now, or for another reason can't, that is what is told of it.
+    pub(super) async fn look_at_stuck(&self) {
+        let looked = async {
+            for board in self.store().stuck_boards().await? {
+                let unfit = self.unfit(&board, true).await?;
+                let why = match self.store().would_arrive(&board, unfit.as_ref()).await? {
+                    Arrival::Broken { why, .. } => Some(why),
+                    _ => None,
+                };
+                if self.store().put_stuck(&board, why.as_deref()).await? {
+                    self.changes.tell(Thing::Board, &board, Some(&board));
+                }
+            }
+            Ok::<(), Refusal>(())
+        };
+        if let Err(refusal) = looked.await {
+            tracing::warn!(why = %refusal.detail(), "boards whose rules can't start can't be looked at");
+        }
     }
 }

@@ -263,7 +263,11 @@ impl Station {
 
     /// What the rules say of a board, with what would become of its EEPROM.
     pub(super) async fn test_rules(&self, board: &Board) -> Result<RuleTest, Refusal> {
-        let mut test = self.store().test_rules(&board.id).await?;
+        let unfit = self.unfit(&board.id, true).await?;
+        let mut test = self.store().test_rules(&board.id, unfit.as_ref()).await?;
+        if !self.room().begins_jobs() {
+            test.but.push("the station's disk has too little room left, and rules start nothing".to_owned());
+        }
         if let Some(What::Project { project }) = &test.what {
             let project = self.store().project(project).await?;
             if let Some(asked) = project.eeprom {

@@ -21,6 +21,10 @@ use crate::station_api::Time;
 /// A job belongs to the one that drew it for so long after each sign of life, in milliseconds.
 pub const LEASE: Time = 60_000;
 
+/// A board at work that wasn't heard for so long, in milliseconds, is shown as silent. Agents tell every two seconds how far
+/// they are.
+pub const QUIET: Time = 30_000;
+
 /// After its lease a board may be silent for so long, in milliseconds, until its reset line is pulled. A cable that was
 /// out, or a switch that starts, takes less.
 pub const ROUSE: Time = 180_000;

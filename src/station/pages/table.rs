@@ -415,6 +415,13 @@ struct Bare {
 
 /// With a capital and a full stop.
 pub(super) fn sentence(text: &str) -> String {
+    // What the system calls a disk stays as it is called: `sda: …`, `mmcblk0: …`.
+    let name = text.split_once(": ").map_or("", |(name, _)| name);
+    let is_device = name.starts_with("sd") || name.bytes().any(|byte| byte.is_ascii_digit());
+    if is_device && !name.contains(' ') {
+        let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+        return format!("{text}{end}");
+    }
     let mut chars = text.chars();
     let first: String = chars.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
     let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
@@ -449,6 +456,8 @@ mod tests {
     fn a_reason_becomes_a_sentence() {
         assert_eq!(sentence("the disk is full"), "The disk is full.");
         assert_eq!(sentence("Is it?"), "Is it?");
+        assert_eq!(sentence("mmcblk0: it is full"), "mmcblk0: it is full.");
+        assert_eq!(sentence("image: it is coming"), "Image: it is coming.");
         assert_eq!(sentence(""), ".");
     }
 }

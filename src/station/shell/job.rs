@@ -172,7 +172,15 @@ impl Sender {
             // That all was sent is what a station that starts anew reads there.
             let done = if is_all { all } else { done.min(all.saturating_sub(1)) };
             let (fence, stage) = (job.fence, Stage::Write);
-            let progress = Progress { fence, stage, done, total: Some(all), fetched: done, log: Vec::new() };
+            let progress = Progress {
+                fence,
+                stage,
+                done,
+                total: Some(all),
+                fetched: done,
+                log: Vec::new(),
+                entered: Vec::new(),
+            };
             if let Err(error) = station.store().renew(&job.id, &progress, now()).await {
                 tracing::debug!(%error, "how far a client is isn't wanted any more");
             }
@@ -287,6 +295,7 @@ pub(super) async fn upload(call: Call, (): (), body: Body) -> Result<Response, R
                     total: len,
                     fetched: came,
                     log: Vec::new(),
+                    entered: Vec::new(),
                 };
                 let _ = station.store().renew(&job.id, &progress, now()).await;
             });

@@ -228,7 +228,8 @@ async fn to_do(station: &std::sync::Arc<Station>, board: &Board) -> Result<Optio
     }
     let (fence, stage) = (job.fence, Stage::Boot);
     if far(station, &job).await? == Far::Nothing {
-        let progress = Progress { fence, stage, done: 0, total: None, fetched: 0, log: Vec::new() };
+        let progress =
+            Progress { fence, stage, done: 0, total: None, fetched: 0, log: Vec::new(), entered: Vec::new() };
         station.store().renew(&job.id, &progress, now()).await?;
     }
     station.changes.tell(Thing::Job, &job.id, Some(&board.id));

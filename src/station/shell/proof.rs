@@ -47,8 +47,15 @@ pub(super) async fn wanted(call: Call, (): (), _: Body) -> Result<Response, Refu
     station.streams.proves(&job.id, job.fence);
     station.waiting.heard(&job.board);
     let (fence, stage) = (job.fence, Stage::ReadBack);
-    let progress =
-        Progress { fence, stage, done: 0, total: Some(image.raw_len), fetched: 0, log: Vec::new() };
+    let progress = Progress {
+        fence,
+        stage,
+        done: 0,
+        total: Some(image.raw_len),
+        fetched: 0,
+        log: Vec::new(),
+        entered: Vec::new(),
+    };
     station.store().renew(&job.id, &progress, now()).await?;
     let (salt, len, end) = (call.part("file"), image.raw_len, word(job.end));
     let text = format!("size {len}\npart {CHUNK}\nsalt {salt}\nend {end}\n");

@@ -118,6 +118,9 @@ fn given_away(source: &str, holder: &str) -> Error {
 
 /// The board that has a row which the newest table says is for another one: that of these serial numbers.
 async fn holder_of_own(tx: &mut Tx, source: &str, serials: [&String; 2]) -> Result<Option<String>, Error> {
+    if serials[0].is_empty() {
+        return Ok(None);
+    }
     // No value is called `serial`, and within a value a quote has a backslash before it.
     let [one, other] = serials.map(|serial| format!("%\"serial\":\"{serial}\"%"));
     let sql =

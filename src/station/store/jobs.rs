@@ -216,6 +216,8 @@ pub(super) async fn make(tx: &mut Tx, asked: &Asked, now: Time) -> Result<Job, E
 /// A job ends by something that its board doesn't tell.
 async fn end(tx: &mut Tx, mut job: Job, event: Event, now: Time) -> Result<Job, Error> {
     job.state = next(job.state, event, job.cancel)?;
+    // The silence before that is no time of the run.
+    let heard = if job.lease_until > 0 { job.lease_until.saturating_sub(LEASE).min(now) } else { now };
     (job.changed, job.lease_until) = (now, 0);
     if let Some(run) = &job.run
         && !matches!(job.state, JobState::Done)
@@ -224,7 +226,7 @@ async fn end(tx: &mut Tx, mut job: Job, event: Event, now: Time) -> Result<Job, 
             JobState::Cancelled => "somebody has cancelled it, and the board wasn't heard again",
             _ => "nothing was heard of the board",
         };
-        end_run(tx, run, Ending::Lost { why: why.to_owned(), hint: None }, job.cancel, now).await?;
+        end_run(tx, run, Ending::Lost { why: why.to_owned(), hint: None }, job.cancel, heard).await?;
     }
     put(tx, &job).await?;
     plans::retry(tx, &job, Some(Kind::Unavailable), now).await?;

@@ -107,6 +107,29 @@ pub enum Arrival {
     Starts(Box<Job>),
 }
 
+impl Arrival {
+    /// Why nothing begins though a rule matches, in words; `None` where something does, or where the rules say so.
+    #[must_use]
+    pub fn but(&self) -> Option<String> {
+        let words = match self {
+            Self::NoRule | Self::Waits { .. } | Self::Starts(_) => return None,
+            Self::HasJob(_) => "it has something to do already, and rules are asked when that is over",
+            Self::NotEnrolled => "nobody has let it in, and rules give it nothing",
+            Self::Disarmed => "the station is disarmed, and rules start nothing",
+            Self::DoneBefore { .. } => "the same was done with it before, and it is left as it is",
+            Self::Asks { before: JobState::Failed | JobState::Lost, .. } => {
+                "the same has failed before, and a person decides"
+            }
+            Self::Asks { before: JobState::Cancelled, .. } => {
+                "somebody has cancelled the same before, and a person decides"
+            }
+            Self::Asks { .. } => "the same was done with it before, and a person is asked",
+            Self::Broken { why, .. } => return Some(format!("it can't start: {why}")),
+        };
+        Some(words.to_owned())
+    }
+}
+
 impl Store {
     /// All rules, in their order.
     ///
@@ -243,8 +266,52 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NoSuch`].
-    pub async fn test_rules(&self, board: &str) -> Result<RuleTest, Error> {
-        Ok(test(&self.rules().await?, &self.board(board).await?))
+    pub async fn test_rules(&self, board: &str, unfit: Option<&Unfit>) -> Result<RuleTest, Error> {
+        let known = self.board(board).await?;
+        let mut told = test(&self.rules().await?, &known);
+        if !self.is_armed().await? {
+            told.but.extend(Arrival::Disarmed.but());
+        }
+        match known.enrolment {
+            Enrolment::Enrolled => {}
+            Enrolment::Waiting => told.but.extend(Arrival::NotEnrolled.but()),
+            Enrolment::Refused => told.but.push("it is refused, and rules give it nothing".to_owned()),
+        }
+        told.but.extend(self.would_arrive(board, unfit).await?.but());
+        Ok(told)
+    }
+
+    /// What would become of a board that comes now, if somebody had let it in and the station were armed. Nothing changes.
+    ///
+    /// # Errors
+    /// As [`Self::arrive`].
+    pub async fn would_arrive(&self, board: &str, unfit: Option<&Unfit>) -> Result<Arrival, Error> {
+        let mut tx = self.db.begin().await?;
+        let board = Board { enrolment: Enrolment::Enrolled, ..boards::one(&mut tx, board).await? };
+        // What is done here is done by nobody: the transaction is never made last.
+        arrival(&mut tx, &board, unfit, true, 0).await
+    }
+
+    /// Boards of which it is kept that their rule can't start, those first that came last.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn stuck_boards(&self) -> Result<Vec<String>, Error> {
+        let sql = "SELECT id FROM board WHERE stuck IS NOT NULL ORDER BY last_seen DESC LIMIT 50";
+        self.db.rows(sql, &[]).await?.into_iter().map(|mut row| row.text()).collect()
+    }
+
+    /// Keeps why a board's rule can't start, where that is another reason than before, or none any more. Whether it was.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn put_stuck(&self, board: &str, why: Option<&str>) -> Result<bool, Error> {
+        let mut tx = self.db.begin().await?;
+        let sql =
+            "UPDATE board SET stuck = $2 WHERE id = $1 AND stuck IS NOT NULL AND stuck <> coalesce($2, '')";
+        let changed = tx.run(sql, values![board, why]).await?;
+        tx.commit().await?;
+        Ok(changed > 0)
     }
 
     /// A board has come, and asks for work. The rules say what it gets; that a rule has matched, or that no rule has, is
@@ -257,11 +324,11 @@ impl Store {
     }
 
     /// What a board that comes now would get by a rule, where its image is to be looked at before: it gets first-boot
-    /// settings. Nothing changes.
+    /// settings. Nothing changes. `armed`: as if the station were that.
     ///
     /// # Errors
     /// As [`Self::arrive`].
-    pub async fn would_start(&self, board: &str) -> Result<Option<Asked>, Error> {
+    pub async fn would_start(&self, board: &str, armed: bool) -> Result<Option<Asked>, Error> {
         let mut tx = self.db.begin().await?;
         let board = boards::one(&mut tx, board).await?;
         if board.enrolment != Enrolment::Enrolled || board.job.is_some() {
@@ -274,7 +341,8 @@ impl Store {
         if known.is_none_or(|project| project.first_boot.is_empty()) {
             return Ok(None);
         }
-        match wanted(&mut tx, rule, &board).await? {
+        let armed = armed || super::settings::armed(&mut tx).await?;
+        match wanted(&mut tx, rule, &board, armed).await? {
             Wanted::Job(asked) => Ok(Some(*asked)),
             Wanted::Nothing(_) => Ok(None),
         }
@@ -292,43 +360,55 @@ impl Store {
     ) -> Result<Arrival, Error> {
         let mut tx = self.db.begin().await?;
         let board = boards::one(&mut tx, board).await?;
-        if board.enrolment != Enrolment::Enrolled {
-            return Ok(Arrival::NotEnrolled);
-        }
-        if let Some(job) = board.job {
-            return Ok(Arrival::HasJob(job));
-        }
-        let rules = all(&mut tx).await?;
-        let Some(rule) = first(&rules, &board) else {
-            let sql = "UPDATE board SET ruled_at = $2, rule = NULL, stuck = NULL WHERE id = $1";
-            tx.run(sql, values![&board.id, now]).await?;
-            tx.commit().await?;
-            return Ok(Arrival::NoRule);
-        };
-        // A board that asks every few seconds is one board: it counts once for a rule.
-        let sql = "UPDATE board SET rule = $2, ruled_at = $3 WHERE id = $1 AND (rule IS NULL OR rule <> $2)";
-        if tx.run(sql, values![&board.id, &rule.name, now]).await? > 0 {
-            let sql = "UPDATE rule SET matched = matched + 1, last = $2 WHERE name = $1";
-            tx.run(sql, values![&rule.name, now]).await?;
-        }
-        let name = rule.name.clone();
-        let arrival = match wanted(&mut tx, rule, &board).await? {
-            Wanted::Nothing(arrival) => arrival,
-            Wanted::Job(asked) => match unfit.filter(|unfit| unfit.asked == *asked) {
-                Some(unfit) => Arrival::Broken { rule: name, why: unfit.why.clone() },
-                None => start(&mut tx, name, &asked, now).await?,
-            },
-        };
-        // It is told where the board is looked at: nobody reads the log of a board that nothing happens to.
-        let stuck = match &arrival {
-            Arrival::Broken { why, .. } => Some(why.as_str()),
-            _ => None,
-        };
-        let sql = "UPDATE board SET stuck = $2 WHERE id = $1 AND coalesce(stuck, '') <> coalesce($2, '')";
-        tx.run(sql, values![&board.id, stuck]).await?;
+        let armed = super::settings::armed(&mut tx).await?;
+        let arrival = arrival(&mut tx, &board, unfit, armed, now).await?;
         tx.commit().await?;
         Ok(arrival)
     }
+}
+
+/// What becomes of a board that comes, and what is kept of that.
+async fn arrival(
+    tx: &mut Tx,
+    board: &Board,
+    unfit: Option<&Unfit>,
+    armed: bool,
+    now: Time,
+) -> Result<Arrival, Error> {
+    if board.enrolment != Enrolment::Enrolled {
+        return Ok(Arrival::NotEnrolled);
+    }
+    if let Some(job) = &board.job {
+        return Ok(Arrival::HasJob(job.clone()));
+    }
+    let rules = all(tx).await?;
+    let Some(rule) = first(&rules, board) else {
+        let sql = "UPDATE board SET ruled_at = $2, rule = NULL, stuck = NULL WHERE id = $1";
+        tx.run(sql, values![&board.id, now]).await?;
+        return Ok(Arrival::NoRule);
+    };
+    // A board that asks every few seconds is one board: it counts once for a rule.
+    let sql = "UPDATE board SET rule = $2, ruled_at = $3 WHERE id = $1 AND (rule IS NULL OR rule <> $2)";
+    if tx.run(sql, values![&board.id, &rule.name, now]).await? > 0 {
+        let sql = "UPDATE rule SET matched = matched + 1, last = $2 WHERE name = $1";
+        tx.run(sql, values![&rule.name, now]).await?;
+    }
+    let name = rule.name.clone();
+    let arrival = match wanted(tx, rule, board, armed).await? {
+        Wanted::Nothing(arrival) => arrival,
+        Wanted::Job(asked) => match unfit.filter(|unfit| unfit.asked == *asked) {
+            Some(unfit) => Arrival::Broken { rule: name, why: unfit.why.clone() },
+            None => start(tx, name, &asked, now).await?,
+        },
+    };
+    // It is told where the board is looked at: nobody reads the log of a board that nothing happens to.
+    let stuck = match &arrival {
+        Arrival::Broken { why, .. } => Some(why.as_str()),
+        _ => None,
+    };
+    let sql = "UPDATE board SET stuck = $2 WHERE id = $1 AND coalesce(stuck, '') <> coalesce($2, '')";
+    tx.run(sql, values![&board.id, stuck]).await?;
+    Ok(arrival)
 }
 
 /// What a rule has for a board.
@@ -339,9 +419,9 @@ enum Wanted {
     Job(Box<Asked>),
 }
 
-async fn wanted(tx: &mut Tx, rule: &Rule, board: &Board) -> Result<Wanted, Error> {
+async fn wanted(tx: &mut Tx, rule: &Rule, board: &Board, armed: bool) -> Result<Wanted, Error> {
     let name = rule.name.clone();
-    if !super::settings::armed(tx).await? {
+    if !armed {
         return Ok(Wanted::Nothing(Arrival::Disarmed));
     }
     let by = format!("rule {name}");

@@ -5,9 +5,28 @@ use super::db::{Question, Value, values};
 use super::page::{at, limit, page};
 use super::runs::{LINE, line};
 use super::{Error, Store};
+use crate::run::{Stage, Way};
 use crate::station_api::{Page, RunLine, RunsAsked};
 
 impl Store {
+    /// Whether what is asked for can be there: its words are some, and a project of that name is there, or was when a run
+    /// began.
+    ///
+    /// # Errors
+    /// [`Error::BadValue`], [`Error::NoSuch`].
+    pub async fn may_ask_runs(&self, asked: &RunsAsked) -> Result<(), Error> {
+        words(asked)?;
+        let Some(project) = &asked.project else { return Ok(()) };
+        for sql in
+            ["SELECT name FROM project WHERE name = $1", "SELECT project FROM run WHERE project = $1 LIMIT 1"]
+        {
+            if self.db.row(sql, values![project]).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(Error::NoSuch { what: "project", name: project.clone() })
+    }
+
     /// Runs, the newest first.
     ///
     /// # Errors
@@ -20,10 +39,28 @@ impl Store {
     }
 }
 
+/// How runs end, in the words that are asked for.
+const OUTCOMES: [&str; 6] = ["done", "not-verified", "failed", "lost", "cancelled", "unfinished"];
+
+/// Whether the words that are asked for are some: a list for one that there isn't would be empty, as if all were well.
+fn words(asked: &RunsAsked) -> Result<(), Error> {
+    let is_one = |what: &'static str, word: &Option<String>, all: Vec<&'static str>| match word {
+        Some(word) if !all.contains(&word.as_str()) => {
+            let word: String = word.chars().take(50).collect();
+            Err(Error::BadValue { what, why: format!("`{word}` is none of {}", all.join(", ")) })
+        }
+        _ => Ok(()),
+    };
+    is_one("outcome", &asked.outcome, OUTCOMES.to_vec())?;
+    is_one("stage", &asked.stage, Stage::ALL.iter().map(|stage| stage.word()).collect())?;
+    is_one("way", &asked.way, Way::ALL.iter().map(|way| way.word()).collect())
+}
+
 /// The question for a list of runs. Which ones is looked up in indexes that have all that is asked for; only then are
 /// the rows read, with their records.
 pub(super) fn runs_question(asked: &RunsAsked) -> Result<(Question, usize), Error> {
     let limit = limit(asked.limit)?;
+    words(asked)?;
     let mut question = Question::new(&format!("{LINE} WHERE id IN (SELECT id FROM run"));
     let same: [(&str, &Option<String>); 8] = [
         ("board", &asked.board),

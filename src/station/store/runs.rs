@@ -175,9 +175,20 @@ pub(super) async fn advance(tx: &mut Tx, run: &str, progress: &Progress, now: Ti
     let Some(mut row) = tx.row("SELECT stage FROM run WHERE id = $1", values![run]).await? else {
         return Ok(());
     };
-    if row.text()? != stage
+    if (row.text()? != stage || !progress.entered.is_empty())
         && let Some(mut record) = record(tx, run).await?
     {
+        for step in &progress.entered {
+            // What is told again, because its answer was lost, was entered when it was.
+            if record.stages.iter().any(|known| known.stage == step.stage) {
+                continue;
+            }
+            let ago = i64::try_from(step.ago).unwrap_or(i64::MAX);
+            let last = record.stages.last().map_or(record.started, |last| last.at).as_millisecond();
+            // A board's clock may run as it likes: nothing was entered before what came before it, or after now.
+            let at = now.saturating_sub(ago).max(last.saturating_add(1)).min(now.max(last));
+            record.enter(step.stage, Timestamp::from_millisecond(at).unwrap_or_default());
+        }
         record.enter(progress.stage, Timestamp::from_millisecond(now).unwrap_or_default());
         tx.run("UPDATE run SET record = $2 WHERE id = $1", values![run, json(&record)]).await?;
     }

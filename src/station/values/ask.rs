@@ -31,7 +31,7 @@ const LIMITS: Limits = Limits {
     answer: Duration::from_secs(15),
     whole: Some(Duration::from_secs(20)),
 };
-/// A board waits in between: eight times, some three minutes in all, with what the server takes.
+/// A board waits in between: eight times, some three minutes in all, and what the server takes comes to that.
 const PAUSES: Pauses = Pauses { tries: 8, first: 2_000, longest: 60_000 };
 
 /// Why a server gives no values.
@@ -186,9 +186,37 @@ fn ask(asks: &Asks, may: fn(IpAddr) -> bool, stop: &Stop) -> Result<Values, NoVa
     answer(&reply.bytes(LONGEST)?)
 }
 
+/// An object of texts in which no name stands twice: which of two counts nobody could say.
+struct Once(BTreeMap<String, String>);
+
+impl<'de> serde::Deserialize<'de> for Once {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> serde::de::Visitor<'de> for Members {
+            type Value = Once;
+
+            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str("an object of texts")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut members: A) -> Result<Once, A::Error> {
+                let mut all = BTreeMap::new();
+                while let Some((name, text)) = members.next_entry::<String, String>()? {
+                    if all.contains_key(&name) {
+                        return Err(serde::de::Error::custom("a name stands there twice"));
+                    }
+                    all.insert(name, text);
+                }
+                Ok(Once(all))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
 /// What an answer says.
 fn answer(bytes: &[u8]) -> Result<Values, NoValues> {
-    let values: BTreeMap<String, String> =
+    let Once(values) =
         serde_json::from_slice(bytes).map_err(|error| NoValues::NoObject(error.to_string()))?;
     if values.len() > MOST_VALUES {
         return Err(NoValues::Many);
@@ -218,6 +246,7 @@ mod tests {
             (r#"{"a":5}"#, "no JSON object"),
             (r#"{"a":{"b":"c"}}"#, "no JSON object"),
             (r#"{"A":"x"}"#, "a value's name"),
+            (r#"{"a":"x","a":"x"}"#, "twice"),
             (r#"{"LD_PRELOAD":"x"}"#, "a value's name"),
             (r#"{"a b":"x"}"#, "a value's name"),
             (r#"{"serial":"x"}"#, "by itself"),

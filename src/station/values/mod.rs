@@ -95,5 +95,6 @@ impl Station {
     async fn values_changed(&self, who: &Who, what: &str, name: &str, board: Option<&str>) {
         self.did_named(who, what, name, board).await;
         self.changes.tell(Thing::Settings, name, None);
+        self.look_at_stuck().await;
     }
 }

@@ -6,6 +6,7 @@ use crate::device_api::{Action, End};
 use crate::error::Kind;
 use crate::format::{message, size};
 use crate::run::Segment;
+use crate::station::jobs::{LEASE, QUIET, SILENCE};
 use crate::station::pages::table::sentence;
 use crate::station::pages::{help, words};
 use crate::station::rates::Track;
@@ -280,7 +281,11 @@ impl Card {
                 }
                 self.segments = segments(segment.unwrap_or(Segment::Seen), self.percent.unwrap_or(0));
                 self.line = format!("{what}.");
-                if let Some(track) = beside.track {
+                let silent = beside.now.saturating_sub(job.lease_until.saturating_sub(LEASE));
+                if job.lease_until > 0 && silent >= QUIET {
+                    let (silent, lost) = (words::minutes(silent), words::minutes(LEASE + SILENCE));
+                    self.line = format!("{what}. ▲ Silent for {silent}; after {lost} it counts as lost.");
+                } else if let Some(track) = beside.track {
                     if let Some(rate) = track.rate() {
                         self.rate = words::rate(rate);
                         self.left = words::left(run.done, run.total, rate).unwrap_or_default();

@@ -25,6 +25,8 @@ pub(super) struct Fields {
     pub(super) memory_max: String,
     pub(super) storage_min: String,
     pub(super) storage_max: String,
+    /// It is for every board: a rule that asks for nothing else is made only where somebody says so.
+    pub(super) any: bool,
     /// `project:NAME`, `backup` or `wait`.
     pub(super) what: String,
 }
@@ -47,6 +49,7 @@ impl Fields {
             memory_max: text("memory-max"),
             storage_min: text("storage-min"),
             storage_max: text("storage-max"),
+            any: form.is_on("any"),
             what: text("what"),
         }
     }
@@ -71,6 +74,7 @@ impl Fields {
             memory_max: bytes(of.memory_max),
             storage_min: bytes(of.storage_min),
             storage_max: bytes(of.storage_max),
+            any: is_any(rule),
             what: match &rule.what {
                 What::Project { project } => format!("project:{project}"),
                 What::Backup => "backup".to_owned(),
@@ -108,9 +112,10 @@ impl Fields {
             None if self.what == "wait" => What::Wait,
             _ => return Err(Refusal::meaningless("it isn't said what happens with the board")),
         };
-        Ok(NewRule {
+        let new = NewRule {
             name: self.name.clone(),
             position: place,
+            any: self.any,
             matching: Matching {
                 serial: text(&self.serial),
                 serials: listed(&self.serials),
@@ -125,8 +130,22 @@ impl Fields {
                 storage_max: bytes(&self.storage_max, "disk, at most")?,
             },
             what,
-        })
+        };
+        match new.says_which() {
+            Ok(()) => Ok(new),
+            Err(_) if self.any => {
+                Err(Refusal::meaningless("“any board” is ticked, and something else is asked for too"))
+            }
+            Err(_) => Err(Refusal::meaningless(
+                "it isn't said which boards: tick “any board” if it is to be for each",
+            )),
+        }
     }
+}
+
+/// Whether a rule is for every board.
+pub(super) fn is_any(rule: &Rule) -> bool {
+    rule.matching == Matching::default()
 }
 
 /// The words of a list, as people paste it.
@@ -227,9 +246,18 @@ mod tests {
             ("name=a&what=wait&memory-min=much", "memory, at least"),
             ("name=a&what=wait&mac-from=dc", "address, from"),
             ("name=a&what=wait&storage-max=-1", "disk, at most"),
+            ("name=a&what=wait", "which boards"),
+            ("name=a&what=wait&serials=+%0d%0a+,", "which boards"),
+            ("name=a&what=wait&any=1&model=4", "something else"),
         ] {
             assert!(form(text).rule().unwrap_err().detail().contains(why), "{text}");
         }
+    }
+
+    #[test]
+    fn a_rule_for_every_board_is_said_by_its_tick() {
+        let new = form("name=a&what=wait&any=1").rule().unwrap();
+        assert_eq!((new.any, new.matching), (true, Matching::default()));
     }
 
     proptest! {

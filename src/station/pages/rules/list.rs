@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::fields::{conditions, what};
+use super::fields::{conditions, is_any, what};
 use super::{Answer, encoded};
 use crate::station::now;
 use crate::station::pages::form::Form;
@@ -107,8 +107,13 @@ pub(super) async fn act(visit: Visit, form: Form) -> Answer {
         }
         _ => return Err(Refusal::missing("there is no such thing to do with a rule")),
     };
-    let moved =
-        NewRule { name: rule.name.clone(), position: Some(to), matching: rule.matching, what: rule.what };
+    let moved = NewRule {
+        name: rule.name.clone(),
+        position: Some(to),
+        any: is_any(&rule),
+        matching: rule.matching,
+        what: rule.what,
+    };
     station.change_rule(&who, &rule.name, &moved).await?;
     Ok(go("/rules"))
 }

@@ -163,6 +163,13 @@ pub(super) async fn new(visit: Visit) -> Answer {
     show_page(&visit, None, fields, None).await
 }
 
+/// What is odd with a script that can be all the same.
+fn doubt(script: &Script) -> String {
+    let other = script.other_program();
+    let said = |program| format!(" ▲ Its first line names {program}, and boards run it with /bin/sh.");
+    other.map(said).unwrap_or_default()
+}
+
 pub(super) async fn make(visit: Visit, form: Form) -> Answer {
     let fields = Fields::of_form(&form);
     let made: Result<Script, Refusal> = async {
@@ -175,7 +182,8 @@ pub(super) async fn make(visit: Visit, form: Form) -> Answer {
     .await;
     match made {
         Ok(script) => {
-            visit.say(false, format!("Script “{}” is made. A project that names it runs it.", script.name));
+            let text = format!("Script “{}” is made. A project that names it runs it.", script.name);
+            visit.say(false, text + &doubt(&script));
             Ok(go("/scripts"))
         }
         Err(refusal) => show_page(&visit, None, fields, Some(refusal)).await,
@@ -194,10 +202,8 @@ pub(super) async fn change(visit: Visit, form: Form) -> Answer {
     .await;
     match changed {
         Ok(script) => {
-            visit.say(
-                false,
-                format!("Script “{}” is changed. Jobs that are there stay as they are.", script.name),
-            );
+            let text = format!("Script “{}” is changed. Jobs that are there stay as they are.", script.name);
+            visit.say(false, text + &doubt(&script));
             Ok(go("/scripts"))
         }
         Err(refusal) => show_page(&visit, Some(before), fields, Some(refusal)).await,

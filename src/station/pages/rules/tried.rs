@@ -10,7 +10,7 @@ use crate::station::pages::frame::Frame;
 use crate::station::pages::table::page;
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
-use crate::station_api::{Enrolment, Rule, RuleTest};
+use crate::station_api::{Rule, RuleTest};
 
 /// A rule and what it says of the board.
 struct Line {
@@ -35,11 +35,16 @@ struct Page {
     /// Places of rules that aren't asked.
     rest: Option<(usize, usize)>,
     /// Why nothing happens whatever the rules say.
-    but: Vec<&'static str>,
+    but: Vec<String>,
     /// What would become of its EEPROM.
     eeprom: Option<String>,
     /// A new rule that fits it.
     proposal: Option<String>,
+}
+
+/// The end of a sentence.
+fn sentence_in(text: &str) -> String {
+    format!("{}.", message(text).trim_end_matches('.'))
 }
 
 fn lines(rules: &[Rule], test: &RuleTest) -> Vec<Line> {
@@ -73,18 +78,7 @@ pub(super) async fn tried(visit: Visit) -> Answer {
     let lines = lines(&rules, &test);
     let rest = (lines.len() < rules.len()).then_some((lines.len() + 1, rules.len()));
     let frame = visit.frame("Rules", "rules").await;
-    let mut but = Vec::new();
-    if !frame.armed {
-        but.push("The station is disarmed: rules start nothing.");
-    }
-    match board.enrolment {
-        Enrolment::Waiting => but.push("Nobody has let this board in: rules give it nothing."),
-        Enrolment::Refused => but.push("This board is refused: rules give it nothing."),
-        Enrolment::Enrolled => {}
-    }
-    if board.job.is_some() {
-        but.push("It has something to do already: rules are asked when that is over.");
-    }
+    let but = test.but.iter().map(|but| format!("Nothing would begin now: {}", sentence_in(but))).collect();
     let proposal = (test.what.is_none() && frame.can("admin")).then(|| {
         let mut link = form_urlencoded::Serializer::new("/rules/new?".to_owned());
         let model = board.model.as_deref().and_then(|model| model.strip_prefix("Raspberry Pi "));

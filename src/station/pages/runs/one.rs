@@ -137,6 +137,8 @@ pub(super) async fn one(visit: Visit) -> Answer {
         line.took.map_or(if goes_on { at } else { line.started }, |took| line.started.saturating_add(took));
     let drawn = curve(&samples);
     let most = drawn.iter().map(|(_, rate)| *rate).fold(0.0, f64::max);
+    // Of a run that was over before its bytes were seen to move no rate is known.
+    let drawn = if most >= 1.0 { drawn } else { Vec::new() };
     let (log, lines, older, newer) = log(&visit, &line.run).await?;
     let job = match &line.job {
         Some(job) => store.job(job).await.ok(),

@@ -75,6 +75,9 @@ pub(super) fn took(time: Time) -> String {
     if time >= 600_000 {
         return super::super::words::minutes(time);
     }
+    if time < 1000 {
+        return format!("{} ms", time.max(0));
+    }
     let mut text = String::new();
     // Writing to a text doesn't fail.
     let _ = write!(text, "{}.{} s", time / 1000, time % 1000 / 100);
@@ -116,7 +119,7 @@ mod tests {
                 ("read back", 30_000, vec![(600, 200), (900, 100)]),
             ]
         );
-        assert_eq!(took(92_450), "92.4 s");
+        assert_eq!((took(92_450), took(96)), ("92.4 s".to_owned(), "96 ms".to_owned()));
     }
 
     #[test]

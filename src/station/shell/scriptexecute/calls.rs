@@ -110,7 +110,8 @@ async fn note(station: &Station, job: &Job, stage: Stage, log: &[String]) -> Res
         parts.push(Vec::new());
     }
     for log in parts {
-        let progress = Progress { fence: job.fence, stage, done: 0, total: None, fetched: 0, log };
+        let progress =
+            Progress { fence: job.fence, stage, done: 0, total: None, fetched: 0, log, entered: Vec::new() };
         station.store().renew(&job.id, &progress, now()).await?;
     }
     if let Some(run) = &job.run {

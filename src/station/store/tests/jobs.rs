@@ -1,5 +1,5 @@
 use super::*;
-use crate::device_api::{Action, End, Progress};
+use crate::device_api::{Action, End, Progress, StageEntered};
 use crate::error::Kind;
 use crate::run::{Ending, Proof, Stage};
 use crate::station::jobs::{LEASE, Refused, SILENCE, Step};
@@ -26,7 +26,7 @@ pub(super) fn deploy(board: &str, image: &Image) -> Asked {
 
 pub(super) fn progress(fence: u64) -> Progress {
     let log = vec!["writing".to_owned()];
-    Progress { fence, stage: Stage::Write, done: 5, total: Some(9), fetched: 3, log }
+    Progress { fence, stage: Stage::Write, done: 5, total: Some(9), fetched: 3, log, entered: Vec::new() }
 }
 
 pub(super) fn finished(fence: u64) -> Finished {
@@ -104,6 +104,28 @@ on_both! {
         assert_eq!(store.jobs(&asked).await.unwrap().items.len(), 1);
     }
 
+    async fn short_steps_are_kept_as_they_were_entered(place: &Place) {
+        let store = place.open().await;
+        let (image, board) = (image("a"), board(&store, 1).await);
+        store.add_image(&image).await.unwrap();
+        let job = store.make_job(&deploy(&board, &image), NOW).await.unwrap();
+        let drawn = store.draw(&board, NOW).await.unwrap().unwrap();
+        let entered = |steps: &[(Stage, u64)]| -> Vec<_> {
+            steps.iter().map(|(stage, ago)| StageEntered { stage: *stage, ago: *ago }).collect()
+        };
+        let steps = entered(&[(Stage::Prepare, 900), (Stage::Write, 90), (Stage::ReadBack, 50), (Stage::Report, 10)]);
+        let told = Progress { stage: Stage::Report, entered: steps, ..progress(1) };
+        store.renew(&job.id, &told, NOW + 1000).await.unwrap();
+        // Its answer was lost: it is told again. What can't be is bounded.
+        let told = Progress { entered: entered(&[(Stage::Write, 190), (Stage::Fetch, u64::MAX)]), ..told };
+        store.renew(&job.id, &told, NOW + 1100).await.unwrap();
+        store.finish(&job.id, &Finished { stage: Stage::Done, ..finished(1) }, NOW + 1200).await.unwrap();
+        let spent = store.run(&drawn.run).await.unwrap().spent();
+        let of = |wanted: Stage| spent.iter().find(|(stage, _)| *stage == wanted).map(|(_, spent)| *spent);
+        assert_eq!((of(Stage::Prepare), of(Stage::Write), of(Stage::ReadBack)), (Some(810), Some(40), Some(40)), "{spent:?}");
+        assert_eq!(spent.iter().map(|(_, spent)| spent).sum::<i64>(), 1200, "{spent:?}");
+    }
+
     async fn a_board_that_is_silent_is_lost_only_after_long(place: &Place) {
         let store = place.open().await;
         let (image, board) = (image("a"), board(&store, 1).await);
@@ -118,7 +140,10 @@ on_both! {
         let gone = late + LEASE + SILENCE + 1;
         let ended = store.expire(Step::Steady, gone).await.unwrap();
         assert_eq!((ended.len(), ended[0].state), (1, JobState::Lost));
-        assert_eq!(store.run(&drawn.run).await.unwrap().ending.word(), "lost");
+        let lost = store.run(&drawn.run).await.unwrap();
+        assert_eq!(lost.ending.word(), "lost");
+        // It took until it was heard last.
+        assert_eq!(lost.seconds, Some(660.0));
         // Whoever comes back after that can't harm.
         assert_eq!(refused(store.renew(&job.id, &progress(1), gone).await), Refused::Over);
         assert_eq!(store.finish(&job.id, &finished(1), gone).await.unwrap().state, JobState::Lost);

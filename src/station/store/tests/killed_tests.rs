@@ -66,7 +66,15 @@ fn the_one_that_is_killed() {
             let (job, fence) = (drawn.job.id, drawn.job.fence);
             say(format!("drawn {job} {fence} {}\n", drawn.run));
             let log = vec!["x".to_owned()];
-            let progress = Progress { fence, stage: Stage::Write, done: 1, total: None, fetched: 0, log };
+            let progress = Progress {
+                fence,
+                stage: Stage::Write,
+                done: 1,
+                total: None,
+                fetched: 0,
+                log,
+                entered: Vec::new(),
+            };
             if chance.below(4) == 0 || store.renew(&job, &progress, now).await.is_err() {
                 continue;
             }

@@ -19,7 +19,7 @@ fn project(name: &str, image: &str, again: Again) -> Project {
 
 fn rule(name: &str, model: &str, what: What, position: Option<u32>) -> NewRule {
     let matching = Matching { model: Some(model.into()), ..Matching::default() };
-    NewRule { name: name.into(), position, matching, what }
+    NewRule { name: name.into(), position, any: false, matching, what }
 }
 
 on_both! {
@@ -60,20 +60,25 @@ on_both! {
         store.add_rule(&rule("fours", "Pi 4", what.clone(), None)).await.unwrap();
         assert!(matches!(store.add_rule(&rule("fours", "x", What::Wait, None)).await, Err(Error::Taken { .. })));
         assert!(matches!(store.remove_project("p").await, Err(Error::InUse { .. })));
-        let test = store.test_rules(&board).await.unwrap();
+        let test = store.test_rules(&board, None).await.unwrap();
         assert_eq!((test.what, test.rules[0].why_not.len()), (Some(what), 1));
 
+        assert_eq!(test.but, [""; 0]);
+        let but = async || store.test_rules(&board, None).await.unwrap().but.join("|");
         store.arm(false).await.unwrap();
         assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::Disarmed);
+        assert_eq!(but().await, "the station is disarmed, and rules start nothing");
         store.arm(true).await.unwrap();
         let Arrival::Starts(job) = store.arrive(&board, NOW + 5).await.unwrap() else { panic!() };
         assert_eq!((job.by.as_str(), job.action, job.state), ("rule fours", Action::Deploy, JobState::Queued));
         assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::HasJob(job.id.clone()));
+        assert!(but().await.starts_with("it has something to do already"));
         store.draw(&board, NOW).await.unwrap().unwrap();
         let ending = Ending::Done { proof: Proof::ReadBack };
         let finished = Finished { fence: 1, stage: Stage::Done, ending, kind: None, detail: serde_json::Value::Null };
         assert_eq!(store.finish(&job.id, &finished, NOW).await.unwrap().state, JobState::Done);
         assert_eq!(store.arrive(&board, NOW).await.unwrap(), Arrival::DoneBefore { rule: "fours".into() });
+        assert_eq!(but().await, "the same was done with it before, and it is left as it is");
         let rules = store.rules().await.unwrap();
         let counts: Vec<_> = rules.iter().map(|rule| (rule.name.as_str(), rule.matched, rule.last)).collect();
         assert_eq!(counts, [("fives", 0, None), ("fours", 1, Some(NOW))]);
@@ -126,9 +131,16 @@ on_both! {
         assert_eq!(store.board(&board).await.unwrap().stuck.as_deref(), Some(why.as_str()));
         let place = store.floor(0).await.unwrap().remove(0);
         assert_eq!(place.waits, Some(crate::station::store::Waits::Stuck { rule: "r".into(), why }));
-        // It is over when it can.
+        // It is over when it can, also before the board comes again. Looking changes nothing.
+        assert_eq!(store.test_rules(&board, None).await.unwrap().but, ["it can't start: image: it is coming, not ready"]);
+        assert_eq!(store.stuck_boards().await.unwrap(), std::slice::from_ref(&board));
         coming.state = ImageState::Ready;
         store.put_image(&coming, None).await.unwrap();
+        assert!(matches!(store.would_arrive(&board, None).await.unwrap(), Arrival::Starts(_)));
+        assert_eq!(store.board(&board).await.unwrap().job, None);
+        assert!(store.put_stuck(&board, None).await.unwrap());
+        assert_eq!(store.board(&board).await.unwrap().stuck, None);
+        assert!(!store.put_stuck(&board, None).await.unwrap());
         let Arrival::Starts(_) = store.arrive(&board, NOW).await.unwrap() else { panic!() };
         assert_eq!(store.board(&board).await.unwrap().stuck, None);
     }

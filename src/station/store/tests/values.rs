@@ -232,7 +232,8 @@ on_both! {
         assert_eq!(put("sn,word,serial\nD1,a,\nD2,b,1000000000000001\n").await.contradict, 1, "it has another row");
         // The row of another board was given: that one waits, and no free row is its own instead.
         for serial in ["1000000000000002", "00000002"] {
-            assert_eq!(put(&format!("sn,word,serial\nD1,a,{serial}\nD2,b,\n")).await.contradict, 1);
+            let text = format!("sn,word,serial\nD1,a,{serial}\nD2,b,\n");
+            assert_eq!(put(text.as_str()).await.contradict, 1);
             let error = values(&store, &two).await.unwrap_err().to_string();
             assert!(error.contains("was given to the board 1000000000000001"), "{error}");
         }
@@ -350,7 +351,7 @@ on_both! {
         sequence(&store, "sn", "1", "1").await;
         project(&store, &["sn"]).await;
         store.arm(true).await.unwrap();
-        let new = NewRule { name: "all".into(), position: None, matching: Matching::default(), what: What::Project { project: "p".into() } };
+        let new = NewRule { name: "all".into(), position: None, any: true, matching: Matching::default(), what: What::Project { project: "p".into() } };
         store.add_rule(&new).await.unwrap();
         let (one, two) = (board(&store, 1).await, board(&store, 2).await);
         let Arrival::Starts(job) = store.arrive(&one, NOW).await.unwrap() else { panic!() };
@@ -372,7 +373,7 @@ on_both! {
         let first_boot = [("hostname".to_owned(), "{sn}-{slot}".to_owned())].into();
         store.put_project(&Project { first_boot, ..store.project("p").await.unwrap() }).await.unwrap();
         store.arm(true).await.unwrap();
-        let new = NewRule { name: "all".into(), position: None, matching: Matching::default(), what: What::Project { project: "p".into() } };
+        let new = NewRule { name: "all".into(), position: None, any: true, matching: Matching::default(), what: What::Project { project: "p".into() } };
         store.add_rule(&new).await.unwrap();
         let one = board(&store, 1).await;
         // The board is in no slot: it has no such value.
@@ -384,7 +385,7 @@ on_both! {
         // Nor does one whose image can't have what it is to get; another thing that is asked for is another thing.
         let first_boot = [("hostname".to_owned(), "gw-{sn}".to_owned())].into();
         store.put_project(&Project { first_boot, ..store.project("p").await.unwrap() }).await.unwrap();
-        let asked = store.would_start(&one).await.unwrap().unwrap();
+        let asked = store.would_start(&one, false).await.unwrap().unwrap();
         let unfit = crate::station::store::Unfit { asked, why: "no".into() };
         let Arrival::Broken { why, .. } = store.arrive_unless(&one, Some(&unfit), NOW).await.unwrap() else { panic!() };
         assert_eq!((why.as_str(), store.value_source("sn").await.unwrap().given), ("no", 0));
@@ -392,7 +393,7 @@ on_both! {
         other.asked.end = crate::device_api::End::Reboot;
         let Arrival::Starts(job) = store.arrive_unless(&one, Some(&other), NOW).await.unwrap() else { panic!() };
         assert_eq!(said(&store.plan(&job.id).await.unwrap().values), "sn=1");
-        assert_eq!(store.would_start(&one).await.unwrap(), None, "it has something to do");
+        assert_eq!(store.would_start(&one, false).await.unwrap(), None, "it has something to do");
     }
 
     async fn a_value_that_cannot_be_is_told_with_its_source(place: &Place) {

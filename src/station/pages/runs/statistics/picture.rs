@@ -64,9 +64,8 @@ pub(super) struct Why {
 }
 
 /// A share as people read it: `98.0 %`.
-#[expect(clippy::cast_precision_loss, reason = "runs are few")]
 pub(super) fn share(part: u64, of: u64) -> String {
-    if of == 0 { "–".to_owned() } else { format!("{:.1} %", part as f64 / of as f64 * 100.0) }
+    crate::format::share(part, of).unwrap_or_else(|| "–".to_owned())
 }
 
 pub(super) fn percent(value: f64) -> String {
