@@ -3,9 +3,14 @@
 use std::path::Path;
 
 /// Texts that may have such words in them: the file, how the text begins, and why.
-const MAY: [(&str, &str, &str); 16] = [
+const MAY: [(&str, &str, &str); 21] = [
     ("src/agent/kept.rs", "piprov board key", "how a key on a disk begins"),
     ("src/station/cert.rs", "piprov station", "whose a certificate is"),
+    ("src/host_network/steps.rs", "--check", "an argument of nft"),
+    ("src/host_network/plan/network_manager.rs", "--wait", "an argument of nmcli"),
+    ("src/host_network/plan/ifupdown.rs", "--force", "an argument of ifdown"),
+    ("src/station/pages/network.rs", "sudo piprov doctor", "a command that the page shows"),
+    ("src/station/pages/network.rs", "“sudo piprov doctor", "a command that the page shows"),
     ("src/debian/apt.rs", "--format", "an argument of apt-get"),
     ("src/debian/apt.rs", "--no-{what}", "an argument of apt-cache"),
     ("src/debian/apt.rs", "--recurse", "an argument of apt-cache"),
