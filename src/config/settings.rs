@@ -132,7 +132,8 @@ settings! {
         subnets: Vec<Subnet> = Vec::new(), "netboot.subnet" as Tables::<Subnet>::new();
         /// The only boards that DHCP answers, in both modes, such as `["dc:a6:32:01:02:03", "af04b2da", "2c:cf:67"]`:
         /// MAC addresses, serial numbers, or first halves of MAC addresses. Without it all are answered. A boot ROM of a Pi 4
-        /// or later tells its serial number, a system doesn't.
+        /// or later tells its serial number, a system doesn't. It keeps strangers out of the way, and no attackers: a MAC
+        /// address can be made up.
         allow: Vec<BoardName> = Vec::new(), "netboot.allow" as List(BoardNameForm);
         /// Boards that DHCP never answers, in both modes, named as those of `netboot.allow`.
         deny: Vec<BoardName> = Vec::new(), "netboot.deny" as List(BoardNameForm);

@@ -33,8 +33,8 @@ pub(super) struct Attached {
     pub(super) limits: Limits,
     /// Boot files are served from here, and not by another server.
     pub(super) serves_files: bool,
-    /// This host's addresses on further interfaces, where they are served too.
-    pub(super) others: Vec<SocketAddr>,
+    /// Further interfaces. They are waited for, but served as they are at the start.
+    pub(super) further: Vec<Link>,
     /// Other DHCP servers are looked for before anybody is answered.
     pub(super) looks: bool,
     /// To see a system come up, and other DHCP servers; without the privilege they aren't seen.
@@ -47,14 +47,15 @@ pub(super) fn capture(interface: &Interface) -> Option<PacketSocket> {
     PacketSocket::on(interface, &rules, Scope::ToUs).ok()
 }
 
-/// Opens TFTP's port on further addresses.
-pub(super) fn bind_others(
-    others: &[SocketAddr],
+/// Opens TFTP's port on further interfaces.
+pub(super) fn bind_further(
+    further: &[Link],
     limits: Limits,
     servers: &mut Vec<tftp::Server>,
 ) -> Result<(), Error> {
-    for (number, address) in (1..).zip(others) {
-        servers.push(tftp::Server::bind(*address, limits)?.one_of_several(number));
+    for (number, link) in (1..).zip(further) {
+        let at = SocketAddr::from((link.address(), tftp::PORT));
+        servers.push(tftp::Server::bind(at, limits)?.one_of_several(number));
     }
     Ok(())
 }
@@ -80,10 +81,11 @@ impl Attached {
         now: Instant,
     ) -> Result<(), Error> {
         let is_different = self.follow.take().map_err(Error::Loop)?;
-        if !is_different && self.link.deadline().is_none_or(|deadline| now < deadline) {
+        if !is_different && self.deadline().is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
         let all = self.follow.all();
+        self.look_further(&all, follower, now)?;
         // What was moved to may have more news; a bound, so that it can't go on for ever.
         for _ in 0..4 {
             let news = self.link.look(&all, now);
@@ -97,6 +99,39 @@ impl Attached {
             }
         }
         Ok(())
+    }
+
+    /// Takes what has changed of further interfaces.
+    fn look_further(
+        &mut self,
+        all: &[Interface],
+        follower: &Follower<'_>,
+        now: Instant,
+    ) -> Result<(), Error> {
+        for link in &mut self.further {
+            for news in link.look(all, now) {
+                let change = match news {
+                    News::Away(lack) => lack.change(),
+                    News::Back => InterfaceChange::Back,
+                    News::Renamed(_) => InterfaceChange::Renamed,
+                    News::Unplugged => InterfaceChange::NoCarrier,
+                    News::Plugged => InterfaceChange::Carrier,
+                    News::Moved(interface) => return Err(Error::Changed { interface: interface.name }),
+                    News::Over(lack) => {
+                        let (interface, address) = (link.served().name.clone(), link.address());
+                        return Err(Error::Away { interface, lack, address });
+                    }
+                };
+                // Other servers are looked for on the first one only, once it is served.
+                tell(link, false, follower, change);
+            }
+        }
+        Ok(())
+    }
+
+    /// When an interface was away for too long.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        std::iter::once(&self.link).chain(&self.further).filter_map(Link::deadline).min()
     }
 
     fn act(&mut self, news: News, crew: &mut Crew<'_, '_>, follower: &Follower<'_>) -> Result<(), Error> {
@@ -156,7 +191,7 @@ impl Attached {
             crew.end_files()?;
             let at = SocketAddr::from((address, tftp::PORT));
             let mut servers = vec![tftp::Server::bind(at, self.limits)?];
-            bind_others(&self.others, self.limits, &mut servers)?;
+            bind_further(&self.further, self.limits, &mut servers)?;
             crew.start_files(servers)?;
         }
         self.capture = capture(&interface);
@@ -174,21 +209,27 @@ impl Attached {
     /// at in its thread.
     pub(super) fn is_sound(&self) -> bool {
         let index = self.link.served().index;
-        self.link.lack().is_none() && self.capture.as_ref().is_none_or(|capture| capture.is_on(index))
+        let all_there = std::iter::once(&self.link).chain(&self.further).all(|link| link.lack().is_none());
+        all_there && self.capture.as_ref().is_none_or(|capture| capture.is_on(index))
     }
 
     fn tell(&self, follower: &Follower<'_>, change: InterfaceChange) {
-        let name = self.link.served().name.clone();
-        follower.tell(What::Interface { interface: name, change, address: self.link.address() });
-        if let Some(text) = self.warning(change) {
-            follower.tell(What::Warning { text });
-        }
+        tell(&self.link, self.looks, follower, change);
     }
+}
 
-    fn warning(&self, change: InterfaceChange) -> Option<Remedy> {
-        let name = &self.link.served().name;
-        let waits = format!("It is waited for {} s, then serving ends. ", AWAY.as_secs());
-        Some(match change {
+/// Tells of a change of an interface. `looks`: other servers are looked for on it.
+fn tell(link: &Link, looks: bool, follower: &Follower<'_>, change: InterfaceChange) {
+    let name = &link.served().name;
+    follower.tell(What::Interface { interface: name.clone(), change, address: link.address() });
+    if let Some(text) = warning(name, looks, change) {
+        follower.tell(What::Warning { text });
+    }
+}
+
+fn warning(name: &str, looks: bool, change: InterfaceChange) -> Option<Remedy> {
+    let waits = format!("It is waited for {} s, then serving ends. ", AWAY.as_secs());
+    Some(match change {
             InterfaceChange::Gone => remedy![
                 format!("the interface {name} is gone: no board is heard. {waits}"),
                 Action::host("ip link"),
@@ -204,7 +245,7 @@ impl Attached {
                 Action::host("ip addr show").arg(name),
                 " shows what it has",
             ],
-            InterfaceChange::NoCarrier if self.looks => format!(
+            InterfaceChange::NoCarrier if looks => format!(
                 "{name} has no carrier: plug in its cable, or switch on what is at the other end. Then other DHCP servers \
                  are looked for, and until that is done nobody is answered."
             )
@@ -219,7 +260,6 @@ impl Attached {
             ],
             InterfaceChange::Back | InterfaceChange::Moved | InterfaceChange::Carrier => return None,
         })
-    }
 }
 
 impl AsFd for Attached {

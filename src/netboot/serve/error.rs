@@ -52,6 +52,12 @@ pub enum Error {
         /// The address that it had.
         address: Ipv4Addr,
     },
+    /// A further interface is another one now, or has another address.
+    #[error("the interface {interface} has changed, and only the first one is followed")]
+    Changed {
+        /// The interface.
+        interface: String,
+    },
     /// The interface has changed, but sockets can't be opened anew.
     #[error(
         "{interface} has changed, and the sockets that the service manager has opened belong to what it was"
@@ -79,7 +85,7 @@ impl Explain for Error {
                 _ => Kind::CantCreate,
             },
             Self::Watch { source, .. } | Self::Loop(source) => Kind::of_io(source),
-            Self::Away { .. } | Self::HandedOver { .. } => Kind::Unavailable,
+            Self::Away { .. } | Self::Changed { .. } | Self::HandedOver { .. } => Kind::Unavailable,
             Self::Ended { .. } => Kind::Failed,
         }
     }
@@ -126,6 +132,9 @@ impl Explain for Error {
                     " gives it back, with the length of your network's prefix",
                 ],
             }),
+            Self::Changed { .. } => {
+                Some("start it again, as the service manager does: it serves what the interface is then".into())
+            }
             Self::HandedOver { .. } => Some("start it again: the service manager opens them anew then".into()),
             _ => None,
         }

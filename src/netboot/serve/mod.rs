@@ -170,10 +170,13 @@ impl Server {
         let plans: Vec<_> =
             std::iter::once(dhcp.plan()).chain(further.iter().map(dhcp::Server::plan)).collect();
         homeless(&config, &plans)?;
-        let others: Vec<SocketAddr> =
-            further.iter().map(|server| SocketAddr::from((server.plan().server, tftp::PORT))).collect();
+        let link = |server: &dhcp::Server| {
+            let (interface, address) = (server.interface().clone(), server.plan().server);
+            Link::new(&interface.name.clone(), None, interface, address)
+        };
+        let links: Vec<Link> = further.iter().map(link).collect();
         if !tftp.is_empty() {
-            attached::bind_others(&others, limits, &mut tftp)?;
+            attached::bind_further(&links, limits, &mut tftp)?;
         }
         let interface = dhcp.interface().clone();
         let attached = Attached {
@@ -182,7 +185,7 @@ impl Server {
             link: Link::new(&config.interface, config.server, interface, dhcp.plan().server),
             handed: handed_over,
             serves_files: !tftp.is_empty(),
-            others,
+            further: links,
             limits,
             looks: config.mode == Mode::Dhcp && !config.force,
         };
@@ -405,7 +408,7 @@ fn look(
         if let Some(capture) = &attached.capture {
             fds.push(PollFd::from_borrowed_fd(capture.as_fd(), PollFlags::IN));
         }
-        let wait = [next, *alive, attached.link.deadline()].into_iter().flatten().min();
+        let wait = [next, *alive, attached.deadline()].into_iter().flatten().min();
         until(&mut fds, wait).map_err(Error::Loop)?;
     }
     wake.clear();
