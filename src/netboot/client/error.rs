@@ -196,7 +196,7 @@ pub enum Error {
         hint: Remedy,
     },
     /// A change of a client failed, and what it had changed couldn't be put back.
-    #[error("{why}, and client `{name}` could not be put back: {other}")]
+    #[error("{}, and client `{name}` could not be put back: {other}", crate::error::chain(&**why))]
     HalfSet {
         /// Its name.
         name: String,

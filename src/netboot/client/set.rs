@@ -17,7 +17,7 @@ use super::record::{Becoming, Lock, Phase, Record};
 use super::source::HostSource;
 use super::view::View;
 use super::{Error, check, exports, home, host, rename};
-use crate::error::{Finding, Task, remedy};
+use crate::error::{Finding, Task, chain, remedy};
 use crate::netboot::content::place::Prefix;
 
 /// What a client shall have. What isn't given stays.
@@ -167,11 +167,9 @@ impl Clients {
             Ok(()) => Ok(set),
             Err(why) => match self.put_back(changing) {
                 Ok(_) => Err(why),
-                Err(other) => Err(Error::HalfSet {
-                    name: name.to_string(),
-                    why: Box::new(why),
-                    other: other.to_string(),
-                }),
+                Err(other) => {
+                    Err(Error::HalfSet { name: name.to_string(), why: Box::new(why), other: chain(&other) })
+                }
             },
         }
     }
