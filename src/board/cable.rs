@@ -8,7 +8,7 @@ use std::net::Ipv6Addr;
 use super::{Mac, Serial};
 
 /// What the gadget calls itself in its USB descriptors.
-pub const PRODUCT: &str = "piprov board";
+pub const PRODUCT: &str = "piprov gadget";
 /// Its vendor and product id: the Linux Foundation's for a gadget of several functions.
 pub const IDS: (u16, u16) = (0x1d6b, 0x0104);
 

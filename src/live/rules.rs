@@ -83,7 +83,7 @@ ACTION=="add", SUBSYSTEM=="tty", ATTRS{{idVendor}}=="{vendor:04x}", ATTRS{{idPro
 ACTION!="remove", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="{vendor:04x}", ATTR{{idProduct}}=="{product:04x}", TAG+="uaccess", ENV{{ID_MM_DEVICE_IGNORE}}="1"{group}
 
 # This host's end of the USB cable of a board that is deployed over it. piprov bootd gives it its address, and nobody else.
-ACTION!="remove", SUBSYSTEM=="net", ATTR{{address}}=="d6:*", ATTRS{{product}}=="piprov board", ENV{{NM_UNMANAGED}}="1", ENV{{ID_NET_MANAGED_BY}}="piprov"
+ACTION!="remove", SUBSYSTEM=="net", ATTR{{address}}=="d6:*", ATTRS{{product}}=="piprov gadget", ENV{{NM_UNMANAGED}}="1", ENV{{ID_NET_MANAGED_BY}}="piprov"
 
 # A boot begins, and whatever comes and leaves at a port while its board boots: the port's overlay ends with it.
 ACTION=="add", SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", ATTR{{idVendor}}=="0a5c", ATTR{{idProduct}}=="2763|2764|2711|2712"{config}, RUN+="{helper}"

@@ -292,7 +292,7 @@ mod scenario {
     fn twin() {
         run("cd /sys/kernel/config/usb_gadget && mkdir twin && cd twin
             mkdir -p strings/0x409 configs/c.1/strings/0x409 functions/ncm.usb0
-            echo 0x1d6b >idVendor; echo 0x0104 >idProduct; echo 'piprov board' >strings/0x409/product
+            echo 0x1d6b >idVendor; echo 0x0104 >idProduct; echo 'piprov gadget' >strings/0x409/product
             echo 10000000aa00bb03 >strings/0x409/serialnumber
             echo d2:00:aa:00:bb:03 >functions/ncm.usb0/dev_addr; echo d6:00:aa:00:bb:03 >functions/ncm.usb0/host_addr
             ln -s functions/ncm.usb0 configs/c.1/; echo dummy_udc.1 >UDC");

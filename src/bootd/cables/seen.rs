@@ -44,7 +44,7 @@ mod tests {
                 }
             }
         };
-        put("1-1.2", "usb0", "piprov board");
+        put("1-1.2", "usb0", "piprov gadget");
         put("1-1.3", "usb1", "some phone");
         let interface = |name: &str, mac: &str| Interface {
             name: name.to_owned(),
