@@ -26,6 +26,11 @@ fn lab() -> tempfile::TempDir {
     disk[446..462].copy_from_slice(&[0, 0, 0, 0, 0x0c, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0]);
     disk[510..512].copy_from_slice(&[0x55, 0xaa]);
     std::fs::write(dir.path().join("x.img"), disk).unwrap();
+    let mut mkfs = std::process::Command::new("mkfs.fat");
+    mkfs.args(["--offset", "2048", "x.img", "1024"]).current_dir(dir.path());
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    let made = mkfs.env("PATH", path).output().expect("mkfs.fat is missing: tools/install-packages test");
+    assert!(made.status.success(), "{made:?}");
     dir
 }
 
