@@ -67,7 +67,7 @@ fn a_flash_without_a_reset_is_told_what_flash_takes() {
 fn a_dry_run_refuses_an_address_that_the_real_one_refuses() {
     let lab = lab();
     let flash = ["flash", "lab-01", "x.img", "--targets", "lab.csv", "--no-reset", "--listen", "203.0.113.9"];
-    for more in [&[][..], &["-n"]] {
+    for more in [&["-n"][..], &["--dry-run"]] {
         says(lab.path(), &[&flash[..], more].concat(), 69, "203.0.113.9 is no address of this host");
     }
     says(lab.path(), &[&flash[..7], &["127.0.0.1", "-n"]].concat(), 0, "would wait for it to be switched on");
