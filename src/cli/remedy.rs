@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(
             word(&remedy),
             "first `sudo mkdir -p '/srv/a b'`, then `piprov netboot client rename lab-01 'it'\\''s'`, with \
-             `--tftp-root DIR` or `--skip auto`, without `--part-size`; `piprov targets add NAME --mac MAC`; \
+             `--tftp-root DIR` or `--skip auto`, without `--part-size`; `piprov targets add --targets FILE NAME --mac MAC`; \
              `apt-get install rpcbind nfs-common` or run it with sudo."
         );
     }

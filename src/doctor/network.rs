@@ -179,7 +179,7 @@ mod tests {
                 severity,
                 "eth1 asked for an address and got none: it has given itself 169.254.7.9",
             );
-            assert!(about(seen, name)[0].remedy.names(Task::HostNetwork));
+            assert!(about(seen, name)[0].remedy.names(Task::HostNetwork.of("eth1").arg("10.20.50.1/24")));
         }
         says(&seen(&[]), Some("eth1"), Severity::Problem, "eth1 has no address");
         says(&seen(&[]), Some("eth7"), Severity::Problem, "there is no network interface eth7");

@@ -14,7 +14,7 @@ pub struct Name(String);
 
 /// It is no such name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the name of an interface is 1 to 15 letters, digits, `.`, `-` and `_`, such as eth1")]
+#[error("the name of an interface is 1 to 15 letters, digits, dots, hyphens and underscores, such as eth1")]
 pub struct NotAName;
 
 impl Name {
