@@ -299,7 +299,8 @@ fn a_new_station_takes_the_place_that_its_settings_name_and_an_old_one_moves_the
         let store = Store::open(&StoreUrl::read("", new.path()).unwrap()).await.unwrap();
         let objects = Objects::follow(store, opener(new.path()), Some(&far), NOW).await.unwrap();
         assert!(objects.now().main.place == far && objects.now().leaving.is_none());
-        // One that has images in its directory already, of an earlier version.
+        // One that has images in its directory already, of an earlier version. Its bucket is its own.
+        let far = bucket("");
         let old = tempfile::tempdir().unwrap();
         let (id, bytes) = chunk(1, 5000);
         let before = Objects::in_directory(&old.path().join("objects")).unwrap();
@@ -346,6 +347,7 @@ fn objects_of_another_database_are_neither_joined_nor_removed() {
         assert!(matches!(second.try_out(&far).await, Err(Error::Owned { .. })));
         // Though its database says that it has left something there, nothing is removed.
         store.move_objects(&far, NOW).await.unwrap().unwrap();
+        second.asked().await.unwrap();
         assert!(matches!(second.look().await, Err(Error::Owned { .. })), "it says what is wrong");
         store.move_objects(&ObjectPlace::Directory, NOW).await.unwrap().unwrap();
         second.asked().await.unwrap();

@@ -224,7 +224,9 @@ fn each_page_is_for_everybody_in_each_size_light_and_dark() {
         },
     });
     station.admin("PUT", "/api/v1/projects/lab", Some(&project)).ok();
-    station.admin("POST", "/api/v1/rules", Some(&json!({"name": "rest", "any": true, "what": {"do": "wait"}}))).ok();
+    station
+        .admin("POST", "/api/v1/rules", Some(&json!({"name": "rest", "any": true, "what": {"do": "wait"}})))
+        .ok();
     let agents: Vec<_> = (1..=3).map(|n| Agent::start(&station, dir.path(), n, 4 << 20)).collect();
     run(async {
         let browser = Browser::begin(&station).await;

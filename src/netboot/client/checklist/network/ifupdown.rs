@@ -167,7 +167,10 @@ mod tests {
             let (once, _) = without(&text);
             let (twice, was_static) = without(&once);
             assert_eq!((&twice, was_static), (&once, false));
-            let brings_up = |line: &str| line.starts_with("iface eth0") || line.starts_with("auto eth0");
+            let brings_up = |line: &str| {
+                let words: Vec<_> = line.split_whitespace().collect();
+                matches!(words[..], ["iface" | "auto", "eth0", ..])
+            };
             // What goes on from another line is no stanza.
             assert!(text.contains('\\') || !once.lines().any(brings_up), "{once}");
         }
