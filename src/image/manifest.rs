@@ -228,6 +228,7 @@ mod tests {
                 len: 1024,
                 entry: Entry::Mbr { kind: 0x0c, bootable: false },
             }],
+            hybrid: false,
         };
         let image = ImageRecord {
             name: "a.img.xz".into(),
