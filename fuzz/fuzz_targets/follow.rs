@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
         Partition { number: 1, start: 0, len: half, entry: entry.clone() },
         Partition { number: 2, start: half, len: half, entry },
     ];
-    let table = Table { scheme: Scheme::Mbr { disk_id: 0x35c8_4628 }, partitions };
+    let table = Table { scheme: Scheme::Mbr { disk_id: 0x35c8_4628 }, partitions, hybrid: false };
     let numbers = [(1, 2), (2, 3)].into();
     let Ok(found) = follow(&disk, &table, &numbers) else { return };
     let patched = PatchedReadAt::new(Arc::clone(&disk), &found.patches);

@@ -60,7 +60,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((how, paths)) = bytes.split_first() else { return };
     let entry = Entry::Mbr { kind: 0x83, bootable: false };
     let partitions = vec![Partition { number: 1, start: 8 * MIB, len: 2 * MIB, entry }];
-    let image = Image(Table { scheme: Scheme::Mbr { disk_id: 1 }, partitions });
+    let image = Image(Table { scheme: Scheme::Mbr { disk_id: 1 }, partitions, hybrid: false });
     let now = Instant::now();
     let patience = Patience { boot: Some(Duration::from_secs(60)), silence: Duration::from_secs(60) };
     let mut watch =
