@@ -53,7 +53,7 @@ on_both! {
         let store = place.open().await;
         for (name, kind, at) in [
             ("A1", SlotKind::Usb, "1-1.2"),
-            ("A2", SlotKind::Switch, "1-1.3"),
+            ("A2", SlotKind::Switch, "sw1/1-1.3"),
             ("A3", SlotKind::Reset, "lab-03"),
             ("A4", SlotKind::Reset, "dc:a6:32:01:02:04"),
         ] {

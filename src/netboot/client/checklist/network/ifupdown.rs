@@ -66,8 +66,9 @@ fn without(text: &str) -> (String, bool) {
         let joined = whole.concat().replace("\\\n", " ");
         let words: Vec<&str> = joined.split_whitespace().collect();
         match words[..] {
-            [] => out.push_str(first),
-            [word, ..] if word.starts_with('#') => out.push_str(first),
+            // Nothing is lost of lines that go on, though they say nothing when they are joined.
+            [] => out.push_str(&whole.concat()),
+            [word, ..] if word.starts_with('#') => out.push_str(&whole.concat()),
             [word, ref names @ ..] if is_list(word) => {
                 ours = false;
                 let kept: Vec<&str> = names.iter().copied().filter(|name| !is_ours(name)).collect();
