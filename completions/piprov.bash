@@ -337,6 +337,9 @@ _piprov() {
             piprov__subcmd__netboot__subcmd__client,rename)
                 cmd="piprov__subcmd__netboot__subcmd__client__subcmd__rename"
                 ;;
+            piprov__subcmd__netboot__subcmd__client,set)
+                cmd="piprov__subcmd__netboot__subcmd__client__subcmd__set"
+                ;;
             piprov__subcmd__netboot__subcmd__client,show)
                 cmd="piprov__subcmd__netboot__subcmd__client__subcmd__show"
                 ;;
@@ -1163,7 +1166,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__bootd)
-            opts="-i -q -v -h -V --interface --mode --range --tftp-root --state --force --usb --withhold --with-parent --targets --json --quiet --verbose --no-color --config --help --version"
+            opts="-i -q -v -h -V --interface --mode --range --tftp-root --state --force --usb --no-network --withhold --with-parent --targets --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1301,7 +1304,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__card__subcmd__check)
-            opts="-q -v -h -V --card-size --uboot-start --uboot-size --spool-dir --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --force --card-size --uboot-start --uboot-size --spool-dir --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1377,7 +1380,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__card__subcmd__stick)
-            opts="-q -v -h -V --part-size --uboot-start --uboot-size --spool-dir --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --force --part-size --uboot-start --uboot-size --spool-dir --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1515,7 +1518,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__doctor)
-            opts="-q -v -h -V --usb --tftp --bundle --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            opts="-n -q -v -h -V --usb --tftp --network --bundle --station --token-file --fix --undo --interface --address --nat --force --dry-run --yes --root --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1530,6 +1533,22 @@ _piprov() {
                     return 0
                     ;;
                 --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --nat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1909,7 +1928,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__flash)
-            opts="-n -q -v -h -V --all --targets --dry-run --no-reset --stagger --timeout --part-size --card --listen --spool-dir --tftp-root --keep --uboot-start --uboot-size --set --set-file --set-format --json --quiet --verbose --no-color --config --help --version"
+            opts="-n -q -v -h -V --all --targets --dry-run --force --no-reset --stagger --timeout --part-size --card --listen --spool-dir --tftp-root --keep --uboot-start --uboot-size --set --set-file --set-format --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2486,7 +2505,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__initramfs__subcmd__build)
-            opts="-o -f -q -v -h -V --arch --output --agent --station --pin --station-key --cmdline --deb --kernel-package --kernel --modules --device-trees --usb-boot --script-tools --package --mirror --release --force --json --quiet --verbose --no-color --config --help --version"
+            opts="-o -f -q -v -h -V --arch --output --agent --station --over-usb --pin --station-key --cmdline --deb --kernel-package --kernel --modules --device-trees --usb-boot --script-tools --package --mirror --release --force --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2509,6 +2528,10 @@ _piprov() {
                     return 0
                     ;;
                 --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --over-usb)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2990,7 +3013,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__netboot__subcmd__client)
-            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version add list show remove rename check"
+            opts="-q -v -h -V --json --quiet --verbose --no-color --config --help --version add list show remove rename set check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3008,7 +3031,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__netboot__subcmd__client__subcmd__add)
-            opts="-f -n -q -v -h -V --board --from --mode --shared --server --address --network --interface --no-exports --spool-dir --force --dry-run --tftp-root --clients --shared-roots --state --exports --ganesha --json --quiet --verbose --no-color --config --help --version"
+            opts="-f -n -q -v -h -V --board --from --exclude --mode --shared --server --address --network --interface --no-exports --spool-dir --force --dry-run --tftp-root --clients --shared-roots --state --exports --ganesha --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3019,6 +3042,10 @@ _piprov() {
                     return 0
                     ;;
                 --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exclude)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3222,6 +3249,72 @@ _piprov() {
                 return 0
             fi
             case "${prev}" in
+                --tftp-root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --clients)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --shared-roots)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exports)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ganesha)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__netboot__subcmd__client__subcmd__set)
+            opts="-n -q -v -h -V --board --mode --server --address --network --interface --dry-run --tftp-root --clients --shared-roots --state --exports --ganesha --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --board)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mode)
+                    COMPREPLY=($(compgen -W "rw ro overlay" -- "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --network)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interface)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tftp-root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -6615,7 +6708,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__verify)
-            opts="-q -v -h -V --device --offset --report --accept-count --parts --sha256 --spool-dir --json --quiet --verbose --no-color --config --help --version"
+            opts="-q -v -h -V --device --offset --card --report --accept-count --parts --sha256 --spool-dir --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6626,6 +6719,10 @@ _piprov() {
                     return 0
                     ;;
                 --offset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --card)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -87,14 +87,14 @@ complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s v -l verbose -d
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand flash" -l targets -d 'Targets database' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand flash" -l stagger -d 'Seconds between the resets of two boards' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l stagger -d 'Seconds between the resets of two boards [default: 0]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l timeout -d 'Seconds that a board may say nothing' -r
-complete -c piprov -n "__fish_piprov_using_subcommand flash" -l part-size -d 'Bytes of the image that a board fetches at a time' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l part-size -d 'Bytes of the image that a board fetches at a time [default: 256 MiB]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l card -d 'The kind of recovery card that the boards have' -r -f -a "piprov\t'Made by `piprov card build`'
 original\t'Made by the original project'"
-complete -c piprov -n "__fish_piprov_using_subcommand flash" -l listen -d 'Where to serve TFTP; boards ask port 69' -r
-complete -c piprov -n "__fish_piprov_using_subcommand flash" -l spool-dir -d 'Folder for the spool of a compressed image' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l listen -d 'Where to serve TFTP; boards ask port 69 [default: 0.0.0.0:69]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l spool-dir -d 'Folder for a compressed image\'s spool [default: $TMPDIR or /var/tmp]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l tftp-root -d 'Put the files into DIR, which your TFTP server serves, and serve nothing' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l uboot-start -d 'Where U-Boot\'s partition starts on the boards\' cards' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l uboot-size -d 'How long U-Boot\'s partition is on the boards\' cards' -r
@@ -104,6 +104,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand flash" -l set-format -d 'F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l all -d 'Flash every board of the database'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -s n -l dry-run -d 'Print what would be done, and do nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l force -d 'Flash an image also where the card\'s U-Boot won\'t boot it'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l no-reset -d 'Don\'t reset the boards: they are switched on by hand, or ask anyway'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l keep -d 'Leave the files in DIR in the end, without the one that makes a board begin'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l json -d 'Print results as JSON, one object a line'
@@ -114,6 +115,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand flash" -s h -l help -d 'Pr
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand verify" -l device -d 'Compare with this block device or file, byte for byte' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand verify" -l offset -d 'The image begins so many bytes into the device: 4194304, 4M' -r
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l card -d 'Compare with this recovery card, block device or file, after a flash' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand verify" -l report -d 'Compare with what a board reported' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand verify" -l parts -d 'Compare with the parts that split-image wrote into this directory' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand verify" -l sha256 -d 'Compare digests: 64 digits, or a file as sha256sum writes it' -r
@@ -947,7 +949,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l confirm -d 'Its name, to show that it is meant where rows go that no board has yet' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l confirm -d 'Its name, to show that it is meant where columns go, or rows that no board has yet' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1710,6 +1712,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l uboot-size -d 'How long U-Boot\'s partition is' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l spool-dir -d 'Directory for the unpacked bytes of a compressed image' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l force -d 'An image that fits is enough, also where the card won\'t boot it'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more about the same events'
@@ -1737,6 +1740,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l uboot-size -d 'How long U-Boot\'s partition is' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l spool-dir -d 'Directory for the unpacked bytes of a compressed image' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l force -d 'Put it there also where the card\'s U-Boot won\'t boot it'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s v -l verbose -d 'Say more about the same events'
@@ -1852,9 +1856,19 @@ complete -c piprov -n "__fish_piprov_using_subcommand list" -s V -l version -d '
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l bundle -d 'Write one file for support instead, a .tar.gz; - is standard output' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l interface -d 'The boards\' interface [default: the setting netboot.interface]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l address -d 'Its address [default: the one that it has, else 10.20.50.1/24]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l nat -d 'Let boards out through UPLINK [default: what leads to everybody else]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l root -d 'Change the settings below this directory, such as that of an image' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l usb -d 'Check what USB boot needs'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l tftp -d 'Check what flashing over the network needs'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l network -d 'Check the interface that the boards are behind'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l fix -d 'Give the boards\' interface a fixed address; shows the change and asks'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l undo -d 'Take back what --fix has changed; shows it and asks'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l force -d 'Change also the interface that leads to everybody else'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s n -l dry-run -d 'Show what would be changed, and touch nothing'
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l yes -d 'Don\'t ask'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s v -l verbose -d 'Say more about the same events'
@@ -1885,6 +1899,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "show" -d 'Show everything that is known of a client'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "remove" -d 'Remove a client: its exports, its root, its boot files'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "rename" -d 'Give a client another name; it takes effect at its next start'
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "set" -d 'Give a client another board, address, server, network or mode'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "check" -d 'Compare clients with the checklist, and with what is exported and served'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -s i -l interface -d 'Serve on this network interface; it is never guessed' -r
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l mode -d 'Beside the network\'s DHCP server, or instead of one: proxy or dhcp' -r
@@ -1952,11 +1967,12 @@ complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l mode -d 'Beside 
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l range -d 'Give out these addresses, in mode dhcp: 10.0.0.100-10.0.0.199' -r
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l tftp-root -d 'Serve the boot files below this directory [default: /srv/netboot/tftp]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l state -d 'Keep leases and records here [default: /var/lib/piprov/netboot]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l usb -d 'Boot boards over USB too, with these files' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l usb -d 'Boot boards over USB too, with these files, and reach them over their cable' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l with-parent -d 'End when this process does, which has started this one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l targets -d 'Targets database, whose reset lines a station may pull [env: PIPROV_TARGETS]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l force -d 'Start in mode dhcp although another DHCP server answers'
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l no-network -d 'Serve no network boot: boards come over USB alone'
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l withhold -d 'Leave boards alone that no station has spoken of'
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -s q -l quiet -d 'Print results and errors only'
@@ -2044,6 +2060,7 @@ amd64\t'PCs'"
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s o -l output -d 'The directory to write, such as /srv/netboot/tftp' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l agent -d 'The agent [default: beside this program, or in lib/piprov; for armv6 none]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l station -d 'Where the boards find the station, such as http://10.0.0.1:7400' -r
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l over-usb -d 'Boards find the station at this port of the host that boots them over USB' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l pin -d 'sha256 of the station\'s certificate: boards believe no other one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l station-key -d 'The station\'s public key: boards follow no other station' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l cmdline -d 'More words for the kernel\'s command line' -r
