@@ -89,6 +89,9 @@ impl Explain for Error {
     }
 }
 
+/// Is told of boards at their cables.
+pub type TellCable<'a> = &'a (dyn Fn(&cables::Event) + Sync);
+
 /// What a process serves.
 pub struct Serves<'a> {
     /// Network boot, or nothing but the control socket.
@@ -96,7 +99,7 @@ pub struct Serves<'a> {
     /// Boards in USB boot.
     pub usb: Option<Beside<'a>>,
     /// Boards at their cables, and who is told of them.
-    pub cables: Option<(Cables, &'a (dyn Fn(&cables::Event) + Sync))>,
+    pub cables: Option<(Cables, TellCable<'a>)>,
 }
 
 impl std::fmt::Debug for Serves<'_> {

@@ -136,7 +136,7 @@ struct Upload {
     /// Change nothing, and tell what would change
     #[arg(long)]
     dry_run: bool,
-    /// Its name, to show that it is meant where columns go, or rows that no board has yet
+    /// Its name, to show that it is meant where columns or free rows go
     #[arg(long, value_name = "SOURCE", conflicts_with = "dry_run")]
     confirm: Option<String>,
 }

@@ -360,6 +360,17 @@ fn load(files: &dyn BootFiles, says: &Says<'_>, notes: &mut Vec<String>) -> io::
             let text = String::from_utf8_lossy(&text);
             load.arguments = text.lines().next().unwrap_or_default().trim().to_owned();
             load.cmdline = cmdline;
+            if load.initramfs.is_empty()
+                && let Some(why) = needs_initramfs(&load.arguments)
+            {
+                return Ok(Err(why));
+            }
+            if load.initramfs.is_empty() && root_of(&load.arguments).is_none() {
+                let file = short(&load.cmdline);
+                note(format!(
+                    "{file} has no root=: a kernel without an initramfs finds no system by itself."
+                ));
+            }
         }
         None => {
             note(format!("There is no {}: the kernel gets no arguments from the image.", short(&cmdline)))
@@ -378,6 +389,20 @@ fn load(files: &dyn BootFiles, says: &Says<'_>, notes: &mut Vec<String>) -> io::
         return Ok(Err(format!("config.txt names a file that U-Boot's shell can't: {}", short(bad))));
     }
     Ok(Ok(load))
+}
+
+/// The root file system that a kernel is told; of several the last one counts.
+fn root_of(arguments: &str) -> Option<&str> {
+    let root = arguments.split_whitespace().rev().find_map(|word| word.strip_prefix("root="))?;
+    Some(root.trim_matches('"'))
+}
+
+/// Why a kernel finds no root file system alone: it knows devices, their numbers, PARTUUID and PARTLABEL, and no names that
+/// stand in a file system (linux/block/early-lookup.c).
+fn needs_initramfs(arguments: &str) -> Option<String> {
+    let root = root_of(arguments)?;
+    let within = ["LABEL=", "UUID="].iter().any(|name| root.starts_with(name));
+    within.then(|| format!("root={} is found by an initramfs alone, and none is loaded", short(root)))
 }
 
 /// A path that config.txt names. A `/` in front doesn't matter: all paths begin at the partition's root.

@@ -22,8 +22,7 @@ pub fn whose(image: &Arc<dyn ReadAt>, partition: &Partition, offset: u64) -> Opt
     let mut directories = vec![Vec::<Vec<u8>>::new()];
     while let Some(directory) = directories.pop() {
         let mut after: Option<Vec<u8>> = None;
-        loop {
-            let Ok(listed) = files.list(&directory, after.as_deref(), AT_ONCE) else { break };
+        while let Ok(listed) = files.list(&directory, after.as_deref(), AT_ONCE) {
             for item in &listed.items {
                 left = left.checked_sub(1)?;
                 let path = [&directory[..], std::slice::from_ref(&item.name)].concat();

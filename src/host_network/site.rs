@@ -281,7 +281,7 @@ impl Site {
                 let access =
                     if change.before.is_some() { Access::AsBefore(*mode) } else { Access::Mode(*mode) };
                 let new = dir.new_file(name, access).map_err(failed())?;
-                io::Write::write_all(&mut &*new.file(), text.as_bytes()).map_err(failed())?;
+                io::Write::write_all(&mut new.file(), text.as_bytes()).map_err(failed())?;
                 // What came meanwhile isn't replaced.
                 let put = if change.before.is_some() { new.replace() } else { new.put() };
                 put.map(drop).map_err(failed())

@@ -76,10 +76,11 @@ impl Site {
                         return Err(Error::Step { command: words.join(" "), said: said.text });
                     }
                 }
-                Step::Try(words) => match run(words, stop) {
-                    Err(Error::Stopped) => return Err(Error::Stopped),
-                    Ok(_) | Err(_) => {}
-                },
+                Step::Try(words) => {
+                    if let Err(Error::Stopped) = run(words, stop) {
+                        return Err(Error::Stopped);
+                    }
+                }
                 Step::Forward(on) => self.forward(*on)?,
             }
         }

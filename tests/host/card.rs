@@ -301,8 +301,9 @@ fn what_does_not_fit_is_refused_with_its_code() {
     run(Command::new("truncate").args(["-s", "-1M"]).arg(&changed));
     with(&changed, &uboot, &card, 65, "35 MiB");
     run(Command::new("truncate").args(["-s", "64M"]).arg(&changed));
-    let table = "label: dos\nstart=16384,size=2048,type=c\nstart=20480,size=2048,type=83\n\
-                 start=24576,size=2048,type=83\nstart=28672,size=2048,type=83\n";
+    // There is no room between them for one that becomes logical.
+    let table = "label: dos\nstart=16384,size=4096,type=c\nstart=20480,size=4096,type=83\n\
+                 start=24576,size=4096,type=83\nstart=28672,size=2048,type=83\n";
     let script = bench.sample.file("table", table);
     run(Command::new("sfdisk").arg("-q").arg(&changed).stdin(std::fs::File::open(script).unwrap()));
     with(&changed, &uboot, &card, 65, "all four primary partitions");

@@ -70,7 +70,12 @@ fn a_dry_run_refuses_an_address_that_the_real_one_refuses() {
     for more in [&["-n"][..], &["--dry-run"]] {
         says(lab.path(), &[&flash[..], more].concat(), 69, "203.0.113.9 is no address of this host");
     }
-    says(lab.path(), &[&flash[..7], &["127.0.0.1", "-n"]].concat(), 0, "would wait for it to be switched on");
+    says(
+        lab.path(),
+        &[&flash[..7], &["127.0.0.1", "-n", "--force"]].concat(),
+        0,
+        "would wait for it to be switched on",
+    );
 }
 
 #[test]

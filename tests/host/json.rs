@@ -65,6 +65,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("src/cli/client/mod.rs", &[]),
     ("src/cli/mklive.rs", &["link", "remove", "keep", "leave"]),
     ("src/cli/netboot/client/add.rs", &["would-add", "plan"]),
+    ("src/cli/netboot/client/set.rs", &["would-set", "set"]),
     ("src/cli/netboot/enable/card.rs", &["unchanged", "would-change", "changed"]),
     ("src/cli/netboot/enable/eeprom.rs", &["unchanged", "would-write", "wrote"]),
     ("src/cli/run/prune.rs", &["removed", "would-remove"]),

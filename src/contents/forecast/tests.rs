@@ -124,6 +124,34 @@ fn ubuntu_boots_by_an_added_script() {
 }
 
 #[test]
+fn a_root_that_only_an_initramfs_finds_needs_one() {
+    let kernel = image64();
+    let with = |cmdline: &'static [u8], more: &[(&'static str, &'static [u8])]| {
+        let mut files: Vec<(&str, &[u8])> = vec![("kernel8.img", &kernel), ("cmdline.txt", cmdline)];
+        files.extend_from_slice(more);
+        judged(&files)
+    };
+    for cmdline in
+        [&b"root=LABEL=writable rootwait"[..], b"root=/dev/sda1 root=UUID=1234", b"root=\"LABEL=a\""]
+    {
+        let forecast = with(cmdline, &[]);
+        assert!(forecast.starts == Some(false) && forecast.why.contains("initramfs alone"), "{forecast:?}");
+        assert_eq!(with(cmdline, &[("initramfs8", b"x")]).starts, Some(true));
+    }
+    // Named in config.txt, and not there.
+    let config: (&str, &[u8]) = ("config.txt", b"initramfs nope.img followkernel\n");
+    assert_eq!(with(b"root=LABEL=writable", &[config]).starts, Some(false));
+    for alone in
+        [&b"root=PARTUUID=35c84628-02"[..], b"root=/dev/mmcblk0p2", b"root=PARTLABEL=a", b"root=179:2"]
+    {
+        let forecast = with(alone, &[]);
+        assert!(forecast.starts == Some(true) && forecast.notes.is_empty(), "{forecast:?}");
+    }
+    let none = with(b"quiet", &[]);
+    assert!(none.starts == Some(true) && none.notes[0].contains("has no root="), "{none:?}");
+}
+
+#[test]
 fn a_prefix_counts_where_there_is_a_kernel_behind_it() {
     let kernel = image64();
     let files: Vec<(&str, &[u8])> = vec![

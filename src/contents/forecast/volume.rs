@@ -13,6 +13,9 @@ use crate::image::table::Partition;
 /// Files of a boot partition that are named; no more are kept.
 const NAMES: usize = 4000;
 
+/// Files by their names and how much of them was wanted; `None` for one that isn't there.
+type Seen = BTreeMap<(String, usize), Option<Vec<u8>>>;
+
 /// A FAT partition of an image.
 pub(super) struct Volume<'a> {
     image: &'a Arc<dyn ReadAt>,
@@ -20,7 +23,7 @@ pub(super) struct Volume<'a> {
     partition: &'a Partition,
     names: Vec<String>,
     /// What was read already: each board asks for the same files.
-    seen: RefCell<BTreeMap<(String, usize), Option<Vec<u8>>>>,
+    seen: RefCell<Seen>,
 }
 
 impl<'a> Volume<'a> {

@@ -12,7 +12,7 @@ pub const UNIT: &str = "etc/systemd/system/piprov-nat.service";
 /// What starts that.
 pub(super) const LINK: &str = "etc/systemd/system/multi-user.target.wants/piprov-nat.service";
 /// That packets are passed on, at each start (sysctl.d(5)).
-pub const FORWARD: &str = "etc/sysctl.d/90-piprov.conf";
+pub const FORWARD: &str = "etc/sysctl.d/zz-piprov.conf";
 
 /// Rules that replace what is there of them, in one step. Boards reach what is behind the uplink, and nothing else; from
 /// there only answers come back.

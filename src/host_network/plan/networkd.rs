@@ -2,8 +2,8 @@
 
 use super::{Around, Change, MARK, Part, Step, Wanted};
 
-/// The first file that means an interface counts; netplan's begin with `10`.
-pub(super) const FILE: &str = "etc/systemd/network/05-piprov.network";
+/// The first file that means an interface counts, by names; netplan's begin with `10`, and people's with `00` at the lowest.
+pub(super) const FILE: &str = "etc/systemd/network/00-00-piprov.network";
 
 pub(super) fn part(wanted: &Wanted) -> Part {
     let (interface, address) = (&wanted.interface, wanted.cidr());

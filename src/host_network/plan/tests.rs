@@ -115,7 +115,7 @@ fn a_connections_number_is_one_of_its_own_form() {
 fn networkd_gets_a_file_that_comes_first() {
     let plan = planned(&host(Manager::Networkd), &wanted(None));
     assert_eq!(
-        text(&plan, "etc/systemd/network/05-piprov.network"),
+        text(&plan, "etc/systemd/network/00-00-piprov.network"),
         format!(
             "{MARK}\n[Match]\nName=eth1\n\n[Link]\nRequiredForOnline=no\n\n[Network]\nAddress=10.20.50.1/24\nDHCP=no\n\
              LinkLocalAddressing=ipv6\nIPv6AcceptRA=no\nConfigureWithoutCarrier=yes\nIgnoreCarrierLoss=yes\n"
@@ -187,7 +187,7 @@ fn boards_get_out_by_rules_of_their_own() {
              \x20       ip saddr 10.20.50.0/24 oifname \"eth0\" masquerade\n    }}\n}}\n"
         )
     );
-    assert_eq!(text(&plan, "etc/sysctl.d/90-piprov.conf"), format!("{MARK}\nnet.ipv4.ip_forward = 1\n"));
+    assert_eq!(text(&plan, "etc/sysctl.d/zz-piprov.conf"), format!("{MARK}\nnet.ipv4.ip_forward = 1\n"));
     assert!(text(&plan, UNIT).contains("\nExecStart=/usr/sbin/nft -f /etc/piprov/nat.nft\n"));
     assert_eq!(text(&plan, LINK), "/etc/systemd/system/piprov-nat.service");
     assert_eq!(plan.notes.len(), 1);
@@ -306,10 +306,10 @@ fn what_cant_be_done_is_said_with_all_that_stands_in_the_way() {
     assert!(matches!(&refused(&good(), &same)[..], [Obstacle::Overlap { other, .. }] if other == "eth0"));
     let wide = Wanted { address: [192, 1, 1, 1].into(), prefix: 8, ..wanted(None) };
     assert!(matches!(&refused(&good(), &wide)[..], [Obstacle::Overlap { .. }]));
-    let own = with(good(), "etc/systemd/network/05-piprov.network", "mine");
+    let own = with(good(), "etc/systemd/network/00-00-piprov.network", "mine");
     assert_eq!(
         refused(&own, &wanted(None)),
-        [Obstacle::Foreign { path: "etc/systemd/network/05-piprov.network".into() }]
+        [Obstacle::Foreign { path: "etc/systemd/network/00-00-piprov.network".into() }]
     );
     let mut linked = good();
     linked.odd.insert("etc/systemd/network".into());

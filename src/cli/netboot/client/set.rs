@@ -21,6 +21,7 @@ use crate::stop::Stop;
     ArgGroup::new("what").required(true).multiple(true)
         .args(["board", "mode", "server", "address", "network", "interface"])
 ))]
+#[command(override_usage = "piprov netboot client set [OPTIONS] <NAME>")]
 pub(super) struct Set {
     /// The client
     name: String,
