@@ -949,7 +949,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l confirm -d 'Its name, to show that it is meant where columns go, or rows that no board has yet' -r
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l confirm -d 'Its name, to show that it is meant where columns or free rows go' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l config -d 'Read this configuration file instead of the usual ones' -r -F
