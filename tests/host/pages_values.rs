@@ -31,15 +31,7 @@ fn a_newer_file_that_lacks_rows_changes_nothing_before_somebody_says_that_they_a
     assert!(send("all", "pin\n1\n").contains("2 rows are gone"));
     assert_eq!(left(), 1);
     // A program may say how many it knows of.
-    let put = |query: &str| {
-        let path = format!("/api/v1/values/keys/table{query}");
-        ada.send(
-            "PUT",
-            &path,
-            Some(b"pin\n4\n"),
-            &[("content-type", "text/csv"), ("x-piprov-proof", &ada.proof())],
-        )
-    };
+    let put = |query: &str| station.put(&format!("/api/v1/values/keys/table{query}"), b"pin\n4\n");
     assert_eq!(put("?gone=0").status, 409);
     assert_eq!(put("?columns_gone=0").status, 200, "no column goes");
     assert_eq!(left(), 1);
