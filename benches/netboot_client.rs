@@ -132,6 +132,7 @@ fn add(dir: &Path) -> (Duration, Duration) {
         name: "lab-01".parse().unwrap(),
         board: "a2ef5644".parse().unwrap(),
         from: dir.join("root"),
+        exclude: Vec::new(),
         mode: Mode::Rw,
         shared: None,
         server: Some("10.0.0.1".parse().unwrap()),

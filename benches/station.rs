@@ -143,6 +143,7 @@ fn board_of(url: &str, n: u64, stop: &Stop) {
             disks: Disks::Files(Vec::new()),
             run_scripts: false,
             eeprom: None,
+            faster: None,
         },
         identity: Identity::new().unwrap(),
         facts: &tell,

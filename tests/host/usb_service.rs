@@ -614,12 +614,12 @@ fn a_board_that_another_program_boots_is_left_to_it_in_all_stages() {
         let bus = bus.clone();
         move || {
             // Long enough for ours to have found it in use.
-            std::thread::sleep(Duration::from_millis(400));
+            std::thread::park_timeout(Duration::from_millis(400));
             drop(other);
             // Two stages, and in each some time in which nobody has the board.
             for _ in 0..2 {
                 bus.next_life("1-1");
-                std::thread::sleep(Duration::from_millis(400));
+                std::thread::park_timeout(Duration::from_millis(400));
             }
         }
     });

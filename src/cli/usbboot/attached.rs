@@ -62,7 +62,7 @@ mod tests {
         let other = device(0x2711, Some("af04b2da".into()));
         let filter = Filter { serial: Some("10000000af04b2d0".parse().unwrap()), ..Filter::default() };
         assert_eq!(
-            attached(&[other.clone()], &filter),
+            attached(std::slice::from_ref(&other), &filter),
             ["at 1-1 is a BCM2711 in boot ROM, serial af04b2da, which is left alone: `-i` means serial \
                  10000000af04b2d0; is it the one that is meant?"]
         );
