@@ -150,7 +150,7 @@ fn a_file_that_was_cut_off_takes_no_rows_away_unasked() {
     let left = || station.json(&["values", "list"])[0]["value"]["left"].clone();
     let asked = station.stderr(&upload, 2);
     let asked = asked.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(asked.contains("37 rows that no board has yet and that this file hasn't would go"), "{asked}");
+    assert!(asked.contains("this file hasn't 37 rows that no board has yet: that would go"), "{asked}");
     assert!(asked.contains("--confirm keys"), "{asked}");
     assert_eq!(left(), 41);
     station.stderr(&[&upload[..], &["--confirm", "key"]].concat(), 2);

@@ -127,7 +127,7 @@ fn a_bench_is_flashed_from_a_makefile_and_only_where_something_is_newer() {
 fn a_night_says_nothing_where_each_board_has_the_image_and_names_the_one_that_has_not() {
     let place = Place::new();
     place.take("nightly/piprov-nightly", "bin/piprov-nightly");
-    fs::copy(place.path("os.img"), place.path("lab.img.xz")).unwrap();
+    done(&place.shell("xz -0 -c os.img >lab.img.xz"));
     let all = blocks("flash-at-night.md", "sh");
     let [night, list] = &all[..] else { panic!("{all:?}") };
     assert_eq!(done(&place.with_boards(night, &[0, 1])), "");
@@ -190,11 +190,6 @@ fn a_board_that_is_plugged_in_is_written_where_its_disk_has_come_and_only_then()
     let files = Path::new(ROOT).join("examples/plug-in");
     let rule = fs::read_to_string(files.join("90-piprov-plug-in.rules")).unwrap();
     assert!(rule.contains("piprov-plug-in@%k.service") && files.join("piprov-plug-in@.service").is_file());
-    let udevadm = Command::new("udevadm").arg("verify").arg(files.join("90-piprov-plug-in.rules")).output();
-    let verified = udevadm.expect("udevadm is there: apt-get install udev");
-    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
-    // Before version 254 it knows no `verify`.
-    assert!(verified.status.success() || said.contains("Unknown command"), "{said}");
 }
 
 #[test]
