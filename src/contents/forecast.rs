@@ -1,6 +1,6 @@
 //! What becomes of an image at its first start: which files are loaded, with which arguments, or why nothing is. Two
 //! answers: that of the U-Boot of a recovery card, [`Forecast`], and that of the Pi's own firmware,
-//! [`Boots`](super::boot::Boots).
+//! [`Boots`].
 //!
 //! U-Boot on a recovery card runs on boards with a BCM2837 or BCM2711 and starts kernels of 64 bits. Alone it looks for
 //! `kernel8.img`, `initramfs8` and `cmdline.txt` on the card's partition 2. Where config.txt says otherwise, a `boot.scr`

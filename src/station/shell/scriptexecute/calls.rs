@@ -229,9 +229,7 @@ async fn compare(station: &Station, job: Job, token: &str, asked: &Asked) -> Res
         None => return Err(Refusal::conflict("only a deploy is read back")),
     };
     if !read.eq_ignore_ascii_case(&expected::expected(station, &job, &image, token).await?) {
-        let outcome = Outcome { read_back_sha256: Some(read), ..outcome(&job, Stage::ReadBack, None) };
-        ends(station, &job, outcome).await?;
-        return Err(refused("what was read back from the disk isn't the image"));
+        return Err(differs(station, &job).await?);
     }
     let line = match asked.fresh.as_deref() {
         Some("1") => "what was read back from the disk is the image",
@@ -288,6 +286,14 @@ fn failed(job: &Job, stage: Stage, why: String, kind: Kind) -> Outcome {
     outcome(job, stage, Some((why, kind)))
 }
 
+/// It has failed: what its board tells isn't the digest of this attempt. The digest that it told isn't kept as one of what was
+/// read, for it is of nothing known.
+async fn differs(station: &Station, job: &Job) -> Result<Refusal, Refusal> {
+    let why = "what was read back from the disk isn't the image";
+    ends(station, job, failed(job, Stage::ReadBack, why.to_owned(), Kind::Failed)).await?;
+    Ok(refused(why))
+}
+
 /// It ends so. What is told of it to the script is the caller's.
 async fn ends(station: &Station, job: &Job, outcome: Outcome) -> Result<Job, Refusal> {
     let job = station.ends(job, outcome, Some(AGENT)).await?;
@@ -331,8 +337,8 @@ async fn all_done(station: &Station, job: Job, token: &str, asked: &Asked) -> Re
         {
             (Some(image.raw_sha256.clone()), image.raw_len)
         }
-        (Some(told), _) => (Some(told), 0),
-        (None, _) => (None, 0),
+        (Some(_), Some(_)) => return Err(differs(station, &job).await?),
+        (_, _) => (None, 0),
     };
     let eeprom = asked.eeprom.is_some().then(|| EepromTold {
         before: digest(asked.eeprombefore.as_ref()),
