@@ -98,6 +98,7 @@ pub(crate) fn read(
 ///
 /// # Errors
 /// What the system says; also what the connection broke with.
+#[cfg(feature = "station")]
 pub(crate) fn unacknowledged(fd: &OwnedFd) -> std::io::Result<usize> {
     use std::os::fd::AsRawFd as _;
     rustix::net::sockopt::socket_error(fd)??;
