@@ -211,7 +211,7 @@ fn a_disk_that_gives_back_other_bytes_is_found_and_starts_nothing() {
     assert_eq!(record["outcome"], "failed", "{record:#}");
     assert_eq!(
         (&record["why"], &record["stage"]),
-        (&json!("what was read back isn't what was to be there"), &json!("read-back"))
+        (&json!("mmcblk0: what was read back from the disk isn't the image"), &json!("read-back"))
     );
     until("a disk without a beginning", || {
         fs::read(board.disk()).unwrap()[..MIB].iter().all(|byte| *byte == 0).then_some(())
