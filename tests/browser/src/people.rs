@@ -23,9 +23,10 @@ fn who_may_look_sees_no_deploy_and_of_two_operators_one_wins_and_the_other_is_to
     station.put("/api/v1/images/gateway.img", &[7; 1 << 20]).ok();
     let board = odd(&station);
     let user = json!({"name": "otto", "role": "operator", "password": PASSWORD});
-    station.admin("POST", "/api/v1/users", Some(&user)).ok();
     run(async {
+        // The link for the first user ends with the first user.
         let anna = Browser::begin(&station).await;
+        station.admin("POST", "/api/v1/users", Some(&user)).ok();
         let otto = Browser::sign_in(&station, "otto", PASSWORD).await;
         // Both stand before the same question.
         let question = format!("/deploy?board={board}");
