@@ -62,11 +62,11 @@ download "$rig/debs" "linux-image-$kernel" busybox-static udev libudev1 kmod lib
     libdevmapper1.02.1 libfdisk1 libip4tc2 libjson-c5 libargon2-1 libssl3 libseccomp2 libmount1
 mkdir -p "$rig/new"
 for deb in "$rig"/debs/*.deb; do
-    # Of the kernel's modules most are for hardware that the machine doesn't have.
+    # Of the kernel's modules most are for hardware that the machine doesn't have. usb-storage needs the core of scsi.
     dpkg-deb --fsys-tarfile "$deb" | tar -C "$rig/new" -x --exclude='./usr/share' --exclude='./lib/modules/*/kernel/sound' \
         --exclude='*/drivers/gpu' --exclude='*/drivers/media' --exclude='*/drivers/infiniband' \
         --exclude='*/drivers/net/wireless' --exclude='*/drivers/net/ethernet' --exclude='*/drivers/staging' \
-        --exclude='*/drivers/scsi' --exclude='*/drivers/iio' --exclude='*/fs/xfs' --exclude='*/fs/btrfs'
+        --exclude='*/drivers/scsi/*/*' --exclude='*/drivers/iio' --exclude='*/fs/xfs' --exclude='*/fs/btrfs'
 done
 # The host's root, over which this is laid, has its programs and libraries below usr only.
 for folder in bin sbin lib lib64; do
