@@ -97,7 +97,8 @@ impl Seaweed {
         command.args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-s3.autoCreateBucket=false"]);
         // It tells nobody of itself, and has no other ports than these.
         command.args(["-master.telemetry=false", "-metricsPort=0", "-s3.port.lance=0", "-s3.port.iceberg=0"]);
-        command.args(["-volume.max=50", "-master.volumeSizeLimitMB=64", "-volume.preStopSeconds=0"]);
+        // Each bucket has volumes of its own; where none is left for it, each object in it is refused. Empty ones cost nothing.
+        command.args(["-volume.max=5000", "-master.volumeSizeLimitMB=64", "-volume.preStopSeconds=0"]);
         command.arg(format!("-s3.config={}/s3.json", self.dir.display()));
         let names = [
             "s3",
