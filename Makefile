@@ -72,8 +72,8 @@ install: ## install binaries, units, man pages and completions below PREFIX (/us
 	$(INSTALL) -m 644 completions/piprov.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/piprov
 	$(INSTALL) -m 644 completions/_piprov $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_piprov
 	$(INSTALL) -m 644 completions/piprov.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/piprov.fish
-	for sample in examples/scripts/*.sh examples/hooks/*.d/*; do \
-		case $$sample in examples/hooks/*) mode=755;; *) mode=644;; esac; \
+	for sample in examples/{scripts/*.sh,hooks/*.d/*,bench/*,nightly/*,plug-in/*}; do \
+		mode=644; [[ ! -x $$sample ]] || mode=755; \
 		$(INSTALL) -m $$mode "$$sample" "$(DESTDIR)$(PREFIX)/share/doc/piprov/$$sample"; \
 	done
 

@@ -69,9 +69,18 @@ struct Add {
     /// A board runs it once, and it may start the board again: yes or no [default: no]
     #[arg(long, value_name = "YES", value_parser = yes)]
     once: Option<bool>,
-    /// So long it may take, then it is ended, in seconds [default: 600]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86400))]
+    /// So long it may take, then it is ended: 90, 5m, 1h [default: 600]
+    #[arg(long, value_name = "SECONDS", value_parser = limit)]
     limit: Option<u32>,
+}
+
+/// A limit in whole seconds, up to a day.
+fn limit(text: &str) -> Result<u32, String> {
+    let seconds = super::common::seconds(text)?.as_secs_f64();
+    if !(1.0..=86400.0).contains(&seconds) || seconds.fract() != 0.0 {
+        return Err("whole seconds are needed, 1 to 86400: 90, 5m, 1h".to_owned());
+    }
+    Ok(seconds as u32)
 }
 
 #[derive(Debug, clap::Args)]

@@ -353,11 +353,15 @@ fn timezone(value: &str) -> Result<Option<String>, String> {
             && part.starts_with(|first: char| first.is_ascii_alphabetic())
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte))
     };
-    if value.len() <= 64 && value.split('/').all(good) {
-        Ok(Some(value.to_owned()))
-    } else {
-        Err("it is a name like Europe/Berlin".to_owned())
+    if value.len() > 64 || !value.split('/').all(good) {
+        return Err("it is a name like Europe/Berlin".to_owned());
     }
+    // This host may know newer ones than we do, and fewer of the old ones.
+    let known = [jiff::tz::TimeZoneDatabase::bundled(), jiff::tz::db().clone()];
+    if !known.iter().any(|zones| zones.available().any(|zone| zone.as_str() == value)) {
+        return Err("there is no time zone of this name; it is one like Europe/Berlin".to_owned());
+    }
+    Ok(Some(value.to_owned()))
 }
 
 fn keyboard(value: &str) -> Result<Option<String>, String> {

@@ -60,6 +60,8 @@ pub(super) struct Used {
     pub(super) text: Option<String>,
     /// The source that it is of, where that is known.
     pub(super) source: Option<String>,
+    /// The row of a table that it is of, behind the header, from 1.
+    pub(super) row: Option<u64>,
 }
 
 impl std::fmt::Display for Used {
@@ -72,6 +74,9 @@ impl std::fmt::Display for Used {
         }
         if let Some(source) = &self.source {
             write!(out, ", of `{source}`")?;
+        }
+        if let Some(row) = self.row {
+            write!(out, ", row {row}")?;
         }
         Ok(())
     }
@@ -211,6 +216,7 @@ pub(super) fn filled(
                     name: name.to_owned(),
                     text: values.get(name).filter(|_| !is_secret(key)).cloned(),
                     source: None,
+                    row: None,
                 }),
             };
             return Err(Wrong::Filled {

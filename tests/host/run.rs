@@ -255,13 +255,18 @@ fn old_records_go_when_that_is_confirmed() {
         (output.status.code(), lines)
     };
     assert_eq!(lab.run(&["run", "prune"]).status.code(), Some(2), "which?");
-    let (code, would) = objects(&["--older-than", "1", "--dry-run"]);
+    assert_eq!(
+        lab.run(&["run", "prune", "--older-than", "1", "-n"]).status.code(),
+        Some(2),
+        "days, or seconds?"
+    );
+    let (code, would) = objects(&["--older-than", "1d", "--dry-run"]);
     assert_eq!((code, would.len(), &would[0]["event"]), (Some(0), 1, &"would-remove".into()));
     assert_eq!(would[0]["board"]["name"], "lab-09");
-    assert_eq!(objects(&["--older-than", "1"]).0, Some(2), "nobody has confirmed it");
-    assert_eq!(objects(&["--older-than", "1", "--confirm", "run"]).0, Some(2));
+    assert_eq!(objects(&["--older-than", "24h"]).0, Some(2), "nobody has confirmed it");
+    assert_eq!(objects(&["--older-than", "1d", "--confirm", "run"]).0, Some(2));
     assert_eq!(left(), 4);
-    let (code, gone) = objects(&["--older-than", "1", "--confirm", "runs"]);
+    let (code, gone) = objects(&["--older-than", "1d", "--confirm", "runs"]);
     assert_eq!((code, gone.len(), &gone[0]["event"]), (Some(0), 1, &"removed".into()));
     assert_eq!(lab.listed(&[]), ["lab-01", "lab-02"]);
     let output = lab.run(&["run", "prune", "--keep", "1", "--confirm", "runs"]);

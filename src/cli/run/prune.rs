@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Place;
+use crate::cli::common;
 use crate::cli::confirm::confirm;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
@@ -17,13 +18,21 @@ use crate::stop::Stop;
 
 /// What a person types, and a script gives: it is this that is removed.
 const NAME: &str = "runs";
-const DAY: u64 = 86_400;
+
+/// A time with its unit: a bare number is a few seconds to one and days to another, and what is removed is gone.
+fn ago(text: &str) -> Result<Duration, String> {
+    let units = |text: &str| text.ends_with(|last: char| last.is_ascii_alphabetic());
+    common::seconds(text)
+        .ok()
+        .filter(|_| units(text))
+        .ok_or_else(|| "a time with its unit is needed: 90d, 12h".to_owned())
+}
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Prune {
-    /// Only runs that began so many days ago, or before
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
-    older_than: Option<u32>,
+    /// Only runs that began so long ago, or before: 90d, 12h
+    #[arg(long, value_name = "TIME", value_parser = ago)]
+    older_than: Option<Duration>,
     /// The latest N runs stay
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
@@ -44,7 +53,7 @@ impl Prune {
     pub(super) fn run(&self, ui: &Ui, settings: &Settings, stop: &Stop) -> crate::cli::Result<()> {
         if self.older_than.is_none() && self.keep.is_none() && self.damaged.is_empty() {
             let message = "which records are meant?".to_owned();
-            let hint = "--older-than DAYS, --keep N, or both; --damaged FILE for what is no record.".into();
+            let hint = "--older-than 90d, --keep N, or both; --damaged FILE for what is no record.".into();
             return Err(Usage { message, hint: Some(hint) }.into());
         }
         let Some(ledger) = self.place.ledger(settings)? else {
@@ -87,8 +96,7 @@ impl Prune {
     }
 
     fn options(&self, now: Timestamp) -> PruneOptions {
-        let ago = self.older_than.map(|days| Duration::from_secs(u64::from(days) * DAY));
-        let before = ago.map(|ago| now.saturating_sub(ago).unwrap_or(Timestamp::MIN));
+        let before = self.older_than.map(|ago| now.saturating_sub(ago).unwrap_or(Timestamp::MIN));
         // Files alone were named: then no record is meant.
         let keep = match (self.keep, before) {
             (Some(keep), _) => keep,

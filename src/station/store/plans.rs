@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::db::{Tx, values};
 use super::jobs::{self, Asked};
+use super::values::Back;
 use super::{Error, boards, draws, firmware, projects, scripts};
 use crate::device_api::Action;
 use crate::error::Kind;
@@ -65,11 +66,15 @@ async fn with_sources(
 ) -> Result<first_boot::Wrong, Error> {
     if let first_boot::Wrong::Filled { used, .. } = &mut wrong {
         for source in plan.project.iter().flat_map(|project| &project.values) {
-            let sql = "SELECT content FROM value_given WHERE source = $1 AND board = $2";
+            let sql = "SELECT content, back FROM value_given WHERE source = $1 AND board = $2";
             let Some(row) = tx.row(sql, values![source, board]).await? else { continue };
-            let content: Values = row.of("value_given").json()?;
+            let mut row = row.of("value_given");
+            let content: Values = row.json()?;
+            // Only rows of tables have it.
+            let back: Option<Back> = row.maybe_text()?.and_then(|back| serde_json::from_str(&back).ok());
             for value in used.iter_mut().filter(|value| content.contains_key(&value.name)) {
                 value.source = Some(source.clone());
+                value.row = back.as_ref().map(|back| back.place + 1);
             }
         }
     }

@@ -91,13 +91,17 @@ fn short(serial: &str) -> &str {
 /// How many rows of a file contradict what boards have.
 fn contradictions(rows: &Rows, given: &HashMap<String, Given>) -> u64 {
     let holders: HashSet<&str> = given.values().filter_map(|one| one.serial.as_deref()).map(short).collect();
+    // Where no column tells rows apart, a row for another board is another row: what it has was given all the same.
+    let here: HashSet<&str> = rows.rows.iter().map(|row| row.unit.as_str()).collect();
+    let moved: HashSet<&Values> =
+        given.iter().filter(|(unit, _)| !here.contains(unit.as_str())).map(|(_, one)| &one.content).collect();
     let contradicts = |row: &&OneRow| match (given.get(&row.unit), row.serial.as_deref()) {
         (Some(has), serial) => {
             let of_other =
                 matches!((serial, has.serial.as_deref()), (Some(is), Some(has)) if short(is) != short(has));
             has.content != row.content || of_other
         }
-        (None, Some(serial)) => holders.contains(short(serial)),
+        (None, Some(serial)) => holders.contains(short(serial)) || moved.contains(&row.content),
         (None, None) => false,
     };
     rows.rows.iter().filter(contradicts).count() as u64

@@ -27,7 +27,7 @@ use crate::config::objects::ObjectPlace;
 use crate::http::{Client, Origin, Trust};
 use crate::stop::Stop;
 use keys::Keys;
-use wire::{LIMITS, Wire};
+use wire::{Wire, limits};
 
 /// So many times a bucket is asked again within the patience: it is the time that counts.
 const AGAIN: usize = 10_000;
@@ -63,7 +63,7 @@ pub(super) fn open(
     let scheme = if tls { "https" } else { "http" };
     let endpoint = format!("{scheme}://{}", origin.host_header());
     let trust = keys.bundle.clone().map_or(Trust::System, Trust::File);
-    let client = Client::new(origin, trust, LIMITS, stop).map_err(|error| unfit(&error))?;
+    let client = Client::new(origin, trust, limits(patience), stop).map_err(|error| unfit(&error))?;
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(&keys.region)

@@ -36,6 +36,8 @@ pub(super) struct Refused {
     pub(super) message: Option<String>,
     /// How many seconds its clock is before ours.
     pub(super) skew: Option<i64>,
+    /// What came is a web page: a proxy's, or a login's.
+    pub(super) is_page: bool,
 }
 
 impl From<http::Error> for Said {
@@ -107,6 +109,7 @@ pub(super) enum About {
     Region,
     Right,
     Busy,
+    Page,
     Other,
 }
 
@@ -114,7 +117,7 @@ impl About {
     const fn kind(self) -> Kind {
         match self {
             // Who asks the station may do what they ask for: it is the station that may not, or is set up wrongly.
-            Self::Clock | Self::Region | Self::Key | Self::Right | Self::Bucket => Kind::Config,
+            Self::Clock | Self::Region | Self::Key | Self::Right | Self::Bucket | Self::Page => Kind::Config,
             Self::Busy => Kind::Unavailable,
             Self::Other => Kind::Failed,
         }
@@ -131,6 +134,10 @@ impl About {
             Self::Region => "Look whether AWS_REGION is that of the bucket.".into(),
             Self::Right => "Let that key list the bucket, and get, put and delete its objects.".into(),
             Self::Busy => "Look whether that server is well.".into(),
+            Self::Page => remedy!(
+                "Look whether AWS_ENDPOINT_URL is the address of that server, or what the file of the setting \
+                 `station.objects-credentials` says; and at what stands between: a proxy, a network's login page."
+            ),
             Self::Other => return None,
         })
     }
@@ -143,12 +150,12 @@ impl Refused {
         let skew = date.and_then(seconds_of).map(|server| server.saturating_sub(now));
         let code = between(&text, "<Code>", "</Code>").filter(|code| is_word(code));
         let message = between(&text, "<Message>", "</Message>").map(|text| cut(&text));
-        Self { to, status, code, message, skew }
+        Self { to, status, code, message, skew, is_page: is_page(body) }
     }
 
     /// Whether the object that was asked for isn't there, and nothing else is the matter.
     pub(super) fn is_missing(&self) -> bool {
-        self.status == 404 && self.code.as_deref().is_none_or(|code| code == "NoSuchKey")
+        self.status == 404 && !self.is_page && self.code.as_deref().is_none_or(|code| code == "NoSuchKey")
     }
 
     fn may_pass(&self) -> bool {
@@ -163,6 +170,7 @@ impl Refused {
             (_, 400 | 401 | 403) if is_off => About::Clock,
             ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken", _)
             | (_, 401) => About::Key,
+            _ if self.is_page && !self.may_pass() => About::Page,
             ("NoSuchBucket" | "InvalidBucketName", _) | (_, 404) => About::Bucket,
             ("AuthorizationHeaderMalformed" | "PermanentRedirect" | "IncorrectEndpoint", _)
             | (_, 300..400) => About::Region,
@@ -188,6 +196,7 @@ impl fmt::Display for Refused {
             About::Region => write!(out, "the bucket is in another region, or on another server")?,
             About::Right => write!(out, "the key may not do this")?,
             About::Busy => write!(out, "the server can't do it now")?,
+            About::Page => write!(out, "what answers is a web page, and no server of buckets")?,
             About::Other => write!(out, "the server says no")?,
         }
         write!(out, " ({}", self.status)?;
@@ -199,6 +208,14 @@ impl fmt::Display for Refused {
         }
         out.write_str(")")
     }
+}
+
+/// Whether an answer is a web page, whatever its headers call it. No object of ours begins so.
+pub(super) fn is_page(body: &[u8]) -> bool {
+    let begin = body.trim_ascii_start();
+    ["<!doctype html", "<html"]
+        .iter()
+        .any(|word| begin.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word.as_bytes())))
 }
 
 /// What stands between two texts, where it stands.
@@ -254,7 +271,12 @@ mod tests {
             (400, xml("AuthorizationHeaderMalformed"), About::Region, Kind::Config),
             (503, xml("SlowDown"), About::Busy, Kind::Unavailable),
             (501, xml("NotImplemented"), About::Other, Kind::Failed),
-            (418, "<html>".to_owned(), About::Other, Kind::Failed),
+            (418, "tea".to_owned(), About::Other, Kind::Failed),
+            (418, "<html>".to_owned(), About::Page, Kind::Config),
+            (200, "\n<!DOCTYPE html><title>Log in</title>".to_owned(), About::Page, Kind::Config),
+            (302, "<HTML>".to_owned(), About::Page, Kind::Config),
+            (404, "<html>".to_owned(), About::Page, Kind::Config),
+            (503, "<html>".to_owned(), About::Busy, Kind::Unavailable),
         ] {
             let refused = refused(status, None, &body);
             let said = Said::from(refused.clone());
@@ -283,6 +305,7 @@ mod tests {
         assert!(refused(404, None, "").is_missing() && refused(404, None, &xml("NoSuchKey")).is_missing());
         assert!(!refused(404, None, &xml("NoSuchBucket")).is_missing());
         assert!(!refused(403, None, &xml("NoSuchKey")).is_missing());
+        assert!(!refused(404, None, "<html>").is_missing());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use ureq::http::header::{CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use ureq::http::{HeaderValue, Method, Request, Response, Uri};
 
-use super::said::{Refused, Said};
+use super::said::{Refused, Said, is_page};
 use crate::http::{Client, Error, Limits};
 use crate::image::chunk::index::LONGEST_INDEX;
 use crate::image::chunk::object;
@@ -26,13 +26,11 @@ const LONGEST_WORDS: u64 = 1 << 20;
 /// So many requests are on their way at once: each has a thread that waits, and perhaps a chunk in memory.
 const AT_ONCE: usize = 32;
 
-/// How long is waited for what.
-pub(super) const LIMITS: Limits = Limits {
-    connect: Duration::from_secs(10),
-    stall: Duration::from_secs(30),
-    answer: Duration::from_secs(60),
-    whole: Some(Duration::from_secs(300)),
-};
+/// How long is waited for what: where less patience was asked for, a server that says nothing has no more of it.
+pub(super) fn limits(patience: Duration) -> Limits {
+    let most = |seconds| Duration::from_secs(seconds).min(patience.max(Duration::from_secs(1)));
+    Limits { connect: most(10), stall: most(30), answer: most(60), whole: Some(Duration::from_secs(300)) }
+}
 
 /// Sends requests to one server, whatever their URLs say.
 #[derive(Debug, Clone)]
@@ -99,7 +97,8 @@ fn exchange(client: &Client, request: &Request<Bytes>) -> Result<HttpResponse, S
     if is_answer && len > longest {
         return Err(Error::TooLong { to, limit: longest }.into());
     }
-    if !is_answer {
+    // A network's login page says 200 of everything.
+    if !is_answer || is_page(response.body()) {
         let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
         let refused = Refused::read(to, status.as_u16(), date, response.body(), now());
         if !refused.is_missing() {
@@ -127,6 +126,13 @@ fn now() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_hangs_has_no_more_than_the_patience() {
+        let of = |seconds| limits(Duration::from_secs(seconds));
+        assert_eq!((of(5).connect, of(5).stall, of(5).answer), ([5; 3].map(Duration::from_secs)).into());
+        assert_eq!((of(600).stall, of(0).stall), (Duration::from_secs(30), Duration::from_secs(1)));
+    }
 
     #[test]
     fn each_answer_has_its_bound() {

@@ -243,6 +243,20 @@ on_both! {
         assert_eq!(values(&store, &two).await.unwrap(), "sn=D1 word=a");
     }
 
+    async fn a_row_that_comes_for_another_board_contradicts_though_no_column_tells_rows_apart(place: &Place) {
+        let store = place.open().await;
+        table(&store, "pins", None, "pin,serial\n7,1000000000000001\n8,1000000000000002\n").await;
+        project(&store, &["pins"]).await;
+        let one = board(&store, 1).await;
+        assert_eq!(values(&store, &one).await.unwrap(), "pin=7");
+        let put = async |text: &str| {
+            store.put_table("pins", &read(text.as_bytes(), None).unwrap(), TakeTable::Dry).await.unwrap().contradict
+        };
+        assert_eq!(put("pin,serial\n7,1000000000000001\n8,1000000000000002\n").await, 0);
+        assert_eq!(put("pin,serial\n7,1000000000000001\n7,1000000000000003\n").await, 0, "two boards may have the same");
+        assert_eq!(put("pin,serial\n7,1000000000000003\n8,1000000000000002\n").await, 1);
+    }
+
     async fn columns_that_go_are_told_with_the_projects_that_use_them(place: &Place) {
         let store = place.open().await;
         table(&store, "ids", Some("sn"), "sn,word,pin\nD1,a,1\n").await;
@@ -398,13 +412,14 @@ on_both! {
 
     async fn a_value_that_cannot_be_is_told_with_its_source(place: &Place) {
         let store = place.open().await;
-        table(&store, "hv", None, "hn\nbad host!\n").await;
+        table(&store, "hv", None, "hn\ngood\nbad host!\n").await;
         project(&store, &["hv"]).await;
         let first_boot = [("hostname".to_owned(), "{hn}".to_owned())].into();
         store.put_project(&Project { first_boot, ..store.project("p").await.unwrap() }).await.unwrap();
-        let one = board(&store, 1).await;
-        let error = values(&store, &one).await.unwrap_err().to_string();
-        assert!(error.contains("hostname: ") && error.ends_with(": `hn` is `bad host!`, of `hv`"), "{error}");
+        let (one, two) = (board(&store, 1).await, board(&store, 2).await);
+        values(&store, &one).await.unwrap();
+        let error = values(&store, &two).await.unwrap_err().to_string();
+        assert!(error.contains("hostname: ") && error.ends_with(": `hn` is `bad host!`, of `hv`, row 2"), "{error}");
     }
 
     async fn a_server_is_asked_before_the_board_has_its_job(place: &Place) {
