@@ -8,7 +8,7 @@ use crate::cli::ui::Ui;
 use crate::config::objects::ObjectPlace;
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::{count, size};
-use crate::station_api::{ObjectCopy, ObjectOld, ObjectsAt, ObjectsStatus};
+use crate::station_api::{ObjectCopy, ObjectOld, ObjectsAt, ObjectsStatus, ObjectsWithout};
 use crate::stop::Stop;
 
 /// How often it is asked how far it is.
@@ -36,6 +36,11 @@ enum Command {
     Move(Move),
     /// Remove what was left in a place that isn't used any more
     Remove(One),
+    /// Wait no more for a station that doesn't come back
+    ///
+    /// A move waits for all stations of a database until each has copied what it has. One that was not heard for 10 minutes may
+    /// be left out. What only its directory had is missing then: `piprov image verify` names the images.
+    Forget(Forget),
 }
 
 #[derive(Debug, clap::Args)]
@@ -53,6 +58,13 @@ struct One {
     /// `directory`, s3://BUCKET or s3://BUCKET/PREFIX
     #[arg(value_name = "PLACE")]
     place: ObjectPlace,
+}
+
+#[derive(Debug, clap::Args)]
+struct Forget {
+    /// The station, by its key or at least 8 characters of its beginning
+    #[arg(value_name = "STATION")]
+    station: String,
 }
 
 /// A move ended otherwise than was waited for.
@@ -92,6 +104,9 @@ impl Objects {
                     status = moved(&station, &args.place, stop)?;
                 }
                 show(ui, &status);
+            }
+            Command::Forget(Forget { station: gone }) => {
+                show(ui, &station.post(&path(["objects", "forget"]), &ObjectsWithout { station: gone })?);
             }
             Command::Remove(args) => show(ui, &station.post(&path(["objects", "remove"]), &at(&args.place))?),
         }
@@ -137,6 +152,9 @@ fn copied(copy: &ObjectCopy) -> String {
     let how = if copy.done { "all" } else { "so far" };
     let many = format!("{}, {}", count(copy.copied, "object"), size(copy.bytes));
     let mut text = format!("{how}: {many} by station {}", short(&copy.station));
+    if !copy.done {
+        text += &format!("; last heard {}", moment(copy.seen));
+    }
     if copy.damaged > 0 {
         text += &format!("; {} damaged", count(copy.damaged, "object"));
     }
@@ -177,7 +195,7 @@ mod tests {
         };
         assert_eq!(
             copied(&copy),
-            "so far: 3 objects, 2 KiB by station abababababab; 1 object damaged; it doesn't get on: no route"
+            "so far: 3 objects, 2 KiB by station abababababab; last heard 1970-01-01 00:00:00Z; 1 object damaged; it doesn't get on: no route"
         );
         let old = ObjectOld {
             place: "directory".into(),

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::care::ObjectFacts;
 use super::objects::{Pass, Proved};
-use super::store::{ObjectCopied, PlaceRefused};
+use super::store::{ObjectCopied, PlaceRefused, StationRefused};
 use super::web::{Refusal, Who};
 use super::{Station, now};
 use crate::config::objects::ObjectPlace;
 use crate::error::{Explain, chain};
-use crate::station_api::{ObjectsAt, ObjectsStatus, Thing, Time};
+use crate::station_api::{ObjectsAt, ObjectsStatus, ObjectsWithout, Thing, Time};
 
 /// How often it is looked whether something is to be done.
 const LOOK: Duration = Duration::from_secs(2);
@@ -62,7 +62,7 @@ impl Station {
             self.images.objects().try_out(&place).await?;
         }
         self.store().move_objects(&place, now()).await?.map_err(|why| refused(why, &place))?;
-        self.objects_changed(who, "objects.move", &place).await
+        self.objects_changed(who, "objects.move", &place.to_string()).await
     }
 
     /// Removes what was left in a place.
@@ -78,16 +78,30 @@ impl Station {
             }
             why => refused(why, &place),
         })?;
-        self.objects_changed(who, "objects.remove", &place).await
+        self.objects_changed(who, "objects.remove", &place.to_string()).await
     }
 
-    async fn objects_changed(
+    /// Waits no more for a station that doesn't come back.
+    pub(super) async fn forget_objects_of(
         &self,
         who: &Who,
-        what: &str,
-        place: &ObjectPlace,
+        asked: &ObjectsWithout,
     ) -> Result<ObjectsStatus, Refusal> {
-        self.did(who, what, &place.to_string()).await;
+        let known = self.store().forget_objects_of(&asked.station, now()).await?;
+        let known = known.map_err(|why| match why {
+            StationRefused::Unknown => Refusal::missing("there is no such station beside this one")
+                .with_hint("Give its key, or at least 8 characters of its beginning."),
+            StationRefused::Own => Refusal::conflict("this is the station that was asked"),
+            StationRefused::There => Refusal::conflict("this station was heard within the last 10 minutes")
+                .with_hint(
+                    "Stop it first. What its directory has and no other place has is lost for boards.",
+                ),
+        })?;
+        self.objects_changed(who, "objects.forget", &known).await
+    }
+
+    async fn objects_changed(&self, who: &Who, what: &str, subject: &str) -> Result<ObjectsStatus, Refusal> {
+        self.did(who, what, subject).await;
         self.changes.tell(Thing::Settings, "objects", None);
         self.move_bell.notify_one();
         self.objects_status().await

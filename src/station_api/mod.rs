@@ -54,7 +54,7 @@ pub use label::{
 };
 pub use many::{BoardNames, BoardsChange, Fit, FitAsked, MOST_BOARDS, NewJobs, OfBoard, OfBoards};
 pub use name::{check_name, image_name};
-pub use objects::{ObjectCopy, ObjectMove, ObjectOld, ObjectsAt, ObjectsStatus};
+pub use objects::{ObjectCopy, ObjectMove, ObjectOld, ObjectsAt, ObjectsStatus, ObjectsWithout};
 pub use people::{Me, PasswordChange, Role, Scope, Session, Token, User};
 pub use place::{Cell, FreePlace, NewSwitch, Switch, SwitchAsked, SwitchPort};
 pub use printer::{

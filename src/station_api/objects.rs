@@ -80,3 +80,12 @@ pub struct ObjectsAt {
     /// The place.
     pub place: String,
 }
+
+/// A station that doesn't come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ObjectsWithout {
+    /// Its public key, or at least 8 characters of its beginning.
+    pub station: String,
+}

@@ -232,6 +232,10 @@ fn who_may_not_change_a_station_moves_nothing() {
             assert_eq!(station.call("POST", path, None, Some(&body)).status, 401);
             assert_eq!(station.call("POST", path, Some(&operator), Some(&body)).status, 403);
         }
+        let (path, own) = ("/api/v1/objects/forget", serde_json::json!({"station": "%"}));
+        assert_eq!(station.call("POST", path, None, Some(&own)).status, 401);
+        assert_eq!(station.call("POST", path, Some(&operator), Some(&own)).status, 403);
+        assert_eq!(station.admin("POST", path, Some(&own)).status, 404, "no pattern is a station");
         for place in [
             "",
             "/etc",

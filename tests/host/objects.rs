@@ -204,6 +204,7 @@ fn two_stations_with_a_directory_each_move_into_one_bucket() {
         // One is told, and both do it: the other one's directory is nobody else's.
         objects(&one, &["move", &place, "--wait"]);
         assert_eq!(objects(&other, &["show"])["place"], place);
+        assert!(fails(&one, &["objects", "forget", "0000000000"]).contains("there is no such station"));
         assert!(raw(&other, "first") == first && raw(&one, "second") == second);
         let old = objects(&one, &["show"])["old"].as_array().unwrap().clone();
         let stations: Vec<_> = old.iter().map(|old| old["station"].as_str().unwrap()).collect();

@@ -6,7 +6,7 @@ use super::*;
 use crate::image::chunk::Chunk;
 use crate::image::chunk::object::{LEVEL, Packer, digest};
 use crate::samples::seaweed::{Seaweed, within};
-use crate::station::store::{ObjectCopied, PlaceRefused, StoreUrl};
+use crate::station::store::{ObjectCopied, PlaceRefused, StationRefused, StoreUrl};
 use crate::stop::Stop;
 
 /// A test that takes longer hangs.
@@ -286,10 +286,26 @@ fn all_stations_have_to_be_done_before_a_place_is_left() {
         two.objects_removed(&ObjectPlace::Directory, Some("no")).await.unwrap();
         let old = one.objects_status().await.unwrap().old;
         assert_eq!((old.len(), old[0].why.as_deref(), old[0].removing), (1, Some("no"), true));
-        // A station that was gone for a month isn't waited for.
+        // A station that is gone for good isn't waited for where a person says so.
+        let later = NOW + 11 * 60_000;
+        one.move_objects(&bucket(""), NOW).await.unwrap().unwrap();
+        let number = one.object_place().await.unwrap().unwrap().number;
+        assert!(!one.objects_copied(number, &there, later).await.unwrap(), "the other one isn't done");
+        for (station, now, why) in [
+            ("one", later, StationRefused::Own),
+            ("two", NOW + 9 * 60_000, StationRefused::There),
+            ("tw", later, StationRefused::Unknown),
+            ("", later, StationRefused::Unknown),
+        ] {
+            assert_eq!(one.forget_objects_of(station, now).await.unwrap(), Err(why), "{station}");
+        }
+        assert_eq!(one.forget_objects_of("two", later).await.unwrap().unwrap(), "two");
+        assert!(one.objects_copied(number, &there, later).await.unwrap());
+        assert!(!two.objects_copied(number + 1, &there, NOW).await.unwrap(), "it may come back");
+        // One that was gone for a month isn't waited for.
         one.move_objects(&bucket(""), NOW).await.unwrap().unwrap();
         let later = NOW + 31 * 24 * 3_600_000;
-        assert!(one.objects_copied(4, &there, later).await.unwrap());
+        assert!(one.objects_copied(number + 2, &there, later).await.unwrap());
     });
 }
 

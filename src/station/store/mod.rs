@@ -81,7 +81,7 @@ pub use hooks::Due;
 pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
 pub use keyless::Keyless;
-pub use object_place::{ObjectCopied, ObjectPlaces, PlaceRefused};
+pub use object_place::{ObjectCopied, ObjectPlaces, PlaceRefused, StationRefused};
 pub use once::Once;
 pub use open::StoreUrl;
 pub use page::{limit, part};

@@ -8,6 +8,22 @@ use crate::station_api::{ObjectCopy, ObjectMove, ObjectOld, ObjectsStatus, Time}
 /// A station that wasn't there for longer doesn't count any more: milliseconds.
 const GONE: Time = 30 * 24 * 3_600_000;
 
+/// A station that was there within this time may be forgotten by nobody: milliseconds.
+const SILENT: Time = 10 * 60_000;
+/// So many characters of a station's key are needed at least.
+const LEAST: usize = 8;
+
+/// Why a station isn't forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StationRefused {
+    /// No station has such a key, or several have.
+    Unknown,
+    /// It is the one that was asked.
+    Own,
+    /// It was heard lately.
+    There,
+}
+
 /// Where the objects are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectPlaces {
@@ -185,6 +201,38 @@ impl Store {
         let is_left = left.is_some();
         tx.commit().await?;
         Ok(is_left)
+    }
+
+    /// A person says that a station doesn't come back: no move waits for it any more, and what only it could remove is
+    /// nobody's. A station that does come back is there again. Its key is answered.
+    ///
+    /// # Errors
+    /// What the database says; inside, why it isn't done.
+    pub async fn forget_objects_of(
+        &self,
+        station: &str,
+        now: Time,
+    ) -> Result<Result<String, StationRefused>, Error> {
+        let mut tx = self.db.begin().await?;
+        let mut found = Vec::new();
+        for row in tx.rows("SELECT station, seen FROM object_station", &[]).await? {
+            let mut row = row.of("object_station");
+            let (known, seen) = (row.text()?, row.number()?);
+            if known == station || (station.len() >= LEAST && known.starts_with(station)) {
+                found.push((known, seen));
+            }
+        }
+        let [(known, seen)] = &found[..] else { return Ok(Err(StationRefused::Unknown)) };
+        if *known == self.here {
+            return Ok(Err(StationRefused::Own));
+        }
+        if *seen > now.saturating_sub(SILENT) {
+            return Ok(Err(StationRefused::There));
+        }
+        tx.run("DELETE FROM object_station WHERE station = $1", values![known]).await?;
+        tx.run("DELETE FROM object_old WHERE station = $1", values![known]).await?;
+        tx.commit().await?;
+        Ok(Ok(known.clone()))
     }
 
     /// A person says that what was left in a place may go.
