@@ -28,6 +28,8 @@ pub enum Access {
     Usual(u32),
     /// Mode and owner of the file that is replaced; this mode where there is no such file.
     AsBefore(u32),
+    /// This mode; where root writes it into another user's directory it is that user's, who has to read it.
+    OfDirectory(u32),
 }
 
 /// A file that is being written and has no place yet. If it doesn't get one, nothing is left; if its process is
@@ -114,6 +116,10 @@ impl NewFile<'_> {
         let mode = match self.access {
             Access::Usual(_) => return Ok(()),
             Access::Mode(mode) => mode,
+            Access::OfDirectory(mode) => {
+                own_as(&self.file, self.temporary.dir)?;
+                mode
+            }
             Access::AsBefore(mode) => match self.temporary.dir.stat(&self.name)? {
                 Some(old) if FileType::from_raw_mode(old.st_mode) == FileType::RegularFile => {
                     let new = rustix::fs::fstat(&self.file)?;
@@ -128,6 +134,19 @@ impl NewFile<'_> {
         // After the owner: a change of owner may clear bits.
         Ok(Item::Open(self.file.as_fd()).give_mode(mode)?)
     }
+}
+
+/// Gives a file that was just made to the owner of its directory, where root made it there for somebody else: a program that
+/// runs as that user has to open it.
+///
+/// # Errors
+/// What the system says.
+pub fn own_as(file: impl AsFd, dir: impl AsFd) -> io::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let (of, file) = (rustix::fs::fstat(dir)?, file.as_fd());
+    Ok(Item::Open(file).set_owner(of.st_uid, of.st_gid)?)
 }
 
 /// Opens the directory that a path lies in, following links on the way, and gives its name there, which is not looked
@@ -158,7 +177,7 @@ impl Dir {
         let (file, temporary) = self.begin(match access {
             Access::Usual(mode) => mode,
             // Not more than it will have: a secret is never readable, not even for a moment.
-            Access::Mode(mode) | Access::AsBefore(mode) => mode & 0o600,
+            Access::Mode(mode) | Access::AsBefore(mode) | Access::OfDirectory(mode) => mode & 0o600,
         })?;
         let temporary = Temporary { dir: self, name: temporary, moved: false };
         Ok(NewFile { temporary, file, name, access })

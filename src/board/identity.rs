@@ -15,7 +15,7 @@ pub const BROADCOM: u16 = 0x0a5c;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Chip {
-    /// 0x2763: Pi 1, CM1, Zero, Zero W.
+    /// 0x2763: A, A+, CM1, Zero, Zero W. On a Pi 1 B a hub stands before it.
     Bcm2835,
     /// 0x2764: 2836, 2837 and RP3A0: 3A+, CM3, CM3+, Zero 2 W.
     Bcm2837,
@@ -88,7 +88,7 @@ impl Chip {
     #[must_use]
     pub const fn boards(self) -> &'static str {
         match self {
-            Self::Bcm2835 => "Zero, Zero W, CM1, A+",
+            Self::Bcm2835 => "Zero, Zero W, CM1, A, A+",
             Self::Bcm2837 => "CM3, CM3+, 3A+, Zero 2 W",
             Self::Bcm2711 => "CM4, Pi 4, 400",
             Self::Bcm2712 => "CM5, Pi 5, 500",

@@ -76,7 +76,7 @@ impl Bootd {
         let network = !self.no_network;
         #[cfg(not(feature = "usb"))]
         let network = true;
-        let mut options = if network { Some(self.serve.options(&settings, ui)?) } else { None };
+        let mut options = if network { Some(self.serve.options(&settings, "bootd", ui)?) } else { None };
         let (arms, damage) = open_arms(&state)?;
         if let Some(damage) = damage {
             ui.warn(damage);

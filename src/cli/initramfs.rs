@@ -57,7 +57,7 @@ struct Build {
     /// The agent [default: beside this program, or in lib/piprov; for armv6 none]
     #[arg(long, value_name = "FILE")]
     agent: Option<PathBuf>,
-    /// Where the boards find the station, such as http://10.0.0.1:7400
+    /// Where the boards find the station, such as http://10.0.0.1:8080
     #[arg(long, value_name = "URL", value_parser = station)]
     station: Option<Origin>,
     /// Boards find the station at this port of the host that boots them over USB
@@ -230,7 +230,7 @@ impl Build {
             let message = "the client of boards without an agent speaks HTTP only";
             return Err(usage(
                 message,
-                "give --station an address such as http://10.0.0.1:7400, and no --pin",
+                "give --station an address such as http://10.0.0.1:8080, and no --pin",
             ));
         }
         match (is_tls, self.pin) {

@@ -118,7 +118,7 @@ fn show(ui: &Ui, event: &Event) {
     let Event::Serving { urls, socket, key, cert, welcome } = event;
     if urls.iter().any(|url| url.starts_with("http://") && !is_loopback(url)) {
         ui.warn(
-            "without TLS, tokens and images can be read on the way: `piprov station cert` makes a certificate",
+            "without TLS, tokens and images can be read on the way: `piprov station cert NAME` makes a certificate",
         );
     }
     let places = urls.iter().cloned().chain(socket.iter().map(|path| path.display().to_string()));

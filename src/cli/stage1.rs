@@ -56,11 +56,11 @@ struct Build {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ArchName {
-    /// Zero, Zero W, 1, Compute Module 1
+    /// Zero, Zero W, A, A+, Compute Module 1
     Armv6,
-    /// 2, 3, Zero 2 W, Compute Module 3, with 32 bits
+    /// 3A+, Zero 2 W, Compute Module 3, with 32 bits
     Armv7,
-    /// 3, Zero 2 W, Compute Module 3, with 64 bits
+    /// 3A+, Zero 2 W, Compute Module 3, with 64 bits
     Arm64,
 }
 

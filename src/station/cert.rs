@@ -101,7 +101,7 @@ pub fn make(dir: &Path, names: &[String], again: bool) -> Result<Made, Error> {
     for (name, path, text, mode) in
         [(KEY, &key, pair.serialize_pem(), 0o600), (CERT, &cert, made.pem(), 0o644)]
     {
-        opened.replace_file(name, text.as_bytes(), Access::Mode(mode)).map_err(file(path))?;
+        opened.replace_file(name, text.as_bytes(), Access::OfDirectory(mode)).map_err(file(path))?;
     }
     opened.sync().map_err(file(dir))?;
     Ok(Made { cert, key, sha256: hex(&Sha256::digest(made.der())) })

@@ -113,6 +113,15 @@ impl Explain for Error {
             Self::OpenKey { key } => {
                 Some(remedy![crate::error::Action::host("chmod o-r").arg(key.display())])
             }
+            Self::Tls { source, .. } => Some(match source.kind() {
+                io::ErrorKind::NotFound => {
+                    remedy!("make one with `piprov station cert NAME`, or take `station.tls-cert` and `station.tls-key` out")
+                }
+                io::ErrorKind::PermissionDenied => {
+                    "Both files have to be readable for the user that the station runs as, and the key for nobody else.".into()
+                }
+                _ => remedy!("make another one with `piprov station cert --force NAME`"),
+            }),
             Self::Socket(error) => error.hint(),
             Self::Nowhere => Some(remedy!("name one in `station.listen` or `station.socket`")),
             Self::Open(error) => error.hint(),

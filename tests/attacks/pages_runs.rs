@@ -186,3 +186,46 @@ fn what_a_board_tells_of_itself_is_bounded_and_is_a_text_wherever_it_is_shown() 
         "{rows:?}"
     );
 }
+
+/// What a page that somebody gets a text into could load, run, or be framed by.
+#[test]
+fn no_page_loads_runs_or_is_framed_by_anything_of_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &["--enrol", "open"]);
+    let stranger = Browser::new(&station);
+    let admin = Browser::user(&station, "ada", "admin");
+    let of = |answer: &crate::station::Answer, name: &str| answer.header(name).unwrap_or_default().to_owned();
+    for (who, path) in [
+        (&stranger, "/login"),
+        (&stranger, "/nowhere"),
+        (&stranger, "/"),
+        (&admin, "/"),
+        (&admin, "/runs"),
+        (&admin, "/images"),
+        (&admin, "/nowhere"),
+    ] {
+        let answer = who.get(path);
+        let policy = of(&answer, "content-security-policy");
+        for rule in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+        ] {
+            assert!(policy.split(';').any(|has| has.trim() == rule), "{path}: {rule}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(of(&answer, "x-frame-options"), "DENY", "{path}");
+        assert_eq!(of(&answer, "x-content-type-options"), "nosniff", "{path}");
+        // The policy would stop them; there are none either.
+        let page = text(&answer).to_lowercase();
+        for word in ["<style", " style=", " onclick=", " onload=", "javascript:", "src=\"http", "href=\"//"] {
+            assert!(!page.contains(word), "{path}: {word}");
+        }
+        for script in page.split("<script").skip(1) {
+            assert!(script.split('>').next().unwrap().contains(" src=\"/"), "{path}: {script}");
+        }
+    }
+}

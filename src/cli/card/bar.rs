@@ -17,10 +17,10 @@ impl Bar {
         }
         let bar = ui::Bar::alone(20);
         let style = ProgressStyle::with_template(
-            "{msg:12} {bar:30} {percent:>3} %  {binary_bytes_per_sec:>12}  {eta} left",
+            "{msg:12} {bar:12} {percent:>3} % {binary_bytes_per_sec:>11} {eta} left",
         );
         if let Ok(style) = style {
-            bar.set_style(style.progress_chars("━╸━"));
+            bar.set_style(style.progress_chars("━╸─"));
         }
         bar.enable_steady_tick(Duration::from_millis(250));
         Self(Some(bar))

@@ -68,9 +68,15 @@ fn interface(given: Option<String>, command: &str) -> Result<String, crate::cli:
             [] => "this host has no Ethernet interface".to_owned(),
             _ => format!("there are: {}", have.join(", ")),
         };
+        let more = match command {
+            "bootd" => ". With --no-network boards come over USB alone",
+            _ => "",
+        };
         crate::cli::report::Usage {
-            message: format!("`piprov netboot {command}` has to be told on which network interface"),
-            hint: Some(format!("--interface NAME, or netboot.interface in the configuration; {have}").into()),
+            message: format!("`piprov {command}` has to be told on which network interface"),
+            hint: Some(
+                format!("--interface NAME, or netboot.interface in the configuration; {have}{more}").into(),
+            ),
         }
     })
 }

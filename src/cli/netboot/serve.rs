@@ -61,7 +61,7 @@ pub(in crate::cli) struct Serve {
 impl Serve {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
-        let options = self.options(&settings, ui)?;
+        let options = self.options(&settings, "netboot serve", ui)?;
         let server = Server::open(options, stop)?;
         // Nobody was answered yet, and nobody is where it can't be recorded.
         let ledger = Ledger::open(&settings.state_dir.value)?;
@@ -80,10 +80,15 @@ impl Serve {
     }
 
     /// What is to be served, by flags and settings.
-    pub(in crate::cli) fn options(self, settings: &Settings, ui: &Ui) -> crate::cli::Result<ServeOptions> {
+    pub(in crate::cli) fn options(
+        self,
+        settings: &Settings,
+        command: &str,
+        ui: &Ui,
+    ) -> crate::cli::Result<ServeOptions> {
         let netboot = &settings.netboot;
         let state = self.state(settings);
-        let interface = super::interface(self.interface.or(netboot.interface.value.clone()), "serve")?;
+        let interface = super::interface(self.interface.or(netboot.interface.value.clone()), command)?;
         let mut config = dhcp::Config::new(&interface, state);
         config.mode = self.mode.unwrap_or(netboot.mode.value);
         config.range = self.range.or(netboot.range.value);

@@ -45,7 +45,8 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
-        let name = super::interface(self.interface.or(settings.netboot.interface.value.clone()), "watch")?;
+        let name =
+            super::interface(self.interface.or(settings.netboot.interface.value.clone()), "netboot watch")?;
         let interface = interfaces::find(&name)?;
         let mut capture =
             watch::open(&interface).map_err(|source| CantListen { name: name.clone(), source })?;

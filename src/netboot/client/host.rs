@@ -60,7 +60,9 @@ pub(super) fn server_and_network(
         (None, Some(server), ..) => {
             Err(no(format!("{server} is no address of this host, so the clients' network isn't known")))
         }
-        (None, _, Some(interface), _) => Err(no(format!("the interface {interface} has no IPv4 address"))),
+        (None, _, Some(interface), _) => {
+            Err(no(format!("the interface {interface} has no IPv4 address for boards")))
+        }
         (None, _, _, Some(network)) => Err(no(format!("this host has no address in {network}"))),
         (None, None, None, None) => {
             Err(no("neither this host's address nor the clients' network is known".to_owned()))

@@ -45,9 +45,12 @@ impl Layout {
         let not =
             |why: &str, force| Error::NotRaspberryPiOs { path: from.to_owned(), why: why.to_owned(), force };
         let release = root.text("etc/os-release")?;
-        let Some(release) = release.filter(|_| root.has("etc/fstab").unwrap_or(false)) else {
-            return Err(not("there is no etc/os-release and etc/fstab in it", false));
+        let Some(release) = release else {
+            return Err(not("there is no etc/os-release in it", false));
         };
+        if !root.has("etc/fstab").unwrap_or(false) {
+            return Err(not("there is no etc/fstab in it", false));
+        }
         let config = boot.text("config.txt")?;
         let Some(cmdline) = cmdline(config.as_deref().unwrap_or_default(), boot)? else {
             return Err(not("its boot partition has no cmdline.txt", false));

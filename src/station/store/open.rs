@@ -215,7 +215,20 @@ async fn sqlite(file: &Path, name: &str) -> Result<Db, Error> {
     lock.push(".lock");
     let lock = PathBuf::from(lock);
     let open = |path: &Path| {
-        std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(true).mode(0o600);
+        // A copy that root takes in is the station's, which runs as another user. What SQLite makes beside its file has the same
+        // owner.
+        match options.create_new(true).open(path) {
+            Ok(file) => {
+                let (dir, _) = crate::beneath::place_of(path)?;
+                crate::beneath::own_as(&file, &dir).map(|()| file)
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                options.create_new(false).create(true).truncate(false).open(path)
+            }
+            Err(error) => Err(error),
+        }
     };
     let held = open(&lock).map_err(failed("opening", &lock))?;
     let held = tokio::task::spawn_blocking(move || wait_for_lock(held)).await.map_err(|_| Error::Locked)?;
