@@ -19,6 +19,8 @@ const KEPT: [&str; 8] = ["run", "tmp", "proc", "sys", "mnt", "var", "dev", "etc/
 /// How a manager is installed, and how it is started where no systemd does it.
 struct Way {
     package: &'static str,
+    /// What tells it of its settings, where it runs all the time.
+    tool: Option<&'static str>,
     start: &'static str,
     /// What it has at first, for the interface of the boards.
     before: &'static [(&'static str, &'static str)],
@@ -244,6 +246,8 @@ fn fixed_and_taken_back(way: &Way) {
 
     let said = host.run(&format!("{FIX} --yes"));
     assert!(said.contains("done: eth1 has 10.20.50.1/24, read back from the kernel"), "{said}");
+    // What it does and waits for is shown while it does.
+    assert!(said.contains("\nrunning ") && said.contains("\nwaiting until eth1 has 10.20.50.1/24"), "{said}");
     assert!(host.addresses("eth1").contains("10.20.50.1/24"), "{}", host.addresses("eth1"));
     assert!(host.addresses("eth0").contains(&OURS.to_string()), "{}", host.addresses("eth0"));
     // The house sees this host, and not the board.
@@ -257,6 +261,20 @@ fn fixed_and_taken_back(way: &Way) {
 
     let changed = host.changes();
     assert!(changed.iter().all(|path| path.starts_with("etc")) && changed.len() > 4, "{changed:?}");
+    if let Some(tool) = way.tool {
+        let real = host.run(&format!("command -v {tool}"));
+        let real = real.trim();
+        // It can't be told: what is left is said, and the record of it stays.
+        host.run(&format!(
+            "mv {real} /tmp/tool; printf '#!/bin/sh\\necho no such luck; exit 3\\n' >{real}; chmod 755 {real}"
+        ));
+        let failed = host.try_run("piprov doctor --undo --yes");
+        let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+        assert_eq!(failed.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("`{tool} ")) && said.contains("no such luck"), "{said}");
+        assert!(!said.contains("taken back"), "{said}");
+        host.run(&format!("test -e /etc/piprov/host-network.json; mv /tmp/tool {real}"));
+    }
     let said = host.run("piprov doctor --undo --yes");
     assert!(said.contains("taken back"), "{said}");
     assert_eq!(host.changes(), Vec::<PathBuf>::new(), "each file is as it was before");
@@ -274,6 +292,7 @@ fn network_manager_gives_the_address_and_takes_it_back() {
     );
     fixed_and_taken_back(&Way {
         package: "network-manager",
+        tool: Some("nmcli"),
         start: Box::leak(start.into_boxed_str()),
         before: &[],
     });
@@ -287,6 +306,7 @@ fn networkd_gives_the_address_and_takes_it_back() {
     );
     fixed_and_taken_back(&Way {
         package: "",
+        tool: Some("networkctl"),
         start: Box::leak(start.into_boxed_str()),
         before: &[("etc/systemd/network/50-lan.network", "[Match]\nName=eth1\n[Network]\nDHCP=yes\n")],
     });
@@ -297,6 +317,7 @@ fn dhcpcd_gives_the_address_and_takes_it_back() {
     // It asks on the boards' side, and gets none.
     fixed_and_taken_back(&Way {
         package: "dhcpcd",
+        tool: Some("dhcpcd"),
         start: "echo 'denyinterfaces eth0' >>/etc/dhcpcd.conf; dhcpcd --nodev -b >/dev/null 2>&1;",
         before: &[],
     });
@@ -306,6 +327,7 @@ fn dhcpcd_gives_the_address_and_takes_it_back() {
 fn ifupdown_gives_the_address_and_takes_it_back() {
     fixed_and_taken_back(&Way {
         package: "ifupdown",
+        tool: None,
         start: "true;",
         before: &[(
             "etc/network/interfaces.d/lan",
@@ -316,7 +338,7 @@ fn ifupdown_gives_the_address_and_takes_it_back() {
 
 #[test]
 fn what_others_changed_or_linked_stays_as_it_is() {
-    let host = Host::new(&Way { package: "ifupdown", start: "true;", before: &[] });
+    let host = Host::new(&Way { package: "ifupdown", tool: None, start: "true;", before: &[] });
     let fix = "piprov doctor --fix --interface eth1 --yes";
     let refused = |script: &str, code: i32, words: &str| {
         let output = host.try_run(script);
@@ -361,4 +383,112 @@ fn what_others_changed_or_linked_stays_as_it_is() {
     refused("piprov doctor --undo --yes", 78, "it names etc/shadow, which piprov doesn't change");
     host.run("cp -a /tmp/r /etc/piprov/host-network.json; piprov doctor --undo --yes");
     assert_eq!(host.changes(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_manager_that_isnt_this_hosts_or_is_off_gets_no_settings() {
+    let host = Host::new(&Way { package: "ifupdown", tool: None, start: "true;", before: &[] });
+    let planned = |root: &str| {
+        let said = host.run(&format!("piprov doctor --fix --interface eth1 -n --json {root}"));
+        let line = said.lines().find(|line| line.contains("\"host-network\"")).unwrap();
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["manager"].as_str().unwrap().to_owned()
+    };
+    // A dhcpcd in a network of its own, as a container has one; its program is here too.
+    host.run(
+        "cp /bin/sleep /usr/sbin/dhcpcd; unshare --net /usr/sbin/dhcpcd 1000 >/dev/null 2>&1 & sleep 0.3",
+    );
+    assert_eq!(host.run("cat /proc/[0-9]*/comm").lines().filter(|name| *name == "dhcpcd").count(), 1);
+    host.run(
+        "mv /etc/systemd/system/multi-user.target.wants/networking.service /tmp/1; \
+              mv /etc/systemd/system/network-online.target.wants/networking.service /tmp/2",
+    );
+    let off = host.try_run("piprov doctor --fix --interface eth1 -n");
+    let said = String::from_utf8_lossy(&off.stderr).into_owned();
+    assert!(off.status.code() == Some(69) && said.contains("nobody known here gives eth1"), "{said}");
+    host.run(
+        "mv /tmp/1 /etc/systemd/system/multi-user.target.wants/networking.service; \
+              mv /tmp/2 /etc/systemd/system/network-online.target.wants/networking.service",
+    );
+    assert_eq!(planned(""), "ifupdown");
+    // One of this host's own is seen, and comes after who is switched on.
+    host.run("/usr/sbin/dhcpcd 1000 >/dev/null 2>&1 & sleep 0.3");
+    assert_eq!(planned(""), "ifupdown");
+    host.run("mv /sbin/ifup /tmp/ifup");
+    assert_eq!(planned(""), "dhcpcd");
+    host.run("mv /tmp/ifup /sbin/ifup; ln -s /dev/null /etc/systemd/system/networking.service; \
+              printf 'auto eth1\\niface eth1 inet dhcp\\n' >/etc/network/interfaces.d/lan; rm /usr/sbin/dhcpcd");
+    let masked = host.try_run("piprov doctor --fix --interface eth1 -n");
+    let said = String::from_utf8_lossy(&masked.stderr).into_owned();
+    let words = "/etc/network/interfaces.d/lan names it, and the service networking, which brings up what stands there, is masked";
+    let folded = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(masked.status.code() == Some(69) && folded.contains(words), "{said}");
+    assert!(folded.contains("systemctl unmask networking"), "{said}");
+    host.run("rm /etc/systemd/system/networking.service /etc/network/interfaces.d/lan");
+    assert_eq!(host.changes(), Vec::<PathBuf>::new());
+
+    // What ends the interface can't run: nothing is taken back, and the record stays.
+    host.run("piprov doctor --fix --interface eth1 --yes; mv /sbin/ifdown /tmp/ifdown");
+    let failed = host.try_run("piprov doctor --undo --yes");
+    let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert_eq!(failed.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("nothing was taken back: `ifdown --force eth1` failed: there is no ifdown"),
+        "{said}"
+    );
+    assert!(host.addresses("eth1").contains("10.20.50.1/24"));
+    host.run("test -e /etc/piprov/host-network.json; test -e /etc/network/interfaces.d/piprov");
+    host.run("mv /tmp/ifdown /sbin/ifdown; piprov doctor --undo --yes");
+    assert_eq!(host.changes(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn the_root_of_another_host_is_checked_and_named_in_each_hint() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("new root");
+    let put = |path: &str, text: &str| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    put("usr/lib/systemd/systemd", "");
+    put("usr/lib/systemd/systemd-networkd", "");
+    put("usr/lib/systemd/system/systemd-networkd.service", "[Unit]\n");
+    let lan = "[Match]\nName=eth0\n[Network]\nAddress=192.0.2.9/24\nGateway=192.0.2.1\n";
+    put("etc/systemd/network/10-lan.network", lan);
+    let said = |words: &[&str], code: i32| {
+        let output =
+            crate::common::piprov().args(["doctor", "--root"]).arg(&root).args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {said}");
+        said.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let shown = root.display().to_string();
+    let off = said(&["--fix", "--yes", "--interface", "eth1"], 69);
+    assert!(off.contains(&format!("sudo systemctl --root '{shown}' enable systemd-networkd")), "{off}");
+    put("etc/systemd/system/multi-user.target.wants/systemd-networkd.service", "");
+    let lo = said(&["--fix", "--yes", "--interface", "lo"], 2);
+    assert!(lo.contains("lo is no Ethernet"), "{lo}");
+    let way = said(&["--fix", "--yes", "--interface", "eth0"], 2);
+    assert!(way.contains("eth0 is that system's way to everybody else, as"), "{way}");
+    let nft = said(&["--fix", "--yes", "--interface", "eth1", "--nat"], 69);
+    assert!(nft.contains(&format!("sudo chroot '{shown}' apt-get install nftables")), "{nft}");
+    put("usr/sbin/nft", "");
+    let nowhere = said(&["--fix", "--yes", "--interface", "eth1", "--nat", "lo"], 2);
+    assert!(nowhere.contains("lo leads nowhere"), "{nowhere}");
+    let before = files(&root);
+    let made = said(&["--fix", "--yes", "--interface", "eth1", "--nat"], 0);
+    for words in [
+        &format!("new {shown}/etc/systemd/network/00-00-piprov.network"),
+        "oifname \"eth0\" accept",
+        "which interfaces the system in",
+        &format!("`sudo piprov doctor --undo --root '{shown}'` takes it back"),
+    ] {
+        assert!(made.contains(words), "{words}: {made}");
+    }
+    let stands = said(&["--fix", "--yes", "--interface", "eth2"], 2);
+    assert!(stands.contains(&format!("`sudo piprov doctor --undo --root '{shown}'`")), "{stands}");
+    said(&["--undo", "--yes"], 0);
+    assert_eq!(files(&root), before);
+    let nothing = said(&["--undo", "--yes"], 0);
+    assert!(nothing.contains(&format!("nothing of the network was changed in {shown}")), "{nothing}");
 }
