@@ -34,6 +34,8 @@ struct Host {
     root: PathBuf,
     before: BTreeMap<PathBuf, String>,
     main: Option<std::process::Child>,
+    /// The groups of processes that a systemd was started in.
+    groups: Vec<PathBuf>,
 }
 
 fn succeeded(what: &str, output: &Output) -> String {
@@ -64,7 +66,7 @@ impl Host {
         ] {
             succeeded("ip", &Command::new("ip").args(words).output().unwrap());
         }
-        let mut host = Self { lan, root, before: BTreeMap::new(), main: None };
+        let mut host = Self { lan, root, before: BTreeMap::new(), main: None, groups: Vec::new() };
         host.start(way.start);
         host.before = files(&host.root);
         host
@@ -92,6 +94,70 @@ impl Host {
             said.push(char::from(byte[0]));
         }
         self.main = Some(child);
+    }
+
+    /// Has a real systemd start it, as the kernel does: what was given to the network by hand or by rules is gone.
+    fn boot(&mut self) {
+        const OUTER: &str = r#"root=$1 program=$2 group=$3
+            for dir in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; do
+                [ -e "$dir/cgroup.procs" ] || continue
+                mkdir -p "$dir/$group"; echo 0 >"$dir/$group/cgroup.procs"
+            done
+            exec unshare --mount --pid --cgroup --uts --fork --kill-child sh -ec '
+                root=$1 program=$2 groups=$1/sys/fs/cgroup
+                mount --make-rprivate /; mount --bind "$root" "$root"
+                mount -t proc proc "$root/proc"; mount -t sysfs -o ro sysfs "$root/sys"
+                if [ -d /sys/fs/cgroup/systemd ]; then
+                    mount -t tmpfs groups "$groups"; mkdir "$groups/systemd"
+                    mount -t cgroup -o none,name=systemd groups "$groups/systemd"
+                else
+                    mount -t cgroup2 groups "$groups"
+                fi
+                for dir in run tmp mnt; do mount -t tmpfs "$dir" "$root/$dir"; done
+                touch "$root/mnt/piprov"; mount --bind "$program" "$root/mnt/piprov"
+                exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=other \
+                    chroot "$root" /lib/systemd/systemd --log-target=null
+            ' sh "$root" "$program""#;
+        self.power_off();
+        let space = self.lan.space("ours");
+        for words in [
+            &["-n", &space, "addr", "flush", "dev", "eth1"][..],
+            &["-n", &space, "link", "set", "eth1", "down"],
+            &["netns", "exec", &space, "sysctl", "-qw", "net.ipv4.ip_forward=0"],
+        ] {
+            succeeded("ip", &Command::new("ip").args(words).output().unwrap());
+        }
+        let group = format!("piprov-{}", self.lan.dir.path().file_name().unwrap().to_str().unwrap());
+        let places = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+        self.groups = places.map(|place| Path::new(place).join(&group)).into();
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{space}")).args(["sh", "-ec", OUTER, "sh"]);
+        command.arg(&self.root).arg(env!("CARGO_BIN_EXE_piprov")).arg(&group);
+        self.main = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
+        until("systemd is there", || self.is_started());
+    }
+
+    fn is_started(&self) -> bool {
+        let main = self.main.as_ref().unwrap().id();
+        let children = std::fs::read_to_string(format!("/proc/{main}/task/{main}/children"));
+        let first = children.unwrap_or_default().trim().to_owned();
+        let name = std::fs::read_to_string(format!("/proc/{first}/comm")).unwrap_or_default();
+        let state = || self.try_run("systemctl is-system-running").stdout;
+        name.trim() == "systemd" && [&b"running\n"[..], b"degraded\n"].contains(&&state()[..])
+    }
+
+    fn power_off(&mut self) {
+        if let Some(mut main) = self.main.take() {
+            let _ = main.kill();
+            let _ = main.wait();
+        }
+        for group in std::mem::take(&mut self.groups) {
+            let gone = "[ ! -d \"$1\" ] || find \"$1\" -depth -type d -exec rmdir {} + 2>/dev/null";
+            let mut remove = Command::new("sh");
+            remove.args(["-c", gone, "sh"]).arg(group);
+            // Its processes take a moment to end.
+            until("systemd is gone", || remove.status().unwrap().success());
+        }
     }
 
     /// Runs something in the host, beside what it has started.
@@ -161,6 +227,9 @@ impl Drop for Host {
         if let Some(mut main) = self.main.take() {
             let _ = main.kill();
             let _ = main.wait();
+        }
+        if !std::thread::panicking() {
+            self.power_off();
         }
     }
 }
@@ -491,4 +560,33 @@ fn the_root_of_another_host_is_checked_and_named_in_each_hint() {
     assert_eq!(files(&root), before);
     let nothing = said(&["--undo", "--yes"], 0);
     assert!(nothing.contains(&format!("nothing of the network was changed in {shown}")), "{nothing}");
+}
+
+#[test]
+fn the_address_and_the_way_out_come_back_with_a_real_start() {
+    let mut host = Host::new(&Way { package: "", tool: None, start: "true;", before: &[] });
+    host.boot();
+    let said = host.run(&format!("{FIX} --yes"));
+    assert!(said.contains("\nrun systemctl restart piprov-nat.service\n"), "{said}");
+    assert!(said.contains("done: eth1 has 10.20.50.1/24, read back from the kernel"), "{said}");
+    until("the board reaches the house", || host.board_reaches_the_house() == Some(OURS));
+    let has_rules = |host: &Host| host.try_run("nft list table inet piprov_nat").status.success();
+    // Somebody took the rules away: they come back with their unit, and with that of nftables.
+    host.run("nft flush ruleset; systemctl restart piprov-nat.service");
+    assert!(has_rules(&host));
+    host.run("systemctl restart nftables.service");
+    until("the rules", || has_rules(&host));
+    assert_eq!(host.board_reaches_the_house(), Some(OURS));
+    host.run("nft flush ruleset");
+
+    host.boot();
+    until("the address", || host.addresses("eth1").contains("10.20.50.1/24"));
+    until("the board reaches the house", || host.board_reaches_the_house() == Some(OURS));
+    let doctor = host.run("piprov doctor --network --interface eth1");
+    assert!(doctor.contains("eth1 has 10.20.50.1/24, as piprov has changed it"), "{doctor}");
+    assert!(host.run("piprov doctor --undo --yes").contains("taken back"));
+    assert!(!host.try_run("nft list table inet piprov_nat").status.success());
+    host.boot();
+    assert_eq!(host.board_reaches_the_house(), None);
+    assert!(!host.addresses("eth1").contains("10.20.50.1"));
 }

@@ -367,7 +367,7 @@ fn elsewhere(manager: Manager) -> Seen {
     Seen {
         live: false,
         root: Some("/mnt/new root".into()),
-        running: [].into(),
+        running: std::collections::BTreeSet::new(),
         interfaces: Vec::new(),
         forwards: None,
         ..host(manager)
@@ -484,7 +484,7 @@ fn who_leaves_an_interface_alone_isnt_off_and_gets_no_settings() {
 #[test]
 fn a_stanza_that_nobody_reads_at_the_start_isnt_ifupdowns() {
     let stanza = "auto eth1\niface eth1 inet dhcp\n";
-    let off = |masked| {
+    let off = |masked: bool| {
         let mut seen = with(host(Manager::Ifupdown), "etc/network/interfaces", stanza);
         seen.enabled.clear();
         seen.masked.extend(masked.then_some(Manager::Ifupdown));
