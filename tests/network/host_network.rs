@@ -462,6 +462,8 @@ fn a_manager_that_isnt_this_hosts_or_is_off_gets_no_settings() {
         let line = said.lines().find(|line| line.contains("\"host-network\"")).unwrap();
         serde_json::from_str::<serde_json::Value>(line).unwrap()["manager"].as_str().unwrap().to_owned()
     };
+    // As if systemd ran it: then a script counts only where there is no unit.
+    host.run("mkdir -p /run/systemd/system; test -e /etc/rcS.d/S*networking");
     // A dhcpcd in a network of its own, as a container has one; its program is here too.
     host.run(
         "cp /bin/sleep /usr/sbin/dhcpcd; unshare --net /usr/sbin/dhcpcd 1000 >/dev/null 2>&1 & sleep 0.3",
@@ -492,7 +494,7 @@ fn a_manager_that_isnt_this_hosts_or_is_off_gets_no_settings() {
     let folded = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(masked.status.code() == Some(69) && folded.contains(words), "{said}");
     assert!(folded.contains("systemctl unmask networking"), "{said}");
-    host.run("rm /etc/systemd/system/networking.service /etc/network/interfaces.d/lan");
+    host.run("rm -r /etc/systemd/system/networking.service /etc/network/interfaces.d/lan /run/systemd");
     assert_eq!(host.changes(), Vec::<PathBuf>::new());
 
     // What ends the interface can't run: nothing is taken back, and the record stays.
@@ -534,7 +536,7 @@ fn the_root_of_another_host_is_checked_and_named_in_each_hint() {
     let shown = root.display().to_string();
     let off = said(&["--fix", "--yes", "--interface", "eth1"], 69);
     assert!(off.contains(&format!("sudo systemctl --root '{shown}' enable systemd-networkd")), "{off}");
-    put("etc/systemd/system/multi-user.target.wants/systemd-networkd.service", "");
+    put("etc/systemd/system/multi-user.target.wants/systemd-networkd.service", "[Unit]\n");
     let lo = said(&["--fix", "--yes", "--interface", "lo"], 2);
     assert!(lo.contains("lo is no Ethernet"), "{lo}");
     let way = said(&["--fix", "--yes", "--interface", "eth0"], 2);
