@@ -123,7 +123,7 @@ impl Host {
         for words in [
             &["-n", &space, "addr", "flush", "dev", "eth1"][..],
             &["-n", &space, "link", "set", "eth1", "down"],
-            &["netns", "exec", &space, "sysctl", "-qw", "net.ipv4.ip_forward=0"],
+            &["netns", "exec", &space, "sh", "-c", "echo 0 >/proc/sys/net/ipv4/ip_forward"],
         ] {
             succeeded("ip", &Command::new("ip").args(words).output().unwrap());
         }
@@ -549,12 +549,12 @@ fn the_root_of_another_host_is_checked_and_named_in_each_hint() {
     let before = files(&root);
     let made = said(&["--fix", "--yes", "--interface", "eth1", "--nat"], 0);
     for words in [
-        &format!("new {shown}/etc/systemd/network/00-00-piprov.network"),
-        "oifname \"eth0\" accept",
-        "which interfaces the system in",
-        &format!("`sudo piprov doctor --undo --root '{shown}'` takes it back"),
+        format!("new {shown}/etc/systemd/network/00-00-piprov.network"),
+        "oifname \"eth0\" accept".to_owned(),
+        "which interfaces the system in".to_owned(),
+        format!("`sudo piprov doctor --undo --root '{shown}'` takes it back"),
     ] {
-        assert!(made.contains(words), "{words}: {made}");
+        assert!(made.contains(&words), "{words}: {made}");
     }
     let stands = said(&["--fix", "--yes", "--interface", "eth2"], 2);
     assert!(stands.contains(&format!("`sudo piprov doctor --undo --root '{shown}'`")), "{stands}");
