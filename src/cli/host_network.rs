@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use super::confirm;
 use super::report::Usage;
-use crate::cli::remedy::quoted;
+use super::waiting::Waiting;
+use crate::cli::remedy::{self as words_of, quoted};
 use crate::cli::ui::{Style, Ui};
 use crate::config::Settings;
-use crate::error::{Knob, remedy};
+use crate::error::{Action, Knob, Task, remedy};
 use crate::format::json::json;
 use crate::host_network::plan::{self, Change, Contents, Name, Plan, Seen, Step, Wanted};
-use crate::host_network::{Doubt, Error, Record, Site, Stands, USUAL};
+use crate::host_network::{Doing, Doubt, Error, Record, Site, Stands, USUAL};
 use crate::stop::Stop;
 
 /// Stands for the interface over which this host reaches everybody else.
@@ -81,10 +82,10 @@ impl Args {
         let wanted = self.wanted(&seen, settings)?;
         let plan = plan::plan(&seen, &wanted, self.force).map_err(Error::from)?;
         if plan.is_empty() {
-            let file = seen.named_in(wanted.address).unwrap_or_default();
+            let file = seen.at(seen.named_in(wanted.address).unwrap_or_default());
             state(ui, "nothing", &plan, &[]);
             ui.say(format_args!(
-                "nothing to do: {} has {}, which /{file} gives it",
+                "nothing to do: {} has {}, which {file} gives it",
                 wanted.interface,
                 wanted.cidr()
             ));
@@ -113,7 +114,8 @@ impl Args {
         let same = interface.is_none_or(|name| name == was.interface)
             && self.address.is_none_or(|address| address == (was.address, was.prefix));
         if !same || !uplink {
-            Err(Error::Stands { interface: was.interface.to_string(), address: was.cidr() })?;
+            let root = (!site.is_live()).then(|| self.root.clone());
+            Err(Error::Stands { interface: was.interface.to_string(), address: was.cidr(), root })?;
         }
         match site.stands(record, stop)? {
             Stands::Changed(paths) => Err(Error::Changed { paths })?,
@@ -154,7 +156,8 @@ impl Args {
                 hint: Some(remedy![
                     "name it: ",
                     Knob::Interface,
-                    format!("; there are: {}", have.join(", "))
+                    // Which there are in the root of another host isn't known.
+                    if have.is_empty() { String::new() } else { format!("; there are: {}", have.join(", ")) },
                 ]),
             }
         })?;
@@ -164,10 +167,17 @@ impl Args {
             (Ipv4Addr::new(a, b, c, 1), 24)
         });
         let (address, prefix) = self.address.or(has).or(by_range).unwrap_or(USUAL);
-        let way_out = || seen.interfaces.iter().find(|one| one.default_route)?.name.parse().ok();
+        let nowhere = match &seen.root {
+            None => "this host has no way to everybody else that its boards could use".to_owned(),
+            Some(root) => {
+                format!(
+                    "no settings in {root} name the interface that leads to everybody else, or they name several"
+                )
+            }
+        };
         let uplink = match &self.nat {
-            Some(nat) if nat.as_str() == DEFAULT_ROUTE => Some(way_out().ok_or_else(|| Usage {
-                message: "this host has no way to everybody else that its boards could use".to_owned(),
+            Some(nat) if nat.as_str() == DEFAULT_ROUTE => Some(seen.way_out().ok_or_else(|| Usage {
+                message: nowhere,
                 hint: Some("name the interface of the way out: `--nat UPLINK`".into()),
             })?),
             nat => nat.clone(),
@@ -177,14 +187,15 @@ impl Args {
 
     /// Shows a plan, asks, and does it.
     fn go(&self, site: &Site, plan: &Plan, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
-        show(ui, plan, false);
+        self.show(site, ui, plan, false);
         state(ui, "planned", plan, &[]);
         if self.dry_run {
             return Ok(());
         }
         confirm::agree(self.yes, ui, stop)?;
-        let doubts =
-            site.carry_out(plan, stop, &mut |step| ui.detail(format_args!("doing: {}", words(step))))?;
+        let waiting = Waiting::new(ui);
+        let doubts = site.carry_out(plan, stop, &mut |doing| tell(&waiting, ui, &doing))?;
+        drop(waiting);
         state(ui, "done", plan, &doubts);
         let (interface, address) = (&plan.wanted.interface, plan.wanted.cidr());
         if site.is_live() {
@@ -198,7 +209,11 @@ impl Args {
             ui.say(format_args!("written: {interface} gets {address} when that system starts"));
         }
         doubts.iter().for_each(|doubt| ui.warn(&doubt.0));
-        ui.say("`piprov doctor --undo` takes it back");
+        let undo = match site.is_live() {
+            true => Action::from(Task::HostNetworkUndo),
+            false => Task::HostNetworkUndoBelow.of(self.root.display()),
+        };
+        ui.say(format_args!("{} takes it back", words_of::word(&undo.into())));
         Ok(())
     }
 
@@ -206,18 +221,64 @@ impl Args {
     pub(super) fn undo(&self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let site = Site::open(&self.root)?;
         let Some(record) = site.record()? else {
-            ui.say("nothing to take back: nothing of this host's network was changed");
+            match site.is_live() {
+                true => ui.say("nothing to take back: nothing of this host's network was changed"),
+                false => ui.say(format_args!(
+                    "nothing to take back: nothing of the network was changed in {}",
+                    self.root.display()
+                )),
+            }
             return Ok(());
         };
-        show(ui, &record.plan, true);
+        self.show(&site, ui, &record.plan, true);
         if self.dry_run {
             return Ok(());
         }
         confirm::agree(self.yes, ui, stop)?;
-        site.undo(&record, stop, &mut |step| ui.detail(format_args!("doing: {}", words(step))))?;
+        let waiting = Waiting::new(ui);
+        site.undo(&record, stop, &mut |doing| tell(&waiting, ui, &doing))?;
+        drop(waiting);
         state(ui, "undone", &record.plan, &[]);
         ui.say("taken back: each file is as it was before");
         Ok(())
+    }
+
+    /// Shows what is done, or what is taken back.
+    fn show(&self, site: &Site, ui: &Ui, plan: &Plan, back: bool) {
+        let root = if site.is_live() { std::path::Path::new("/") } else { &self.root };
+        for change in &plan.changes {
+            one(ui, root, change, back);
+        }
+        let around = if back { &plan.undo } else { &plan.apply };
+        for step in around.before.iter().chain(&around.after) {
+            if ui.json {
+                ui.object(&json!({ "event": "host-step", "command": words(step) }));
+            } else {
+                ui.result(format_args!("{} {}", ui.paint(Style::Strong, "run"), words(step)));
+            }
+        }
+        if !ui.json && !back {
+            plan.notes.iter().for_each(|note| ui.say(format_args!("note: {note}")));
+        }
+    }
+}
+
+/// Shows what is being done, or waited for.
+fn tell(waiting: &Waiting, ui: &Ui, doing: &Doing<'_>) {
+    match doing {
+        Doing::Step(step) => waiting.now(format_args!("running {}", words(step))),
+        Doing::Address { interface, address, patience } if !patience.is_zero() => waiting.now(format_args!(
+            "waiting until {interface} has {address}, for {} s at most",
+            patience.as_secs()
+        )),
+        Doing::Gone { interface, address } => {
+            waiting.now(format_args!("looking whether {interface} has lost {address}"));
+        }
+        Doing::Rules => waiting.now("reading the rules back from the kernel"),
+        Doing::Needless { step, said } => waiting.aside(|| {
+            ui.say(format_args!("{} failed, and it goes on without: {said}", words(step)));
+        }),
+        _ => {}
     }
 }
 
@@ -242,25 +303,7 @@ fn words(step: &Step) -> String {
     }
 }
 
-/// Shows what is done, or what is taken back.
-fn show(ui: &Ui, plan: &Plan, back: bool) {
-    for change in &plan.changes {
-        one(ui, change, back);
-    }
-    let around = if back { &plan.undo } else { &plan.apply };
-    for step in around.before.iter().chain(&around.after) {
-        if ui.json {
-            ui.object(&json!({ "event": "host-step", "command": words(step) }));
-        } else {
-            ui.result(format_args!("{} {}", ui.paint(Style::Strong, "run"), words(step)));
-        }
-    }
-    if !ui.json && !back {
-        plan.notes.iter().for_each(|note| ui.say(format_args!("note: {note}")));
-    }
-}
-
-fn one(ui: &Ui, change: &Change, back: bool) {
+fn one(ui: &Ui, root: &std::path::Path, change: &Change, back: bool) {
     let path = format!("/{}", change.path);
     let (verb, taken, given) = match (&change.after, &change.before) {
         (Contents::Link { target }, _) => ("link", String::new(), target.clone()),
@@ -281,7 +324,7 @@ fn one(ui: &Ui, change: &Change, back: bool) {
         );
         return;
     }
-    ui.result(format_args!("{} {path}", ui.paint(Style::Strong, verb)));
+    ui.result(format_args!("{} {}", ui.paint(Style::Strong, verb), root.join(&change.path).display()));
     for (sign, style, text) in [("-", Style::Bad, &taken), ("+", Style::Good, &given)] {
         text.lines().for_each(|line| ui.result(ui.paint(style, format_args!("  {sign} {line}"))));
     }

@@ -71,6 +71,7 @@ mod usbboot;
 mod user;
 mod values;
 mod verify;
+mod waiting;
 
 use std::path::PathBuf;
 

@@ -161,6 +161,7 @@ const fn command(task: Task) -> &'static str {
         Task::Flash => "piprov flash",
         Task::HostNetwork => "sudo piprov doctor --fix --interface IF --address CIDR",
         Task::HostNetworkUndo => "sudo piprov doctor --undo",
+        Task::HostNetworkUndoBelow => "sudo piprov doctor --undo --root DIR",
         Task::List => "piprov list",
         Task::Nfs => "piprov netboot nfs",
         Task::Serve => "piprov netboot serve",

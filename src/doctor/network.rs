@@ -154,6 +154,7 @@ mod tests {
         let found = Found {
             name: "eth1".into(),
             ethernet: true,
+            mac: None,
             carrier: true,
             addresses: addresses.collect(),
             default_route: false,

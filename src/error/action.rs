@@ -242,6 +242,8 @@ names! {
         HostNetwork,
         /// Take back what was changed of this host's network.
         HostNetworkUndo,
+        /// The same of another host's root; with its place.
+        HostNetworkUndoBelow,
         /// List the boards that are seen over USB.
         List,
         /// Look whether this host can serve roots over NFS.

@@ -39,6 +39,8 @@ pub enum Error {
         interface: String,
         /// Its address.
         address: String,
+        /// Where the root of another host is, as it was named.
+        root: Option<PathBuf>,
     },
     /// The record can't be believed.
     #[error("the record {} can't be believed: {why}", path.display())]
@@ -55,6 +57,29 @@ pub enum Error {
         command: String,
         /// What it said, or how it ended.
         said: String,
+    },
+    /// A program failed before anything was taken back.
+    #[error("nothing was taken back: `{command}` failed: {said}")]
+    NotBegun {
+        /// The command.
+        command: String,
+        /// What it said, or how it ended.
+        said: String,
+    },
+    /// The files are back, and programs failed that were to make it so.
+    #[error("the files are as they were before, and {}", match &steps[..] {
+        [(command, said)] => format!("`{command}` failed: {said}"),
+        _ => "these steps failed:".to_owned(),
+    })]
+    NotUndone {
+        /// The commands, with what they said, or how they ended.
+        steps: Vec<(String, String)>,
+    },
+    /// A place isn't as it was made just now.
+    #[error("{} isn't what was written there just now", path.display())]
+    Unlike {
+        /// The place.
+        path: PathBuf,
     },
     /// The kernel doesn't take the rules.
     #[error("nothing was changed: the kernel doesn't take the rules for the boards' way out: {said}")]
@@ -92,9 +117,14 @@ impl Explain for Error {
             Self::Refused(refused) => refused.kind(),
             Self::Os { source, .. } => Kind::of_output(source),
             Self::Changed { .. } | Self::BadRecord { .. } => Kind::Config,
+            Self::Unlike { .. } => Kind::Io,
             Self::Stands { .. } => Kind::Usage,
             Self::NoRules { .. } => Kind::Unavailable,
-            Self::Step { .. } | Self::NotThere { .. } | Self::Left { .. } => Kind::Failed,
+            Self::Step { .. }
+            | Self::NotBegun { .. }
+            | Self::NotUndone { .. }
+            | Self::NotThere { .. }
+            | Self::Left { .. } => Kind::Failed,
             Self::Stopped => Kind::Interrupted,
         }
     }
@@ -109,8 +139,12 @@ impl Explain for Error {
             Self::Changed { .. } => {
                 Some("put them back as piprov has made them, or take them out by hand".into())
             }
-            Self::Stands { .. } => {
-                Some(remedy![Task::HostNetworkUndo, " takes it back; then it can be another one"])
+            Self::Stands { root, .. } => {
+                let undo = match root {
+                    None => Action::from(Task::HostNetworkUndo),
+                    Some(root) => Task::HostNetworkUndoBelow.of(root.display()),
+                };
+                Some(remedy![undo, " takes it back; then it can be another one"])
             }
             Self::BadRecord { path, .. } => {
                 Some(remedy!["look at it: ", Action::host("ls -l").arg(path.display())])
@@ -122,7 +156,17 @@ impl Explain for Error {
             Self::Step { .. } | Self::NotThere { .. } | Self::Stopped => {
                 Some(remedy!["the same again goes on; ", Task::HostNetworkUndo, " takes it back"])
             }
-            Self::Left { .. } => Some("it is gone after the next start of this host".into()),
+            Self::NotBegun { .. } | Self::NotUndone { .. } => Some(remedy![
+                "the record of it stays: once that works, ",
+                Task::HostNetworkUndo,
+                " takes back the rest"
+            ]),
+            Self::Unlike { .. } => Some("somebody else may have written it: see who, and try again".into()),
+            Self::Left { .. } => Some(remedy![
+                "it is gone after the next start of this host; then ",
+                Task::HostNetworkUndo,
+                " ends it"
+            ]),
         }
     }
 
@@ -131,6 +175,9 @@ impl Explain for Error {
             Self::Refused(refused) => refused.more(),
             Self::Changed { paths } if paths.len() > 1 => {
                 paths.iter().map(|path| path.display().to_string()).collect()
+            }
+            Self::NotUndone { steps } if steps.len() > 1 => {
+                steps.iter().map(|(command, said)| format!("`{command}`: {said}")).collect()
             }
             _ => Vec::new(),
         }

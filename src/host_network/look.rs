@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
 
 use rustix::fs::{Access, FileType, StatVfsMountFlags};
 
 use super::plan::seen::{Address, Found, Lack, Manager, Seen, Systemd};
 use super::plan::{LINK, PATHS};
-use super::{Error, Site};
+use super::units::{Started, Switch, is_null};
+use super::{Error, Site, processes};
 use crate::beneath::{Dir, Links, read_bounded};
 use crate::wire::interfaces;
 
@@ -16,8 +16,6 @@ use crate::wire::interfaces;
 pub(super) const LONGEST: u64 = 256 << 10;
 /// And a directory so many of them.
 const MOST: usize = 1000;
-/// Processes that are looked at.
-const PROCESSES: usize = 100_000;
 /// The capability to change the network (linux/capability.h).
 const NET_ADMIN: u32 = 12;
 
@@ -75,7 +73,21 @@ const NAMES: [Names; 5] = [
         // It is none.
         process: "",
     },
-    Names { manager: None, programs: &[], units: &["connman.service", "connman"], process: "connmand" },
+    Names {
+        manager: None,
+        programs: &["usr/sbin/connmand", "usr/bin/connmand"],
+        units: &["connman.service", "connman"],
+        process: "connmand",
+    },
+];
+
+/// Where netplan's program or its generator is.
+const NETPLAN: [&str; 5] = [
+    "usr/sbin/netplan",
+    "usr/bin/netplan",
+    "usr/libexec/netplan/generate",
+    "usr/lib/systemd/system-generators/netplan",
+    "lib/systemd/system-generators/netplan",
 ];
 
 impl Site {
@@ -95,28 +107,10 @@ impl Site {
     #[must_use]
     pub fn look_at_files(&self) -> Seen {
         let root = self.root();
-        let mut seen = Seen { live: self.is_live(), ..Seen::default() };
+        let live = self.is_live();
+        let elsewhere = (!live).then(|| root.path().display().to_string());
+        let mut seen = Seen { live, root: elsewhere, ..Seen::default() };
         files(root, &mut seen);
-        let units = switched_on(root);
-        let processes = if seen.live { running(root) } else { BTreeSet::new() };
-        for names in &NAMES {
-            let is_on = names.units.iter().any(|unit| units.contains(*unit));
-            let runs = processes.contains(names.process);
-            let Some(manager) = names.manager else {
-                seen.connman = is_on || runs;
-                continue;
-            };
-            let there = names.programs.iter().any(|path| has(root, path));
-            if there {
-                seen.installed.insert(manager);
-            }
-            if is_on && there {
-                seen.enabled.insert(manager);
-            }
-            if runs {
-                seen.running.insert(manager);
-            }
-        }
         let systemd = ["usr/lib/systemd/systemd", "lib/systemd/systemd"].iter().any(|path| has(root, path));
         seen.systemd = match systemd {
             // sd_booted(3)
@@ -124,9 +118,38 @@ impl Site {
             true => Systemd::Installed,
             false => Systemd::Absent,
         };
+        managers(root, &mut seen);
+        seen.netplan = NETPLAN.iter().any(|path| has(root, path));
         let nft = ["usr/sbin/nft", "sbin/nft", "usr/bin/nft"].into_iter().find(|path| has(root, path));
         seen.nft = nft.map(|path| format!("/{path}"));
         seen
+    }
+}
+
+/// Which managers are there, how they are switched, and who runs. One whose program isn't there does nothing, whatever of it
+/// is left.
+fn managers(root: &Dir, seen: &mut Seen) {
+    let started = Started::look(root, seen.systemd, seen.live);
+    let processes = match seen.live {
+        true => processes::running(root, &NAMES.each_ref().map(|names| names.process)),
+        false => BTreeSet::new(),
+    };
+    for names in NAMES.iter().filter(|names| names.programs.iter().any(|path| has(root, path))) {
+        let switch = started.switch(names.units);
+        let runs = processes.contains(names.process);
+        let Some(manager) = names.manager else {
+            seen.connman = switch == Switch::On || runs;
+            continue;
+        };
+        seen.installed.insert(manager);
+        match switch {
+            Switch::On => drop(seen.enabled.insert(manager)),
+            Switch::Masked => drop(seen.masked.insert(manager)),
+            Switch::Off => {}
+        }
+        if runs {
+            seen.running.insert(manager);
+        }
     }
 }
 
@@ -154,6 +177,7 @@ fn live(root: &Dir, seen: &mut Seen) -> Result<(), Error> {
         .into_iter()
         .map(|one| Found {
             ethernet: one.mac.is_some(),
+            mac: one.mac.map(|mac| mac.to_string()),
             carrier: one.has_carrier,
             addresses: one
                 .addresses
@@ -195,7 +219,7 @@ fn container(root: &Dir) -> Option<String> {
 }
 
 /// Whether something is there; links are followed as the host would.
-fn has(root: &Dir, path: &str) -> bool {
+pub(super) fn has(root: &Dir, path: &str) -> bool {
     crate::beneath::open(root, path, crate::beneath::PLACE, rustix::fs::Mode::empty(), Links::AsRoot).is_ok()
 }
 
@@ -217,10 +241,10 @@ fn files(root: &Dir, seen: &mut Seen) {
     for dir in DIRS {
         let Ok(at) = root.dir_by(dir, Links::AsRoot) else { continue };
         for name in at.names().unwrap_or_default().iter().take(MOST).filter_map(|name| name.to_str()) {
-            // A link to a file of the host's own counts as what it leads to.
-            all.extend(
-                read(root, &format!("{dir}/{name}")).ok().map(|bytes| (format!("{dir}/{name}"), bytes)),
-            );
+            let path = format!("{dir}/{name}");
+            // A link to a file of the host's own counts as what it leads to; what leads to nothing hides others of its name.
+            let bytes = read(root, &path).ok().or_else(|| is_null(root, dir, name).then(Vec::new));
+            all.extend(bytes.map(|bytes| (path, bytes)));
         }
     }
     let mut places: BTreeSet<String> = PATHS.iter().map(|path| (*path).to_owned()).collect();
@@ -255,41 +279,10 @@ fn look_at(root: &Dir, path: &str, is_last: bool, seen: &mut Seen, all: &mut BTr
     }
 }
 
-/// The units that something wants at the start, and the scripts of System V's way.
-fn switched_on(root: &Dir) -> BTreeSet<String> {
-    let mut units = BTreeSet::new();
-    let system = "etc/systemd/system";
-    let names = |dir: &str| root.dir_by(dir, Links::AsRoot).and_then(|dir| dir.names()).unwrap_or_default();
-    for dir in names(system).iter().take(MOST).filter_map(|name| name.to_str()) {
-        if dir.ends_with(".wants") || dir.ends_with(".requires") {
-            let all = names(&format!("{system}/{dir}"));
-            units.extend(all.into_iter().take(MOST).filter_map(|name| name.into_string().ok()));
-        }
-    }
-    for dir in ["etc/rcS.d", "etc/rc2.d"] {
-        let all = names(dir);
-        let started = all.iter().take(MOST).filter_map(|name| name.to_str()?.strip_prefix('S')?.get(2..));
-        units.extend(started.map(str::to_owned));
-    }
-    units
-}
-
-/// The names of the processes that run.
-fn running(root: &Dir) -> BTreeSet<String> {
-    let Ok(proc) = root.dir("proc") else { return BTreeSet::new() };
-    let numbers = proc.names().unwrap_or_default();
-    let numbers = numbers.iter().take(PROCESSES).filter_map(|name| name.to_str());
-    numbers
-        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-        .filter_map(|number| {
-            let bytes = read_bounded(&proc.file(Path::new(number).join("comm")).ok()?, 64).ok()?;
-            Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

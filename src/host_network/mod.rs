@@ -9,15 +9,18 @@ pub mod plan;
 
 mod error;
 mod look;
+mod processes;
 mod proof;
 mod record;
 mod site;
 mod steps;
+mod undo;
+mod units;
 
 pub use error::Error;
 pub use proof::Doubt;
 pub use record::{RECORD, Record};
-pub use site::{Site, Stands};
+pub use site::{Doing, Site, Stands};
 
 /// The address that boards' networks get where nothing else is known: a network that few houses have.
 pub const USUAL: (std::net::Ipv4Addr, u8) = (std::net::Ipv4Addr::new(10, 20, 50, 1), 24);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::plan::{Plan, TABLE};
-use super::{Error, Site, steps};
+use super::{Doing, Error, Site, steps};
 use crate::stop::Stop;
 use crate::wire::interfaces;
 
@@ -22,13 +22,20 @@ impl Site {
     ///
     /// # Errors
     /// What isn't there.
-    pub(super) fn prove(&self, plan: &Plan, patience: Duration, stop: &Stop) -> Result<Vec<Doubt>, Error> {
+    pub(super) fn prove(
+        &self,
+        plan: &Plan,
+        patience: Duration,
+        stop: &Stop,
+        tell: &mut dyn FnMut(Doing<'_>),
+    ) -> Result<Vec<Doubt>, Error> {
         if !self.is_live() {
             return Ok(Vec::new());
         }
         let missing = |what: String| Error::NotThere { what };
         let wanted = &plan.wanted;
         let began = Instant::now();
+        tell(Doing::Address { interface: wanted.interface.as_str(), address: &wanted.cidr(), patience });
         while !self.has_address(plan)? {
             if began.elapsed() >= patience {
                 return Err(missing(format!("{} hasn't got {}", wanted.interface, wanted.cidr())));
@@ -38,6 +45,7 @@ impl Site {
             }
         }
         let Some(rules) = plan.rules() else { return Ok(Vec::new()) };
+        tell(Doing::Rules);
         if !self.forwards() {
             return Err(missing("this host passes no packets on".to_owned()));
         }
@@ -59,8 +67,19 @@ impl Site {
     }
 
     /// As [`Self::prove`] does: for [`Site::carry_out`].
-    pub(super) fn prove_patiently(&self, plan: &Plan, stop: &Stop) -> Result<Vec<Doubt>, Error> {
-        self.prove(plan, PATIENCE, stop)
+    pub(super) fn prove_patiently(
+        &self,
+        plan: &Plan,
+        stop: &Stop,
+        tell: &mut dyn FnMut(Doing<'_>),
+    ) -> Result<Vec<Doubt>, Error> {
+        self.prove(plan, PATIENCE, stop, tell)
+    }
+
+    /// Whether the interface is there.
+    pub(super) fn has_interface(&self, plan: &Plan) -> Result<bool, Error> {
+        let all = interfaces::list().map_err(Error::os("listing", "the interfaces"))?;
+        Ok(all.iter().any(|one| one.name == plan.wanted.interface.as_str()))
     }
 
     /// Whether the address is on its interface, and stays there.

@@ -34,9 +34,42 @@ pub enum Stands {
     Changed(Vec<PathBuf>),
 }
 
+/// What is being done, or waited for.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Doing<'a> {
+    /// A step begins.
+    Step(&'a Step),
+    /// A step failed, and what it was to do isn't needed.
+    Needless {
+        /// The step.
+        step: &'a Step,
+        /// What it said.
+        said: &'a str,
+    },
+    /// An interface is to get its address.
+    Address {
+        /// Its name.
+        interface: &'a str,
+        /// The address, with its prefix.
+        address: &'a str,
+        /// So long at most.
+        patience: Duration,
+    },
+    /// The rules for the boards' way out are read back.
+    Rules,
+    /// An interface is to lose its address.
+    Gone {
+        /// Its name.
+        interface: &'a str,
+        /// The address, with its prefix.
+        address: &'a str,
+    },
+}
+
 /// What a place is, compared with a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Is {
+pub(super) enum Is {
     Before,
     After,
     Other,
@@ -87,7 +120,7 @@ impl Site {
         &self,
         plan: &Plan,
         stop: &Stop,
-        tell: &mut dyn FnMut(&Step),
+        tell: &mut dyn FnMut(Doing<'_>),
     ) -> Result<Vec<Doubt>, Error> {
         let changed: Vec<_> = self.others(plan)?;
         if !changed.is_empty() {
@@ -111,11 +144,11 @@ impl Site {
             }
             self.make(change)?;
             if self.is(change)? != Is::After {
-                return Err(Error::NotThere { what: format!("/{} isn't what was written", change.path) });
+                return Err(Error::Unlike { path: self.root.at(&change.path) });
             }
         }
         self.steps(&plan.apply.after, stop, tell)?;
-        self.prove_patiently(plan, stop)
+        self.prove_patiently(plan, stop, tell)
     }
 
     /// How what was changed stands now.
@@ -132,79 +165,15 @@ impl Site {
                 return Ok(Stands::Half);
             }
         }
-        match self.prove(&record.plan, Duration::ZERO, stop) {
+        match self.prove(&record.plan, Duration::ZERO, stop, &mut |_| {}) {
             Ok(doubts) => Ok(Stands::Whole(doubts)),
             Err(Error::Stopped) => Err(Error::Stopped),
             Err(error) => Ok(Stands::Not(error)),
         }
     }
 
-    /// Takes back exactly what a record tells: each file is what it was before, and what was made is gone. Nothing is done
-    /// where somebody has changed one of the files.
-    ///
-    /// # Errors
-    /// Where that is so, something can't be done, or something is still there afterwards.
-    pub fn undo(&self, record: &Record, stop: &Stop, tell: &mut dyn FnMut(&Step)) -> Result<(), Error> {
-        let plan = &record.plan;
-        let changed = self.others(plan)?;
-        if !changed.is_empty() {
-            return Err(Error::Changed { paths: changed });
-        }
-        let live = |steps| if self.live { steps } else { &[][..] };
-        self.steps(live(&plan.undo.before), stop, tell)?;
-        for change in plan.changes.iter().rev() {
-            if self.is(change)? == Is::After {
-                self.unmake(change)?;
-            }
-            if self.is(change)? != Is::Before {
-                return Err(Error::Left { what: format!("/{} isn't", change.path) });
-            }
-        }
-        self.steps(live(&plan.undo.after), stop, tell)?;
-        self.remove_record()?;
-        for dir in record.dirs.iter().rev() {
-            let (above, name) = parts(dir);
-            // What somebody has put there stays.
-            let _ = self.root.dir(above).and_then(|above| above.rmdir(name));
-        }
-        self.gone(plan, stop, tell)
-    }
-
-    /// That neither the address nor the rules are left.
-    fn gone(&self, plan: &Plan, stop: &Stop, tell: &mut dyn FnMut(&Step)) -> Result<(), Error> {
-        if !self.live {
-            return Ok(());
-        }
-        if plan.manager.is_some() {
-            // A manager takes its time; one that leaves what it doesn't know any more is helped.
-            for _ in 0..30 {
-                if !self.has_address(plan)? {
-                    break;
-                }
-                if stop.wait(Duration::from_millis(100)) {
-                    return Err(Error::Stopped);
-                }
-            }
-            if self.has_address(plan)? {
-                let words =
-                    ["ip", "address", "del", &plan.wanted.cidr(), "dev", plan.wanted.interface.as_str()];
-                self.steps(&[Step::Try(words.map(str::to_owned).into())], stop, tell)?;
-            }
-            if self.has_address(plan)? {
-                let (interface, address) = (&plan.wanted.interface, plan.wanted.cidr());
-                return Err(Error::Left { what: format!("{interface} has {address} still") });
-            }
-        }
-        if self.has_rules(plan, stop)? {
-            return Err(Error::Left {
-                what: "the rules for the boards' way out are in the kernel still".to_owned(),
-            });
-        }
-        Ok(())
-    }
-
     /// The places that are neither as before nor as the plan makes them.
-    fn others(&self, plan: &Plan) -> Result<Vec<PathBuf>, Error> {
+    pub(super) fn others(&self, plan: &Plan) -> Result<Vec<PathBuf>, Error> {
         let mut others = Vec::new();
         for change in &plan.changes {
             if self.is(change)? == Is::Other {
@@ -215,7 +184,7 @@ impl Site {
     }
 
     /// What a place is now. No link is followed, neither there nor on the way.
-    fn is(&self, change: &Change) -> Result<Is, Error> {
+    pub(super) fn is(&self, change: &Change) -> Result<Is, Error> {
         let path = change.path.as_str();
         let missing = || if change.before.is_none() { Is::Before } else { Is::Other };
         let stat = match self.root.stat(path) {
@@ -290,7 +259,7 @@ impl Site {
     }
 
     /// Puts back what was there. A file that was changed keeps the times that it had until then, as far as they are known.
-    fn unmake(&self, change: &Change) -> Result<(), Error> {
+    pub(super) fn unmake(&self, change: &Change) -> Result<(), Error> {
         let failed = || self.os("putting back", &change.path);
         let (dir, name) = parts(&change.path);
         let dir = self.root.dir(dir).map_err(|error| failed()(error.into()))?;
@@ -304,6 +273,6 @@ impl Site {
 }
 
 /// A path's directory and its name there.
-fn parts(path: &str) -> (&str, &str) {
+pub(super) fn parts(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or((".", path))
 }

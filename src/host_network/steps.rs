@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::plan::{Plan, Step};
-use super::{Error, Site};
+use super::{Doing, Error, Site};
 use crate::process::{PATH, Running};
 use crate::stop::Stop;
 
@@ -33,7 +33,12 @@ fn run_reading(words: &[String], input: Stdio, stop: &Stop) -> Result<Said, Erro
     };
     let mut whole = Command::new(program);
     whole.args(arguments).env_clear().env("PATH", PATH).env("LC_ALL", "C").current_dir("/");
-    let mut running = Running::start_reading(&mut whole, input).map_err(|error| failed(error.to_string()))?;
+    let mut running = Running::start_reading(&mut whole, input).map_err(|error| {
+        failed(match error.kind() {
+            std::io::ErrorKind::NotFound => format!("there is no {program}"),
+            _ => error.to_string(),
+        })
+    })?;
     let mut bytes = Vec::new();
     let mut said = |more: &[u8]| {
         let room = KEPT.saturating_sub(bytes.len()).min(more.len());
@@ -65,26 +70,31 @@ impl Site {
         &self,
         steps: &[Step],
         stop: &Stop,
-        tell: &mut dyn FnMut(&Step),
+        tell: &mut dyn FnMut(Doing<'_>),
     ) -> Result<(), Error> {
         for step in steps {
-            tell(step);
-            match step {
-                Step::Run(words) => {
-                    let said = run(words, stop)?;
-                    if !said.good {
-                        return Err(Error::Step { command: words.join(" "), said: said.text });
-                    }
-                }
-                Step::Try(words) => {
-                    if let Err(Error::Stopped) = run(words, stop) {
-                        return Err(Error::Stopped);
-                    }
-                }
-                Step::Forward(on) => self.forward(*on)?,
+            tell(Doing::Step(step));
+            match (step, self.failing(step, stop)?) {
+                (_, None) => {}
+                (Step::Try(_), Some((_, said))) => tell(Doing::Needless { step, said: &said }),
+                (_, Some((words, said))) => return Err(Error::Step { command: words.join(" "), said }),
             }
         }
         Ok(())
+    }
+
+    /// Does a step. Where it fails: its words, and what it said.
+    pub(super) fn failing(&self, step: &Step, stop: &Stop) -> Result<Option<(Vec<String>, String)>, Error> {
+        let words = match step {
+            Step::Run(words) | Step::Try(words) => words,
+            Step::Forward(on) => return self.forward(*on).map(|()| None),
+        };
+        match run(words, stop) {
+            Ok(said) if said.good => Ok(None),
+            Ok(said) => Ok(Some((words.clone(), said.text))),
+            Err(Error::Step { said, .. }) => Ok(Some((words.clone(), said))),
+            Err(error) => Err(error),
+        }
     }
 
     /// Has the kernel pass packets on, or not.

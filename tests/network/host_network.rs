@@ -19,6 +19,8 @@ const KEPT: [&str; 8] = ["run", "tmp", "proc", "sys", "mnt", "var", "dev", "etc/
 /// How a manager is installed, and how it is started where no systemd does it.
 struct Way {
     package: &'static str,
+    /// What tells it of its settings, where it runs all the time.
+    tool: Option<&'static str>,
     start: &'static str,
     /// What it has at first, for the interface of the boards.
     before: &'static [(&'static str, &'static str)],
@@ -32,6 +34,8 @@ struct Host {
     root: PathBuf,
     before: BTreeMap<PathBuf, String>,
     main: Option<std::process::Child>,
+    /// The groups of processes that a systemd was started in.
+    groups: Vec<PathBuf>,
 }
 
 fn succeeded(what: &str, output: &Output) -> String {
@@ -62,7 +66,7 @@ impl Host {
         ] {
             succeeded("ip", &Command::new("ip").args(words).output().unwrap());
         }
-        let mut host = Self { lan, root, before: BTreeMap::new(), main: None };
+        let mut host = Self { lan, root, before: BTreeMap::new(), main: None, groups: Vec::new() };
         host.start(way.start);
         host.before = files(&host.root);
         host
@@ -90,6 +94,70 @@ impl Host {
             said.push(char::from(byte[0]));
         }
         self.main = Some(child);
+    }
+
+    /// Has a real systemd start it, as the kernel does: what was given to the network by hand or by rules is gone.
+    fn boot(&mut self) {
+        const OUTER: &str = r#"root=$1 program=$2 group=$3
+            for dir in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; do
+                [ -e "$dir/cgroup.procs" ] || continue
+                mkdir -p "$dir/$group"; echo 0 >"$dir/$group/cgroup.procs"
+            done
+            exec unshare --mount --pid --cgroup --uts --fork --kill-child sh -ec '
+                root=$1 program=$2 groups=$1/sys/fs/cgroup
+                mount --make-rprivate /; mount --bind "$root" "$root"
+                mount -t proc proc "$root/proc"; mount -t sysfs -o ro sysfs "$root/sys"
+                if [ -d /sys/fs/cgroup/systemd ]; then
+                    mount -t tmpfs groups "$groups"; mkdir "$groups/systemd"
+                    mount -t cgroup -o none,name=systemd groups "$groups/systemd"
+                else
+                    mount -t cgroup2 groups "$groups"
+                fi
+                for dir in run tmp mnt; do mount -t tmpfs "$dir" "$root/$dir"; done
+                touch "$root/mnt/piprov"; mount --bind "$program" "$root/mnt/piprov"
+                exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=other \
+                    chroot "$root" /lib/systemd/systemd --log-target=null
+            ' sh "$root" "$program""#;
+        self.power_off();
+        let space = self.lan.space("ours");
+        for words in [
+            &["-n", &space, "addr", "flush", "dev", "eth1"][..],
+            &["-n", &space, "link", "set", "eth1", "down"],
+            &["netns", "exec", &space, "sh", "-c", "echo 0 >/proc/sys/net/ipv4/ip_forward"],
+        ] {
+            succeeded("ip", &Command::new("ip").args(words).output().unwrap());
+        }
+        let group = format!("piprov-{}", self.lan.dir.path().file_name().unwrap().to_str().unwrap());
+        let places = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+        self.groups = places.map(|place| Path::new(place).join(&group)).into();
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{space}")).args(["sh", "-ec", OUTER, "sh"]);
+        command.arg(&self.root).arg(env!("CARGO_BIN_EXE_piprov")).arg(&group);
+        self.main = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
+        until("systemd is there", || self.is_started());
+    }
+
+    fn is_started(&self) -> bool {
+        let main = self.main.as_ref().unwrap().id();
+        let children = std::fs::read_to_string(format!("/proc/{main}/task/{main}/children"));
+        let first = children.unwrap_or_default().trim().to_owned();
+        let name = std::fs::read_to_string(format!("/proc/{first}/comm")).unwrap_or_default();
+        let state = || self.try_run("systemctl is-system-running").stdout;
+        name.trim() == "systemd" && [&b"running\n"[..], b"degraded\n"].contains(&&state()[..])
+    }
+
+    fn power_off(&mut self) {
+        if let Some(mut main) = self.main.take() {
+            let _ = main.kill();
+            let _ = main.wait();
+        }
+        for group in std::mem::take(&mut self.groups) {
+            let gone = "[ ! -d \"$1\" ] || find \"$1\" -depth -type d -exec rmdir {} + 2>/dev/null";
+            let mut remove = Command::new("sh");
+            remove.args(["-c", gone, "sh"]).arg(group);
+            // Its processes take a moment to end.
+            until("systemd is gone", || remove.status().unwrap().success());
+        }
     }
 
     /// Runs something in the host, beside what it has started.
@@ -159,6 +227,9 @@ impl Drop for Host {
         if let Some(mut main) = self.main.take() {
             let _ = main.kill();
             let _ = main.wait();
+        }
+        if !std::thread::panicking() {
+            self.power_off();
         }
     }
 }
@@ -244,6 +315,8 @@ fn fixed_and_taken_back(way: &Way) {
 
     let said = host.run(&format!("{FIX} --yes"));
     assert!(said.contains("done: eth1 has 10.20.50.1/24, read back from the kernel"), "{said}");
+    // What it does and waits for is shown while it does.
+    assert!(said.contains("\nrunning ") && said.contains("\nwaiting until eth1 has 10.20.50.1/24"), "{said}");
     assert!(host.addresses("eth1").contains("10.20.50.1/24"), "{}", host.addresses("eth1"));
     assert!(host.addresses("eth0").contains(&OURS.to_string()), "{}", host.addresses("eth0"));
     // The house sees this host, and not the board.
@@ -257,6 +330,20 @@ fn fixed_and_taken_back(way: &Way) {
 
     let changed = host.changes();
     assert!(changed.iter().all(|path| path.starts_with("etc")) && changed.len() > 4, "{changed:?}");
+    if let Some(tool) = way.tool {
+        let real = host.run(&format!("command -v {tool}"));
+        let real = real.trim();
+        // It can't be told: what is left is said, and the record of it stays.
+        host.run(&format!(
+            "mv {real} /tmp/tool; printf '#!/bin/sh\\necho no such luck; exit 3\\n' >{real}; chmod 755 {real}"
+        ));
+        let failed = host.try_run("piprov doctor --undo --yes");
+        let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+        assert_eq!(failed.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("`{tool} ")) && said.contains("no such luck"), "{said}");
+        assert!(!said.contains("taken back"), "{said}");
+        host.run(&format!("test -e /etc/piprov/host-network.json; mv /tmp/tool {real}"));
+    }
     let said = host.run("piprov doctor --undo --yes");
     assert!(said.contains("taken back"), "{said}");
     assert_eq!(host.changes(), Vec::<PathBuf>::new(), "each file is as it was before");
@@ -274,6 +361,7 @@ fn network_manager_gives_the_address_and_takes_it_back() {
     );
     fixed_and_taken_back(&Way {
         package: "network-manager",
+        tool: Some("nmcli"),
         start: Box::leak(start.into_boxed_str()),
         before: &[],
     });
@@ -287,6 +375,7 @@ fn networkd_gives_the_address_and_takes_it_back() {
     );
     fixed_and_taken_back(&Way {
         package: "",
+        tool: Some("networkctl"),
         start: Box::leak(start.into_boxed_str()),
         before: &[("etc/systemd/network/50-lan.network", "[Match]\nName=eth1\n[Network]\nDHCP=yes\n")],
     });
@@ -297,6 +386,7 @@ fn dhcpcd_gives_the_address_and_takes_it_back() {
     // It asks on the boards' side, and gets none.
     fixed_and_taken_back(&Way {
         package: "dhcpcd",
+        tool: Some("dhcpcd"),
         start: "echo 'denyinterfaces eth0' >>/etc/dhcpcd.conf; dhcpcd --nodev -b >/dev/null 2>&1;",
         before: &[],
     });
@@ -306,6 +396,7 @@ fn dhcpcd_gives_the_address_and_takes_it_back() {
 fn ifupdown_gives_the_address_and_takes_it_back() {
     fixed_and_taken_back(&Way {
         package: "ifupdown",
+        tool: None,
         start: "true;",
         before: &[(
             "etc/network/interfaces.d/lan",
@@ -316,7 +407,7 @@ fn ifupdown_gives_the_address_and_takes_it_back() {
 
 #[test]
 fn what_others_changed_or_linked_stays_as_it_is() {
-    let host = Host::new(&Way { package: "ifupdown", start: "true;", before: &[] });
+    let host = Host::new(&Way { package: "ifupdown", tool: None, start: "true;", before: &[] });
     let fix = "piprov doctor --fix --interface eth1 --yes";
     let refused = |script: &str, code: i32, words: &str| {
         let output = host.try_run(script);
@@ -361,4 +452,143 @@ fn what_others_changed_or_linked_stays_as_it_is() {
     refused("piprov doctor --undo --yes", 78, "it names etc/shadow, which piprov doesn't change");
     host.run("cp -a /tmp/r /etc/piprov/host-network.json; piprov doctor --undo --yes");
     assert_eq!(host.changes(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_manager_that_isnt_this_hosts_or_is_off_gets_no_settings() {
+    let host = Host::new(&Way { package: "ifupdown", tool: None, start: "true;", before: &[] });
+    let planned = |root: &str| {
+        let said = host.run(&format!("piprov doctor --fix --interface eth1 -n --json {root}"));
+        let line = said.lines().find(|line| line.contains("\"host-network\"")).unwrap();
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["manager"].as_str().unwrap().to_owned()
+    };
+    // As if systemd ran it: then a script counts only where there is no unit.
+    host.run("mkdir -p /run/systemd/system; test -e /etc/rcS.d/S*networking");
+    // A dhcpcd in a network of its own, as a container has one; its program is here too.
+    host.run(
+        "cp /bin/sleep /usr/sbin/dhcpcd; unshare --net /usr/sbin/dhcpcd 1000 >/dev/null 2>&1 & sleep 0.3",
+    );
+    assert_eq!(host.run("cat /proc/[0-9]*/comm").lines().filter(|name| *name == "dhcpcd").count(), 1);
+    host.run(
+        "mv /etc/systemd/system/multi-user.target.wants/networking.service /tmp/1; \
+              mv /etc/systemd/system/network-online.target.wants/networking.service /tmp/2",
+    );
+    let off = host.try_run("piprov doctor --fix --interface eth1 -n");
+    let said = String::from_utf8_lossy(&off.stderr).into_owned();
+    assert!(off.status.code() == Some(69) && said.contains("nobody known here gives eth1"), "{said}");
+    host.run(
+        "mv /tmp/1 /etc/systemd/system/multi-user.target.wants/networking.service; \
+              mv /tmp/2 /etc/systemd/system/network-online.target.wants/networking.service",
+    );
+    assert_eq!(planned(""), "ifupdown");
+    // One of this host's own is seen, and comes after who is switched on.
+    host.run("/usr/sbin/dhcpcd 1000 >/dev/null 2>&1 & sleep 0.3");
+    assert_eq!(planned(""), "ifupdown");
+    host.run("mv /sbin/ifup /tmp/ifup");
+    assert_eq!(planned(""), "dhcpcd");
+    host.run("mv /tmp/ifup /sbin/ifup; ln -s /dev/null /etc/systemd/system/networking.service; \
+              printf 'auto eth1\\niface eth1 inet dhcp\\n' >/etc/network/interfaces.d/lan; rm /usr/sbin/dhcpcd");
+    let masked = host.try_run("piprov doctor --fix --interface eth1 -n");
+    let said = String::from_utf8_lossy(&masked.stderr).into_owned();
+    let words = "/etc/network/interfaces.d/lan names it, and the service networking, which brings up what stands there, is masked";
+    let folded = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(masked.status.code() == Some(69) && folded.contains(words), "{said}");
+    assert!(folded.contains("systemctl unmask networking"), "{said}");
+    host.run("rm -r /etc/systemd/system/networking.service /etc/network/interfaces.d/lan /run/systemd");
+    assert_eq!(host.changes(), Vec::<PathBuf>::new());
+
+    // What ends the interface can't run: nothing is taken back, and the record stays.
+    host.run("piprov doctor --fix --interface eth1 --yes; mv /sbin/ifdown /tmp/ifdown");
+    let failed = host.try_run("piprov doctor --undo --yes");
+    let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert_eq!(failed.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("nothing was taken back: `ifdown --force eth1` failed: there is no ifdown"),
+        "{said}"
+    );
+    assert!(host.addresses("eth1").contains("10.20.50.1/24"));
+    host.run("test -e /etc/piprov/host-network.json; test -e /etc/network/interfaces.d/piprov");
+    host.run("mv /tmp/ifdown /sbin/ifdown; piprov doctor --undo --yes");
+    assert_eq!(host.changes(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn the_root_of_another_host_is_checked_and_named_in_each_hint() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("new root");
+    let put = |path: &str, text: &str| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    put("usr/lib/systemd/systemd", "");
+    put("usr/lib/systemd/systemd-networkd", "");
+    put("usr/lib/systemd/system/systemd-networkd.service", "[Unit]\n");
+    let lan = "[Match]\nName=eth0\n[Network]\nAddress=192.0.2.9/24\nGateway=192.0.2.1\n";
+    put("etc/systemd/network/10-lan.network", lan);
+    let said = |words: &[&str], code: i32| {
+        let output =
+            crate::common::piprov().args(["doctor", "--root"]).arg(&root).args(words).output().unwrap();
+        let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {said}");
+        said.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let shown = root.display().to_string();
+    let off = said(&["--fix", "--yes", "--interface", "eth1"], 69);
+    assert!(off.contains(&format!("sudo systemctl --root '{shown}' enable systemd-networkd")), "{off}");
+    put("etc/systemd/system/multi-user.target.wants/systemd-networkd.service", "[Unit]\n");
+    let lo = said(&["--fix", "--yes", "--interface", "lo"], 2);
+    assert!(lo.contains("lo is no Ethernet"), "{lo}");
+    let way = said(&["--fix", "--yes", "--interface", "eth0"], 2);
+    assert!(way.contains("eth0 is that system's way to everybody else, as"), "{way}");
+    let nft = said(&["--fix", "--yes", "--interface", "eth1", "--nat"], 69);
+    assert!(nft.contains(&format!("sudo chroot '{shown}' apt-get install nftables")), "{nft}");
+    put("usr/sbin/nft", "");
+    let nowhere = said(&["--fix", "--yes", "--interface", "eth1", "--nat", "lo"], 2);
+    assert!(nowhere.contains("lo leads nowhere"), "{nowhere}");
+    let before = files(&root);
+    let made = said(&["--fix", "--yes", "--interface", "eth1", "--nat"], 0);
+    for words in [
+        format!("new {shown}/etc/systemd/network/00-00-piprov.network"),
+        "oifname \"eth0\" accept".to_owned(),
+        "which interfaces the system in".to_owned(),
+        format!("`sudo piprov doctor --undo --root '{shown}'` takes it back"),
+    ] {
+        assert!(made.contains(&words), "{words}: {made}");
+    }
+    let stands = said(&["--fix", "--yes", "--interface", "eth2"], 2);
+    assert!(stands.contains(&format!("`sudo piprov doctor --undo --root '{shown}'`")), "{stands}");
+    said(&["--undo", "--yes"], 0);
+    assert_eq!(files(&root), before);
+    let nothing = said(&["--undo", "--yes"], 0);
+    assert!(nothing.contains(&format!("nothing of the network was changed in {shown}")), "{nothing}");
+}
+
+#[test]
+fn the_address_and_the_way_out_come_back_with_a_real_start() {
+    let mut host = Host::new(&Way { package: "", tool: None, start: "true;", before: &[] });
+    host.boot();
+    let said = host.run(&format!("{FIX} --yes"));
+    assert!(said.contains("\nrun systemctl restart piprov-nat.service\n"), "{said}");
+    assert!(said.contains("done: eth1 has 10.20.50.1/24, read back from the kernel"), "{said}");
+    until("the board reaches the house", || host.board_reaches_the_house() == Some(OURS));
+    let has_rules = |host: &Host| host.try_run("nft list table inet piprov_nat").status.success();
+    // Somebody took the rules away: they come back with their unit, and with that of nftables.
+    host.run("nft flush ruleset; systemctl restart piprov-nat.service");
+    assert!(has_rules(&host));
+    host.run("systemctl restart nftables.service");
+    until("the rules", || has_rules(&host));
+    assert_eq!(host.board_reaches_the_house(), Some(OURS));
+    host.run("nft flush ruleset");
+
+    host.boot();
+    until("the address", || host.addresses("eth1").contains("10.20.50.1/24"));
+    until("the board reaches the house", || host.board_reaches_the_house() == Some(OURS));
+    let doctor = host.run("piprov doctor --network --interface eth1");
+    assert!(doctor.contains("eth1 has 10.20.50.1/24, as piprov has changed it"), "{doctor}");
+    assert!(host.run("piprov doctor --undo --yes").contains("taken back"));
+    assert!(!host.try_run("nft list table inet piprov_nat").status.success());
+    host.boot();
+    assert_eq!(host.board_reaches_the_house(), None);
+    assert!(!host.addresses("eth1").contains("10.20.50.1"));
 }

@@ -1,6 +1,7 @@
 //! ifupdown: a stanza of its own in `interfaces(5)`; stanzas of others for the same interface are put behind `#` signs.
 
-use super::seen::{Seen, Systemd, is_stanza};
+use super::owner::is_stanza;
+use super::seen::{Seen, Systemd};
 use super::{Around, Change, MARK, Name, Part, Step, Wanted, nat};
 
 /// Its settings.

@@ -2,7 +2,9 @@
 //! plan comes out. It knows no files and no programs.
 
 pub mod name;
+pub mod owner;
 pub mod seen;
+pub mod undo;
 
 mod dhcpcd;
 mod ifupdown;
@@ -10,6 +12,7 @@ mod nat;
 mod network_manager;
 mod networkd;
 mod refused;
+mod told;
 
 use std::net::Ipv4Addr;
 
@@ -17,11 +20,15 @@ use serde::{Deserialize, Serialize};
 
 pub use name::{Name, NotAName};
 pub use nat::{FORWARD, RULES, TABLE, UNIT};
+pub use owner::{Owner, Pass};
 pub use refused::{Obstacle, Refused};
-pub use seen::{Address, Found, Lack, Manager, Owner, Seen, Systemd};
+pub use seen::{Address, Found, Lack, Manager, Seen, Systemd};
 
 /// Stands at the beginning of each file, and of each part of a file, that a plan makes.
 pub const MARK: &str = "# Made by piprov for its boards' network";
+
+/// The kernel calls it so on every host: nobody is behind it.
+const LOOPBACK: &str = "lo";
 
 /// What a host is to have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +54,11 @@ impl Wanted {
     #[must_use]
     pub fn network(&self) -> String {
         format!("{}/{}", Ipv4Addr::from(u32::from(self.address) & mask(self.prefix)), self.prefix)
+    }
+
+    /// The mask of that network, as old settings have it.
+    fn netmask(&self) -> Ipv4Addr {
+        mask(self.prefix).into()
     }
 
     /// Whether two networks have an address in common.
@@ -265,12 +277,27 @@ pub fn plan(seen: &Seen, wanted: &Wanted, force: bool) -> Result<Plan, Refused> 
     let kept = has && seen.named_in(wanted.address).is_some();
     let mut parts = Vec::new();
     let mut manager = None;
+    let mut notes = Vec::new();
+    let root = || seen.root.clone();
     if !kept {
         match owner {
             Owner::Manager(found) => {
                 manager = Some(found);
                 if seen.live && found.is_daemon() && !seen.running.contains(&found) {
-                    obstacles.push(Obstacle::NotRunning { manager: found });
+                    let by_systemd = seen.systemd == Systemd::Running;
+                    obstacles.push(Obstacle::NotRunning { manager: found, by_systemd });
+                }
+                let interface = &wanted.interface;
+                notes.extend(
+                    seen.passes(interface)
+                        .into_iter()
+                        .map(|pass| format!("{} gets {interface}: {pass}", found.title())),
+                );
+                if !seen.enabled.contains(&found) {
+                    notes.push(format!(
+                        "{} runs, and isn't switched on: after the next start nobody gives {interface} its address",
+                        found.title()
+                    ));
                 }
                 parts.push(match found {
                     Manager::NetworkManager => network_manager::part(wanted),
@@ -279,12 +306,27 @@ pub fn plan(seen: &Seen, wanted: &Wanted, force: bool) -> Result<Plan, Refused> 
                     Manager::Ifupdown => ifupdown::part(wanted, seen),
                 });
             }
-            Owner::Netplan(path) => obstacles.push(Obstacle::Netplan { path }),
-            Owner::ConnMan => obstacles.push(Obstacle::ConnMan),
-            Owner::Nobody => obstacles.push(Obstacle::Nobody { interface: wanted.interface.clone() }),
+            Owner::Netplan(path) => {
+                obstacles.push(Obstacle::Netplan {
+                    path: seen.at(&path),
+                    wanted: wanted.clone(),
+                    root: root(),
+                });
+            }
+            Owner::ConnMan => obstacles.push(Obstacle::ConnMan { wanted: wanted.clone(), root: root() }),
+            Owner::Nobody(passes) => {
+                let interface = wanted.interface.clone();
+                obstacles.push(Obstacle::Nobody { interface, passes, root: root() });
+            }
         }
     }
-    let mut notes = Vec::new();
+    if let Some(root) = &seen.root {
+        notes.push(format!(
+            "which interfaces the system in {root} has isn't known here: that {} is one of them, and not its way to everybody \
+             else, was looked up in its settings only",
+            wanted.interface
+        ));
+    }
     if let Some(uplink) = &wanted.uplink {
         match nat::part(wanted, uplink, seen) {
             Ok(part) => parts.push(part),
@@ -292,6 +334,8 @@ pub fn plan(seen: &Seen, wanted: &Wanted, force: bool) -> Result<Plan, Refused> 
         }
         if seen.forwards == Some(false) {
             notes.push("this host passes packets on between all of its networks from now on".to_owned());
+        } else if seen.root.is_some() {
+            notes.push("that system passes packets on between all of its networks once it starts".to_owned());
         }
     }
     if let Some(kind) = &seen.container

@@ -1,7 +1,7 @@
 //! The network of boards behind this host's address: rules of their own (nft(8)), which nobody else's rules are part of.
 
-use super::seen::{Manager, Owner, Seen, Systemd};
-use super::{Around, Change, MARK, Name, Obstacle, Part, Step, Wanted};
+use super::seen::{Manager, Seen, Systemd};
+use super::{Around, Change, MARK, Name, Obstacle, Owner, Part, Step, Wanted};
 
 /// The table, in the family `inet`.
 pub const TABLE: &str = "piprov_nat";
@@ -50,11 +50,13 @@ pub(super) fn part(wanted: &Wanted, uplink: &Name, seen: &Seen) -> Result<Part, 
     }
     if uplink == &wanted.interface {
         obstacles.push(Obstacle::SameInterface { interface: uplink.clone() });
+    } else if uplink.as_str() == super::LOOPBACK {
+        obstacles.push(Obstacle::NoWayOut { interface: uplink.clone() });
     } else if seen.live && seen.interface(uplink).is_none() {
         obstacles.push(refused_interface(uplink, seen));
     }
     let Some(nft) = &seen.nft else {
-        obstacles.push(Obstacle::NoNft);
+        obstacles.push(Obstacle::NoNft { root: seen.root.clone() });
         return Err(obstacles);
     };
     if !obstacles.is_empty() {

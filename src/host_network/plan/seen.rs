@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use super::Name;
+use super::told::Told;
 
 /// A program that gives interfaces their addresses, whose settings are known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,19 +44,6 @@ impl Manager {
     }
 }
 
-/// Who gives an interface its addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Owner {
-    /// One whose settings are known here.
-    Manager(Manager),
-    /// netplan, with this file below the root.
-    Netplan(String),
-    /// ConnMan.
-    ConnMan,
-    /// Nobody was found.
-    Nobody,
-}
-
 /// How far systemd is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Systemd {
@@ -86,6 +74,8 @@ pub struct Found {
     pub name: String,
     /// Boards can be behind it: it has an Ethernet address.
     pub ethernet: bool,
+    /// That address, with small letters and colons.
+    pub mac: Option<String>,
     /// There is somebody at the other end of the cable.
     pub carrier: bool,
     /// Its IPv4 addresses.
@@ -120,18 +110,24 @@ pub enum Lack {
 /// What was seen of a host. All paths begin below its root, without a slash.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Seen {
-    /// It is the host that this program runs on, and not the root of another one.
+    /// It is the host that this program runs on, and its kernel was asked.
     pub live: bool,
+    /// Where the root of another host is, as a person at this one names it; `None` for this host.
+    pub root: Option<String>,
     /// Settings of network managers.
     pub files: BTreeMap<String, Vec<u8>>,
     /// What is there and could not be read as a file, or lies behind a link.
     pub odd: BTreeSet<String>,
     /// Whose programs are there.
     pub installed: BTreeSet<Manager>,
-    /// Who is switched on.
+    /// Who is switched on: something starts it with the host.
     pub enabled: BTreeSet<Manager>,
-    /// Who runs; known of a live host only.
+    /// Who is switched off so that nothing can start it.
+    pub masked: BTreeSet<Manager>,
+    /// Who runs, for this host; known of a live host only.
     pub running: BTreeSet<Manager>,
+    /// netplan is there, which writes the settings of others.
+    pub netplan: bool,
     /// ConnMan is switched on, or runs.
     pub connman: bool,
     /// systemd.
@@ -153,10 +149,31 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// A place below the root, as a person at this host names it.
+    #[must_use]
+    pub fn at(&self, path: &str) -> String {
+        format!("{}/{path}", self.root.as_deref().unwrap_or_default().trim_end_matches('/'))
+    }
+
     /// The interface of a name.
     #[must_use]
     pub fn interface(&self, name: &Name) -> Option<&Found> {
         self.interfaces.iter().find(|found| found.name == name.as_str())
+    }
+
+    /// The interface over which this host reaches everybody else; in the root of another host the one that settings name.
+    #[must_use]
+    pub fn way_out(&self) -> Option<Name> {
+        if self.root.is_none() {
+            return self.interfaces.iter().find(|one| one.default_route)?.name.parse().ok();
+        }
+        let mut names: Vec<_> =
+            super::told::told(self).iter().filter(|told| told.gateway).map(Told::name).collect();
+        names.dedup();
+        match &names[..] {
+            [one] => one.clone(),
+            _ => None,
+        }
     }
 
     /// A file as text; `None` where it isn't there, or is no text.
@@ -173,168 +190,4 @@ impl Seen {
             .filter(move |(path, _)| of_dir(path) && path.ends_with(end))
             .filter_map(|(path, bytes)| Some((path.as_str(), std::str::from_utf8(bytes).ok()?)))
     }
-
-    /// Whether a manager is switched on, or runs.
-    fn is_on(&self, manager: Manager) -> bool {
-        self.enabled.contains(&manager) || self.running.contains(&manager)
-    }
-
-    /// Who gives an interface its addresses: who names it in its settings, else who takes all.
-    #[must_use]
-    pub fn owner(&self, name: &Name) -> Owner {
-        let known = Owner::Manager;
-        if self.installed.contains(&Manager::Ifupdown) && self.has_stanza(name) {
-            return known(Manager::Ifupdown);
-        }
-        if let Some(path) = self.netplan(name) {
-            return Owner::Netplan(path);
-        }
-        if self.is_on(Manager::Networkd) && self.has_network_file(name) {
-            return known(Manager::Networkd);
-        }
-        if self.is_on(Manager::NetworkManager) && !self.is_unmanaged(name) {
-            return known(Manager::NetworkManager);
-        }
-        if self.connman {
-            return Owner::ConnMan;
-        }
-        if self.is_on(Manager::Dhcpcd) && !self.is_denied(name) {
-            return known(Manager::Dhcpcd);
-        }
-        let rest = [Manager::Networkd, Manager::Ifupdown];
-        rest.into_iter().find(|manager| self.is_on(*manager)).map_or(Owner::Nobody, known)
-    }
-
-    /// Whether `interfaces(5)` has a stanza for it.
-    fn has_stanza(&self, name: &Name) -> bool {
-        let of = |text: &str| text.lines().any(|line| is_stanza(line, name));
-        self.text(super::ifupdown::FILE).is_some_and(of)
-            || self.below(super::ifupdown::DIR, "").any(|(_, text)| of(text))
-    }
-
-    /// The file of netplan that names it.
-    fn netplan(&self, name: &Name) -> Option<String> {
-        let key = |line: &str| {
-            let line = line.trim_end();
-            line.trim_start()
-                .strip_suffix(':')
-                .is_some_and(|key| key.trim_matches(|char| char == '"' || char == '\'') == name.as_str())
-        };
-        let found = self.below("etc/netplan", ".yaml").find(|(_, text)| text.lines().any(key));
-        found.map(|(path, _)| path.to_owned())
-    }
-
-    /// Whether a file of systemd-networkd means it (systemd.network(5)).
-    fn has_network_file(&self, name: &Name) -> bool {
-        let means = |text: &str| {
-            let (mut named, mut by_type) = (None, false);
-            for (section, key, value) in settings(text) {
-                match (section, key) {
-                    ("Match", "Name") => {
-                        let mut patterns = value.split_whitespace();
-                        named = Some(patterns.any(|pattern| name.is_meant_by(pattern)));
-                    }
-                    ("Match", "Type") => by_type = value.split_whitespace().any(|kind| kind == "ether"),
-                    _ => {}
-                }
-            }
-            named.unwrap_or(by_type)
-        };
-        ["etc", "run", "usr/lib", "usr/local/lib"].iter().any(|place| {
-            let dir = format!("{place}/systemd/network");
-            self.below(&dir, ".network").any(|(_, text)| means(text))
-        })
-    }
-
-    /// Whether NetworkManager leaves it alone (NetworkManager.conf(5)).
-    fn is_unmanaged(&self, name: &Name) -> bool {
-        let is_it = |one: &str| match one.split_once(':') {
-            None => one == "*" || name.is_meant_by(one),
-            Some(("interface-name", pattern)) => name.is_meant_by(pattern.trim_start_matches('=')),
-            Some(("type", kind)) => kind == "ethernet",
-            Some(_) => false,
-        };
-        let matches = |list: &str| {
-            let all = || list.split([';', ',']).map(str::trim).filter(|one| !one.is_empty());
-            let excepted = all().filter_map(|one| one.strip_prefix("except:")).any(is_it);
-            !excepted && all().filter(|one| !one.starts_with("except:")).any(is_it)
-        };
-        let says = |text: &str| {
-            let (mut meant, mut section) = (false, String::new());
-            settings(text).any(|(at, key, value)| {
-                if at != section {
-                    (meant, section) = (false, at.to_owned());
-                }
-                match key {
-                    "unmanaged-devices" => matches(value),
-                    "match-device" if at.starts_with("device") => {
-                        meant = matches(value);
-                        false
-                    }
-                    "managed" if at.starts_with("device") => meant && matches!(value, "0" | "false" | "no"),
-                    _ => false,
-                }
-            })
-        };
-        let dirs = ["etc", "run", "usr/lib"].map(|place| format!("{place}/NetworkManager/conf.d"));
-        self.text("etc/NetworkManager/NetworkManager.conf").is_some_and(says)
-            || dirs.iter().any(|dir| self.below(dir, ".conf").any(|(_, text)| says(text)))
-    }
-
-    /// Whether dhcpcd leaves it alone (dhcpcd.conf(5)).
-    fn is_denied(&self, name: &Name) -> bool {
-        let Some(text) = self.text(super::dhcpcd::FILE) else { return false };
-        let (mut allowed, mut denied) = (None, false);
-        for line in text.lines() {
-            let mut words = line.split_whitespace();
-            let word = words.next();
-            let mut meant = || words.any(|pattern| name.is_meant_by(pattern));
-            match word {
-                Some("allowinterfaces") => allowed = Some(allowed.unwrap_or(false) | meant()),
-                Some("denyinterfaces") => denied |= meant(),
-                _ => {}
-            }
-        }
-        denied || allowed == Some(false)
-    }
-
-    /// The setting of the owner in which an address stands, by its file.
-    #[must_use]
-    pub fn named_in(&self, ip: Ipv4Addr) -> Option<&str> {
-        let ip = ip.to_string();
-        let word = |char: char| !char.is_ascii_digit() && char != '.';
-        let is_setting = |path: &&str| {
-            path.ends_with(".nmconnection")
-                || path.ends_with(".network")
-                || path.starts_with("etc/network/")
-                || path.starts_with("etc/netplan/")
-                || *path == super::dhcpcd::FILE
-        };
-        let says = |text: &str| {
-            let mut lines = text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
-            lines.any(|line| line.split(word).any(|part| part == ip))
-        };
-        let mut all = self.files.keys().map(String::as_str).filter(is_setting);
-        all.find(|path| self.text(path).is_some_and(says))
-    }
-}
-
-/// Whether a line of `interfaces(5)` begins how an interface is set.
-pub(super) fn is_stanza(line: &str, name: &Name) -> bool {
-    let mut words = line.split_whitespace();
-    words.next() == Some("iface") && words.next() == Some(name.as_str())
-}
-
-/// Settings of a file with sections: the section, the key and the value of each.
-fn settings(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
-    let mut section = "";
-    text.lines().filter_map(move |line| {
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            section = name;
-            return None;
-        }
-        let (key, value) = line.split_once('=').filter(|_| !line.starts_with(['#', ';']))?;
-        Some((section, key.trim_end().trim_end_matches('+'), value.trim_start()))
-    })
 }

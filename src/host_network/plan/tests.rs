@@ -22,6 +22,7 @@ fn found(name: &str, address: Option<[u8; 4]>, default_route: bool) -> Found {
     Found {
         name: name.into(),
         ethernet: true,
+        mac: Some(format!("02:00:00:00:00:0{}", &name[3..])),
         carrier: true,
         addresses: fixed.into_iter().collect(),
         default_route,
@@ -220,7 +221,7 @@ fn who_names_an_interface_has_it() {
     let all = || Seen { enabled: Manager::ALL.into(), installed: Manager::ALL.into(), ..Seen::default() };
     let owner = |seen: &Seen| seen.owner(&name("eth1"));
     let manager = |manager| Owner::Manager(manager);
-    assert_eq!(owner(&Seen::default()), Owner::Nobody);
+    assert_eq!(owner(&Seen::default()), Owner::Nobody(Vec::new()));
     assert_eq!(owner(&all()), manager(Manager::NetworkManager));
     let stanza = with(all(), "etc/network/interfaces", "iface eth1 inet dhcp\n");
     assert_eq!(owner(&stanza), manager(Manager::Ifupdown));
@@ -228,7 +229,8 @@ fn who_names_an_interface_has_it() {
     assert_eq!(owner(&other), manager(Manager::NetworkManager));
     let netplan =
         with(all(), "etc/netplan/50.yaml", "network:\n  ethernets:\n    \"eth1\":\n      dhcp4: true\n");
-    assert_eq!(owner(&netplan), Owner::Netplan("etc/netplan/50.yaml".into()));
+    assert_eq!(owner(&netplan), manager(Manager::NetworkManager), "netplan was there once");
+    assert_eq!(owner(&Seen { netplan: true, ..netplan }), Owner::Netplan("etc/netplan/50.yaml".into()));
     for (file, is) in [
         ("[Match]\nName=eth*\n", true),
         ("[Match]\nType=ether\n", true),
@@ -247,10 +249,20 @@ fn who_names_an_interface_has_it() {
         ("[keyfile]\nunmanaged-devices+=type:ethernet\n", true),
         ("[keyfile]\n#unmanaged-devices=*\n", false),
         ("[device-a]\nmatch-device=interface-name:eth*\nmanaged=0\n", true),
-        ("[device-a]\nmatch-device=interface-name:eth0\n[device-b]\nmanaged=0\n", false),
+        ("[device-a]\nmatch-device=interface-name:eth0\n[device-b]\nmanaged=0\n", true),
+        ("[device-a]\nmatch-device=interface-name:eth0\nmanaged=0\n", false),
+        ("[device]\nmanaged=0\n[device-a]\nmatch-device=interface-name:eth1\nmanaged=1\n", false),
+        ("[keyfile]\nunmanaged-devices=mac:02:00:00:00:00:AB\n", true),
+        ("[keyfile]\nunmanaged-devices=mac:02:00:00:00:00:AC\n", false),
+        ("[keyfile]\nunmanaged-devices=*\nunmanaged-devices=eth0\n", false),
+        ("[keyfile]\nunmanaged-devices=eth0;eth1\nunmanaged-devices-=eth1\n", false),
     ] {
-        let seen = with(all(), "usr/lib/NetworkManager/conf.d/10.conf", conf);
+        let mut seen = with(all(), "usr/lib/NetworkManager/conf.d/10.conf", conf);
+        seen.interfaces = vec![Found { mac: Some("02:00:00:00:00:ab".into()), ..found("eth1", None, false) }];
         assert_eq!(owner(&seen) != manager(Manager::NetworkManager), leaves, "{conf}");
+        // A file of the host's own, of the same name and with nothing in it, hides it.
+        let hidden = with(seen, "etc/NetworkManager/conf.d/10.conf", "");
+        assert_eq!(owner(&hidden), manager(Manager::NetworkManager), "{conf}");
     }
     let mut rest = Seen { enabled: [Manager::Dhcpcd, Manager::Networkd].into(), ..all() };
     assert_eq!(owner(&rest), manager(Manager::Dhcpcd));
@@ -283,7 +295,10 @@ fn what_cant_be_done_is_said_with_all_that_stands_in_the_way() {
     );
     let mut stopped = good();
     stopped.running.clear();
-    assert_eq!(refused(&stopped, &wanted(None)), [Obstacle::NotRunning { manager: Manager::Networkd }]);
+    assert_eq!(
+        refused(&stopped, &wanted(None)),
+        [Obstacle::NotRunning { manager: Manager::Networkd, by_systemd: true }]
+    );
     let way = Wanted { interface: name("eth0"), ..wanted(None) };
     assert_eq!(refused(&good(), &way), [Obstacle::DefaultRoute { interface: name("eth0") }]);
     assert!(plan(&good(), &way, true).is_ok(), "who insists gets it");
@@ -309,21 +324,21 @@ fn what_cant_be_done_is_said_with_all_that_stands_in_the_way() {
     let own = with(good(), "etc/systemd/network/00-00-piprov.network", "mine");
     assert_eq!(
         refused(&own, &wanted(None)),
-        [Obstacle::Foreign { path: "etc/systemd/network/00-00-piprov.network".into() }]
+        [Obstacle::Foreign { path: "/etc/systemd/network/00-00-piprov.network".into() }]
     );
     let mut linked = good();
     linked.odd.insert("etc/systemd/network".into());
-    assert_eq!(refused(&linked, &wanted(None)), [Obstacle::Odd { path: "etc/systemd/network".into() }]);
+    assert_eq!(refused(&linked, &wanted(None)), [Obstacle::Odd { path: "/etc/systemd/network".into() }]);
     let mut fixed = good();
     fixed.read_only.insert("etc".into());
-    assert_eq!(refused(&fixed, &wanted(None)), [Obstacle::ReadOnly { path: "etc".into() }]);
+    assert_eq!(refused(&fixed, &wanted(None)), [Obstacle::ReadOnly { path: "/etc".into() }]);
     assert_eq!(
         refused(&good(), &wanted(Some("eth1"))),
         [Obstacle::SameInterface { interface: name("eth1") }]
     );
     let mut dhcpcd = host(Manager::Dhcpcd);
     dhcpcd.files.insert("etc/dhcpcd.conf".into(), vec![0xff]);
-    assert_eq!(refused(&dhcpcd, &wanted(None)), [Obstacle::Odd { path: "etc/dhcpcd.conf".into() }]);
+    assert_eq!(refused(&dhcpcd, &wanted(None)), [Obstacle::Odd { path: "/etc/dhcpcd.conf".into() }]);
 }
 
 #[test]
@@ -342,9 +357,183 @@ fn an_address_that_its_settings_give_stays_as_it_is() {
 
 #[test]
 fn another_hosts_root_gets_files_and_no_commands() {
-    let seen = Seen { live: false, interfaces: Vec::new(), forwards: None, ..host(Manager::NetworkManager) };
-    let plan = planned(&seen, &wanted(Some("eth0")));
+    let plan = planned(&elsewhere(Manager::NetworkManager), &wanted(Some("eth0")));
     assert_eq!((plan.changes.len(), plan.apply, plan.undo), (6, Around::default(), Around::default()));
+    assert!(plan.notes[0].contains("which interfaces the system in /mnt/new root has isn't known here"));
+}
+
+/// The root of another host, of which no interfaces are known.
+fn elsewhere(manager: Manager) -> Seen {
+    Seen {
+        live: false,
+        root: Some("/mnt/new root".into()),
+        running: std::collections::BTreeSet::new(),
+        interfaces: Vec::new(),
+        forwards: None,
+        ..host(manager)
+    }
+}
+
+#[test]
+fn another_hosts_root_is_checked_as_far_as_its_files_tell() {
+    let plain = || elsewhere(Manager::Networkd);
+    let lo = Wanted { interface: name("lo"), ..wanted(None) };
+    for seen in [plain(), host(Manager::Networkd)] {
+        assert_eq!(refused(&seen, &lo), [Obstacle::NotEthernet { interface: name("lo") }]);
+        assert_eq!(refused(&seen, &wanted(Some("lo"))), [Obstacle::NoWayOut { interface: name("lo") }]);
+        assert_eq!(
+            refused(&seen, &wanted(Some("eth1"))),
+            [Obstacle::SameInterface { interface: name("eth1") }]
+        );
+    }
+    let way = "[Match]\nName=eth0\n[Network]\nAddress=192.0.2.9/24\nGateway=192.0.2.1\n";
+    let seen = with(plain(), "etc/systemd/network/10-lan.network", way);
+    let file = || "/mnt/new root/etc/systemd/network/10-lan.network".to_owned();
+    let uplink = Wanted { interface: name("eth0"), ..wanted(None) };
+    assert_eq!(refused(&seen, &uplink), [Obstacle::GatewayBehind { interface: name("eth0"), path: file() }]);
+    assert!(plan(&seen, &uplink, true).is_ok(), "who insists gets it");
+    let same = Wanted { address: [192, 0, 2, 1].into(), ..wanted(None) };
+    assert_eq!(
+        refused(&seen, &same),
+        [Obstacle::OverlapBySettings {
+            network: "192.0.2.0/24".into(),
+            address: "192.0.2.9/24".into(),
+            path: file()
+        }]
+    );
+    assert_eq!((seen.way_out(), plain().way_out()), (Some(name("eth0")), None));
+    assert!(planned(&seen, &wanted(Some("eth0"))).notes.len() == 2);
+}
+
+#[test]
+fn what_helps_in_another_hosts_root_is_done_there() {
+    let root = "/mnt/new root";
+    let hint = |seen: &Seen, words: &str| {
+        let found = refused(seen, &wanted(Some("eth0")));
+        let hint = crate::error::Explain::hint(&found[0]).unwrap();
+        assert!(hint.says(words), "{words}: {hint:?}");
+    };
+    let mut seen = elsewhere(Manager::Networkd);
+    seen.nft = None;
+    hint(&seen, &format!("chroot {root} apt-get install nftables"));
+    let mut seen = elsewhere(Manager::Networkd);
+    seen.enabled.clear();
+    hint(&seen, &format!("systemctl --root {root} enable systemd-networkd"));
+    let netplan = "network:\n  ethernets:\n    eth1:\n      dhcp4: true\n";
+    let seen = Seen { netplan: true, ..elsewhere(Manager::Networkd) };
+    let mut seen = with(seen, "etc/netplan/50.yaml", netplan);
+    hint(&seen, "`addresses: [10.20.50.1/24]`; piprov doesn't change it. It holds once that system starts");
+    (seen.netplan, seen.connman) = (false, true);
+    seen.enabled.clear();
+    hint(&seen, "once that system runs, ");
+    seen.root = None;
+    hint(&seen, "manual 10.20.50.1 255.255.255.0");
+    let odd = Obstacle::Odd { path: seen.at("etc/x") };
+    assert_eq!(odd.to_string(), "/etc/x is no plain text file, or a link leads there");
+}
+
+#[test]
+fn who_leaves_an_interface_alone_isnt_off_and_gets_no_settings() {
+    let conf = ("etc/NetworkManager/conf.d/a.conf", "[keyfile]\nunmanaged-devices=interface-name:eth1\n");
+    let left = |manager, path: &str| Pass::Left { manager, path: path.into() };
+    for (manager, (path, text)) in [
+        (Manager::NetworkManager, conf),
+        (Manager::NetworkManager, ("etc/NetworkManager/conf.d/a.conf", "[device]\nmanaged=0\n")),
+        (Manager::Dhcpcd, ("etc/dhcpcd.conf", "denyinterfaces eth0,eth1\n")),
+        (Manager::Dhcpcd, ("etc/dhcpcd.conf", "allowinterfaces eth0\n")),
+        (
+            Manager::Networkd,
+            ("etc/systemd/network/10-a.network", "[Match]\nName=eth*\n[Link]\nUnmanaged=yes\n"),
+        ),
+    ] {
+        let seen = with(host(manager), path, text);
+        let passes = vec![left(manager, &format!("/{path}"))];
+        let found = refused(&seen, &wanted(None));
+        assert_eq!(found, [Obstacle::Nobody { interface: name("eth1"), passes, root: None }], "{text}");
+        let said = found[0].to_string();
+        assert!(said.contains(" leaves it alone, as /etc/") && !said.contains(" off"), "{said}");
+        // Another one that has it gets the settings, and who left it alone is named.
+        let other = if manager == Manager::Networkd { Manager::NetworkManager } else { Manager::Networkd };
+        let mut seen = seen;
+        for of in [&mut seen.installed, &mut seen.enabled, &mut seen.running] {
+            of.insert(other);
+        }
+        let plan = planned(&seen, &wanted(None));
+        assert_eq!(plan.manager, Some(other));
+        assert!(plan.notes[0].starts_with(&format!("{} gets eth1: ", other.title())), "{:?}", plan.notes);
+        let commands = [commands(&plan.apply), commands(&plan.undo)].concat();
+        let foreign = match manager {
+            Manager::NetworkManager => "nmcli",
+            Manager::Dhcpcd => "dhcpcd",
+            _ => "networkctl",
+        };
+        assert!(commands.iter().all(|command| !command.starts_with(foreign)), "{commands:?}");
+    }
+    // The first file that means it counts, and one that is hidden doesn't.
+    let network = |dir: &str, unmanaged: &str| {
+        let text = format!("[Match]\nName=eth1\n[Link]\nUnmanaged={unmanaged}\n");
+        with(host(Manager::Networkd), &format!("{dir}/systemd/network/10-a.network"), &text)
+    };
+    let first = with(network("usr/lib", "yes"), "etc/systemd/network/05.network", "[Match]\nName=eth1\n");
+    assert!(plan(&first, &wanted(None), false).is_ok());
+    let hidden = with(network("usr/lib", "yes"), "etc/systemd/network/10-a.network", "");
+    assert!(plan(&hidden, &wanted(None), false).is_ok());
+    assert!(plan(&network("etc", "no"), &wanted(None), false).is_ok());
+}
+
+#[test]
+fn a_stanza_that_nobody_reads_at_the_start_isnt_ifupdowns() {
+    let stanza = "auto eth1\niface eth1 inet dhcp\n";
+    let off = |masked: bool| {
+        let mut seen = with(host(Manager::Ifupdown), "etc/network/interfaces", stanza);
+        seen.enabled.clear();
+        seen.masked.extend(masked.then_some(Manager::Ifupdown));
+        seen
+    };
+    for (masked, words) in [(false, "is off"), (true, "is masked")] {
+        let found = refused(&off(masked), &wanted(None));
+        let said = found[0].to_string();
+        assert!(said.contains("/etc/network/interfaces names it, and the service networking"), "{said}");
+        assert!(said.ends_with(words), "{said}");
+        let hint = crate::error::Explain::hint(&found[0]).unwrap();
+        assert!(hint.says("systemctl enable --now networking"), "{hint:?}");
+        assert_eq!(hint.says("systemctl unmask networking"), masked, "{hint:?}");
+    }
+    let add = |mut seen: Seen| {
+        for of in [&mut seen.installed, &mut seen.enabled, &mut seen.running] {
+            of.insert(Manager::NetworkManager);
+        }
+        seen
+    };
+    // Another one takes it,
+    assert_eq!(planned(&add(off(false)), &wanted(None)).manager, Some(Manager::NetworkManager));
+    // unless it leaves alone what stands there, as Debian has it set up,
+    let debian = "[main]\nplugins=ifupdown,keyfile\n[ifupdown]\nmanaged=false\n";
+    let seen = with(add(off(false)), "etc/NetworkManager/NetworkManager.conf", debian);
+    let said = refused(&seen, &wanted(None))[0].to_string();
+    assert!(said.ends_with("NetworkManager leaves it alone, as /etc/network/interfaces says"), "{said}");
+    let takes = with(seen, "etc/NetworkManager/conf.d/a.conf", "[ifupdown]\nmanaged=true\n");
+    assert_eq!(planned(&takes, &wanted(None)).manager, Some(Manager::NetworkManager));
+    // or udev brings it up all the same.
+    let hotplug =
+        with(add(off(false)), "etc/network/interfaces", "allow-hotplug eth1\niface eth1 inet dhcp\n");
+    assert!(matches!(&refused(&hotplug, &wanted(None))[..], [Obstacle::Nobody { .. }]));
+}
+
+#[test]
+fn who_only_runs_comes_after_those_who_are_switched_on() {
+    // The dhcpcd that ifupdown asks with.
+    let mut seen = with(host(Manager::Ifupdown), "etc/network/interfaces", "");
+    seen.installed.insert(Manager::Dhcpcd);
+    seen.running.insert(Manager::Dhcpcd);
+    assert_eq!(planned(&seen, &wanted(None)).manager, Some(Manager::Ifupdown));
+    // Whose unit is switched on and didn't stay up.
+    seen.enabled.insert(Manager::Networkd);
+    assert_eq!(planned(&seen, &wanted(None)).manager, Some(Manager::Ifupdown));
+    seen.enabled.clear();
+    let plan = planned(&seen, &wanted(None));
+    assert_eq!(plan.manager, Some(Manager::Dhcpcd));
+    assert!(plan.notes[0].contains("isn't switched on: after the next start"), "{:?}", plan.notes);
 }
 
 proptest! {
