@@ -154,7 +154,10 @@ impl Args {
                 hint: Some(remedy![
                     "name it: ",
                     Knob::Interface,
-                    format!("; there are: {}", have.join(", "))
+                    match have[..] {
+                        [] => "; this host has no Ethernet interface".to_owned(),
+                        _ => format!("; there are: {}", have.join(", ")),
+                    }
                 ]),
             }
         })?;
