@@ -199,7 +199,7 @@ impl Disk {
     /// That nothing fits, and what there is.
     fn but(&self, names: impl Fn(&Named) -> &Vec<String>, what: &str) -> String {
         let mut all: Vec<String> = self.parts.iter().flat_map(|part| names(part).iter().cloned()).collect();
-        all.dedup();
+        all.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
         told(&all, what)
     }
 }
