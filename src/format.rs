@@ -8,7 +8,7 @@ mod outside;
 
 use std::time::Duration;
 
-pub use outside::{MOST, is_hidden, message, printable, shown, write_shown};
+pub use outside::{MOST, brief, is_hidden, message, printable, shown, write_shown};
 
 const UNITS: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 

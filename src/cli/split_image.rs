@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use super::bar::Bar;
 use super::report::Usage;
-use crate::cli::failure::Context;
 use crate::cli::ui::Style;
 use crate::cli::{Global, format, ui::Ui};
 use crate::format::json::json;
@@ -118,11 +117,8 @@ impl SplitImage {
             (Ok(table), _) => table,
             // Splitting by numbers needs no table; one that is damaged is worth a word.
             (Err(error @ Error::Table { .. }), Skip::Bytes(_)) => {
-                ui.warn(format_args!("{}: {error}", image.path().display()));
+                ui.warn(error);
                 None
-            }
-            (Err(error @ Error::Table { .. }), Skip::Auto) => {
-                return Err(error).context(image.path().display().to_string());
             }
             (Err(error), _) => return Err(error.into()),
         };

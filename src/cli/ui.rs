@@ -160,6 +160,12 @@ impl Ui {
         self.write(Stream::Out, &Text::line(line));
     }
 
+    /// A line of the result, broken between words where the terminal is narrower. The lines after the first begin with so
+    /// many blanks.
+    pub fn folded(&self, indent: usize, line: impl Display) {
+        self.write(Stream::Out, &Text::line(line).folded(indent, self.width_out));
+    }
+
     /// Standard output itself, for bytes that are no text. Nothing that a terminal obeys is taken out of them.
     ///
     /// # Errors

@@ -10,8 +10,10 @@
 
 mod kernel;
 mod own;
+mod root;
 mod volume;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -24,8 +26,10 @@ use crate::board::Model;
 use crate::eeprom::Scope;
 use crate::eeprom::config_txt::{ConfigFiles, LONGEST};
 use crate::eeprom::filters::passes;
+use crate::format::brief;
+use crate::image::files::{Disk, root_of};
 use crate::image::read_at::ReadAt;
-use crate::image::table::Partition;
+use crate::image::table::{Partition, Table};
 use kernel::Kernel;
 pub use own::MARK;
 
@@ -33,6 +37,8 @@ pub use own::MARK;
 const LOOK: u64 = 256 << 20;
 /// A kernel's command line is never longer (linux/arch/arm64: COMMAND_LINE_SIZE).
 const ARGUMENTS: usize = 2048;
+/// Characters of a reason.
+const WHY: usize = 400;
 /// The kernel that U-Boot looks for by itself.
 const KERNEL: &str = "kernel8.img";
 /// The initramfs that it looks for by itself.
@@ -138,6 +144,8 @@ trait BootFiles {
     fn names(&self) -> &[String];
     /// The first bytes of a file, at most so many; `None` where there is no such file.
     fn head(&self, path: &str, most: usize) -> io::Result<Option<Vec<u8>>>;
+    /// A file's length and its bytes; `None` where there is no such file.
+    fn open(&self, path: &str) -> io::Result<Option<(u64, Box<dyn io::Read + '_>)>>;
     /// The files of another partition, if it is FAT.
     fn other(&self, number: u32) -> io::Result<Option<Box<dyn BootFiles + '_>>>;
 
@@ -153,25 +161,26 @@ trait BootFiles {
 }
 
 impl Forecast {
-    /// What U-Boot does with an image that has these partitions, once it is on a recovery card. Waits for the parts of the
+    /// What U-Boot does with an image that has this table, once it is on a recovery card. Waits for the parts of the
     /// image that hold its boot partition.
     ///
     /// # Errors
     /// Only when the image can't be read. Damage within it is a reason not to start.
-    pub fn of(image: &Arc<dyn ReadAt>, partitions: &[Partition]) -> io::Result<Self> {
+    pub fn of(image: &Arc<dyn ReadAt>, table: &Table) -> io::Result<Self> {
+        let partitions = &table.partitions;
         let budget: Arc<dyn ReadAt> = Arc::new(Budget::new(Arc::clone(image), LOOK));
         let Some(number) = boot_partition(partitions) else {
             return Ok(Self::no("it has no partition that becomes number 2 on the card"));
         };
         let look = || match volume::Volume::new(&budget, partitions, number)? {
-            Some(volume) => judge(&volume),
+            Some(volume) => judge(&volume, &Disk::new(table)),
             None => Ok(Self::no(format!(
                 "its first partition (number {number}) isn't FAT, as a boot partition is"
             ))),
         };
         match look() {
             Err(error) if is_damage(&error) => {
-                Ok(Self::no(format!("its boot partition can't be read: {}", short(&error.to_string()))))
+                Ok(Self::no(format!("its boot partition can't be read: {}", told(&error))))
             }
             done => done,
         }
@@ -188,14 +197,15 @@ impl Forecast {
     }
 }
 
-/// The partition that becomes number 2 on a recovery card, on which U-Boot looks: the first one, since U-Boot's own takes
-/// number 1.
+/// The partition that becomes number 2 on a recovery card, on which U-Boot looks: number 1, since U-Boot's own takes that
+/// number, and else number 2, which stays where number 1 is free (`uboot::layout`).
 fn boot_partition(partitions: &[Partition]) -> Option<u32> {
     partitions.iter().map(|partition| partition.number).min().filter(|number| *number <= 2)
 }
 
-fn judge(first: &dyn BootFiles) -> io::Result<Forecast> {
+fn judge(first: &dyn BootFiles, disk: &Disk) -> io::Result<Forecast> {
     let mut notes = Vec::new();
+    let mut kernels = Kernels::default();
     if first.has("boot.scr") {
         let script = first.head("boot.scr", own::LONGEST)?.unwrap_or_default();
         if !own::is_ours(&script) {
@@ -236,14 +246,15 @@ fn judge(first: &dyn BootFiles) -> io::Result<Forecast> {
     let config = match config(files, "config.txt") {
         Ok(config) => Some(config),
         Err(why) => {
-            notes.push(format!("config.txt can't be read, and counts as empty: {}.", short(&why)));
+            notes.push(format!("config.txt can't be read, and counts as empty: {}.", brief(&why, WHY)));
             None
         }
     };
     let mut loads: Vec<Load> = Vec::new();
     let mut refused: Vec<(String, Vec<Model>)> = Vec::new();
     for model in BOARDS {
-        match load(files, &Says { config: config.as_ref(), model: *model }, &mut notes)? {
+        let says = Says { config: config.as_ref(), model: *model };
+        match load((files, disk), &says, &mut kernels, &mut notes)? {
             Ok(load) => {
                 match loads.iter_mut().find(|known| Load { boards: Vec::new(), ..(*known).clone() } == load) {
                     Some(known) => known.boards.push(*model),
@@ -278,7 +289,7 @@ fn judge(first: &dyn BootFiles) -> io::Result<Forecast> {
             && load.device_tree.is_empty()
     };
     let by = match &loads[..] {
-        [load] if load.boards.is_empty() && usual(load) => By::Card,
+        [load] if load.boards.is_empty() && usual(load) && !kernels.need_script => By::Card,
         _ => By::Added,
     };
     Ok(Forecast { starts: Some(true), by, loads, notes, ..Forecast::default() })
@@ -292,8 +303,38 @@ fn config(files: &dyn BootFiles, name: &str) -> Result<ConfigFiles, String> {
     })
 }
 
+/// Kernels that were looked at as a whole: each board asks for the same.
+#[derive(Default)]
+struct Kernels {
+    /// How long each is in memory, or why it can't be loaded.
+    seen: BTreeMap<String, Result<u64, String>>,
+    /// The card's own script can't load what is to be loaded, though it would find the names.
+    need_script: bool,
+}
+
+impl Kernels {
+    /// Whether a kernel is whole and fits into memory.
+    fn check(&mut self, files: &dyn BootFiles, kernel: &str) -> io::Result<Result<(), String>> {
+        let seen = match self.seen.get(kernel) {
+            Some(seen) => seen.clone(),
+            None => {
+                let Some((len, mut file)) = files.open(kernel)? else { return Ok(Ok(())) };
+                let seen = kernel::in_memory(&short(kernel), len, &mut *file)?;
+                self.seen.insert(kernel.to_owned(), seen.clone());
+                seen
+            }
+        };
+        Ok(seen.map(|len| self.need_script |= len > kernel::ROOM_USUAL))
+    }
+}
+
 /// What is loaded on one board, or why nothing is.
-fn load(files: &dyn BootFiles, says: &Says<'_>, notes: &mut Vec<String>) -> io::Result<Result<Load, String>> {
+fn load(
+    (files, disk): (&dyn BootFiles, &Disk),
+    says: &Says<'_>,
+    kernels: &mut Kernels,
+    notes: &mut Vec<String>,
+) -> io::Result<Result<Load, String>> {
     let mut note = |text: String| {
         if !notes.contains(&text) {
             notes.push(text);
@@ -334,6 +375,9 @@ fn load(files: &dyn BootFiles, says: &Says<'_>, notes: &mut Vec<String>) -> io::
             return Ok(Err(format!("{} is no kernel of 64 bits, plain or packed by gzip", short(&kernel))));
         }
     }
+    if let Err(why) = kernels.check(files, &kernel)? {
+        return Ok(Err(why));
+    }
     if says.is("arm_64bit") == Some(false) {
         note(format!(
             "config.txt asks for 32 bits (arm_64bit=0); U-Boot starts {}, which has 64.",
@@ -343,16 +387,19 @@ fn load(files: &dyn BootFiles, says: &Says<'_>, notes: &mut Vec<String>) -> io::
     let mut load = Load { partition: files.number(), kernel, ..Load::default() };
     let wanted = says.value("initramfs").or_else(|| says.value("ramfsfile")).unwrap_or_default();
     let wanted = wanted.split_whitespace().next().unwrap_or_default();
-    for name in wanted.split(',').filter(|name| !name.is_empty()) {
+    let usual = wanted.is_empty() && load.kernel.ends_with(KERNEL);
+    for name in wanted.split(',').filter(|name| !name.is_empty()).chain(usual.then_some(INITRAMFS)) {
         let path = at(prefix, name);
-        if files.there(&path)? {
-            load.initramfs.push(path);
-        } else {
-            note(format!("config.txt names {} as initramfs, which isn't there.", short(&path)));
+        match files.head(&path, 1)? {
+            Some(head) if !head.is_empty() => load.initramfs.push(path),
+            Some(_) => {
+                // The card's own script would hand it to the kernel.
+                kernels.need_script = true;
+                note(format!("{} is empty, and counts as no initramfs.", short(&path)));
+            }
+            None if usual => {}
+            None => note(format!("config.txt names {} as initramfs, which isn't there.", short(&path))),
         }
-    }
-    if wanted.is_empty() && load.kernel.ends_with(KERNEL) && files.there(&at(prefix, INITRAMFS))? {
-        load.initramfs.push(at(prefix, INITRAMFS));
     }
     let cmdline = at(prefix, says.value("cmdline").filter(|name| !name.is_empty()).unwrap_or(CMDLINE));
     match files.head(&cmdline, ARGUMENTS)? {
@@ -361,14 +408,14 @@ fn load(files: &dyn BootFiles, says: &Says<'_>, notes: &mut Vec<String>) -> io::
             load.arguments = text.lines().next().unwrap_or_default().trim().to_owned();
             load.cmdline = cmdline;
             if load.initramfs.is_empty()
-                && let Some(why) = needs_initramfs(&load.arguments)
+                && let Some(why) = root::not_found(files, disk, &load.cmdline, &load.arguments)?
             {
                 return Ok(Err(why));
             }
-            if load.initramfs.is_empty() && root_of(&load.arguments).is_none() {
-                let file = short(&load.cmdline);
+            if !load.initramfs.is_empty() && root_of(&load.arguments).is_none() {
                 note(format!(
-                    "{file} has no root=: a kernel without an initramfs finds no system by itself."
+                    "{} has no root= in its first line: what is started is up to the initramfs.",
+                    short(&load.cmdline)
                 ));
             }
         }
@@ -389,20 +436,6 @@ fn load(files: &dyn BootFiles, says: &Says<'_>, notes: &mut Vec<String>) -> io::
         return Ok(Err(format!("config.txt names a file that U-Boot's shell can't: {}", short(bad))));
     }
     Ok(Ok(load))
-}
-
-/// The root file system that a kernel is told; of several the last one counts.
-fn root_of(arguments: &str) -> Option<&str> {
-    let root = arguments.split_whitespace().rev().find_map(|word| word.strip_prefix("root="))?;
-    Some(root.trim_matches('"'))
-}
-
-/// Why a kernel finds no root file system alone: it knows devices, their numbers, PARTUUID and PARTLABEL, and no names that
-/// stand in a file system (linux/block/early-lookup.c).
-fn needs_initramfs(arguments: &str) -> Option<String> {
-    let root = root_of(arguments)?;
-    let within = ["LABEL=", "UUID="].iter().any(|name| root.starts_with(name));
-    within.then(|| format!("root={} is found by an initramfs alone, and none is loaded", short(root)))
 }
 
 /// A path that config.txt names. A `/` in front doesn't matter: all paths begin at the partition's root.
@@ -494,9 +527,14 @@ fn names(boards: &[Model]) -> String {
     boards.iter().map(|board| board.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// A text out of an image, as long as it is worth telling. It is still as hostile as it was.
+/// A word out of an image, as long as it is worth telling. It is still as hostile as it was.
 fn short(text: &str) -> String {
-    text.chars().take(80).collect()
+    brief(text, 80)
+}
+
+/// Why something can't be read, in words that may hold some of the image's.
+fn told(error: &io::Error) -> String {
+    brief(&error.to_string(), WHY)
 }
 
 /// Both answers.
@@ -513,9 +551,9 @@ impl Answers {
     ///
     /// # Errors
     /// As [`Forecast::of`].
-    pub fn of(image: &Arc<dyn ReadAt>, partitions: &[Partition]) -> io::Result<Self> {
-        let card = Forecast::of(image, partitions)?;
-        let firmware = match firmware(image, partitions) {
+    pub fn of(image: &Arc<dyn ReadAt>, table: &Table) -> io::Result<Self> {
+        let card = Forecast::of(image, table)?;
+        let firmware = match firmware(image, &table.partitions) {
             Err(error) if is_damage(&error) => None,
             done => done?,
         };

@@ -9,8 +9,9 @@ use super::boot::{self, Boots};
 use super::budget::Budget;
 use super::forecast::Forecast;
 use crate::eeprom::config_txt::{ConfigFiles, LONGEST};
+use crate::format::brief;
 use crate::image::ext4::{self, Contents as Bytes, Ext4, FileKind};
-use crate::image::files::{fat_file_within, fat_list, is_fat};
+use crate::image::files::{self, fat_file_within, fat_list, is_fat, is_swap};
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Entry, Partition, Scheme, Table, guid_text};
 
@@ -22,6 +23,8 @@ const MOST: usize = 32;
 const NAMES: usize = 4000;
 /// Characters of a text out of the image.
 const TEXT: usize = 200;
+/// Characters of a sentence with words out of the image.
+const WHY: usize = 400;
 /// Kernels that are named.
 const KERNELS: usize = 12;
 
@@ -134,7 +137,7 @@ pub struct System {
 
 impl Contents {
     /// The form that is made here.
-    pub const FORM: u32 = 2;
+    pub const FORM: u32 = 3;
 
     /// Looks at an image: its table, then the file systems of each partition.
     ///
@@ -142,7 +145,8 @@ impl Contents {
     /// Only when the image itself can't be read. What is damaged within it is told in `notes` and at its partition.
     pub fn of(image: &Arc<dyn ReadAt>) -> io::Result<Self> {
         let mut found = Self { form: Self::FORM, ..Self::default() };
-        let mut partitions = match Table::read(&**image) {
+        let whole_disk = |partitions| Table { scheme: Scheme::Mbr { disk_id: 0 }, partitions, hybrid: false };
+        let mut table = match Table::read(&**image) {
             Ok(Some(table)) => {
                 match table.scheme {
                     Scheme::Mbr { disk_id } => {
@@ -156,26 +160,41 @@ impl Contents {
                 }
                 let problems = table.check(Some(image.size()?));
                 found.notes.extend(problems.iter().take(8).map(|problem| sentence(&problem.to_string())));
-                table.partitions
+                table
             }
-            Ok(None) => vec![whole(image.size()?)],
+            Ok(None) => whole_disk(vec![whole(image.size()?)]),
             // A file system without a table in front has none that could be wrong.
             Err(error) => {
                 found.notes.push(sentence(&error.to_string()));
-                Vec::new()
+                whole_disk(Vec::new())
             }
         };
-        if partitions.len() > MOST {
-            found.notes.push(format!("It has {} partitions; the first {MOST} are shown.", partitions.len()));
-            partitions.truncate(MOST);
+        if table.partitions.len() > MOST {
+            let all = table.partitions.len();
+            found.notes.push(format!("It has {all} partitions; the first {MOST} are shown."));
+            table.partitions.truncate(MOST);
         }
-        for partition in &partitions {
+        for partition in &table.partitions {
             let budget: Arc<dyn ReadAt> = Arc::new(Budget::new(Arc::clone(image), LOOK));
             let part = found.part(&budget, partition)?;
             found.parts.push(part);
         }
         if !found.table.is_empty() {
-            found.card = Some(Forecast::of(image, &partitions)?);
+            let mut card = Forecast::of(image, &table)?;
+            let budget: Arc<dyn ReadAt> = Arc::new(Budget::new(Arc::clone(image), LOOK));
+            let disk = match files::Disk::new(&table).look(&budget, &table) {
+                Err(error) if is_damage(&error) => files::Disk::new(&table),
+                done => done?,
+            };
+            for load in card.loads.iter().filter(|load| !load.cmdline.is_empty()) {
+                let initramfs = !load.initramfs.is_empty();
+                for note in files::astray(&table, &disk, &load.cmdline, &load.arguments, initramfs) {
+                    if !card.notes.contains(&note) {
+                        card.notes.push(brief(&note, WHY));
+                    }
+                }
+            }
+            found.card = Some(card);
         }
         // No table and no file system is a disk without anything.
         if found.table.is_empty() && found.parts.iter().all(|part| part.sort == Sort::Other) {
@@ -218,7 +237,7 @@ impl Contents {
                 Ok(_) => {}
                 Err(error) => part.why = Some(damage(error)?),
             }
-        } else if is_swap(&**image, partition)? {
+        } else if is_swap(image, partition)? {
             part.sort = Sort::Swap;
         }
         Ok(part)
@@ -270,7 +289,7 @@ fn sentence(text: &str) -> String {
 
 /// Damage is told; an image that can't be read is an error.
 fn damage(error: io::Error) -> io::Result<String> {
-    if is_damage(&error) { Ok(text(&error.to_string())) } else { Err(error) }
+    if is_damage(&error) { Ok(brief(&error.to_string(), WHY)) } else { Err(error) }
 }
 
 /// Whether an error is about what the image says, and not about reading it.
@@ -295,22 +314,8 @@ pub(super) fn firmware(image: &Arc<dyn ReadAt>, partitions: &[Partition]) -> io:
 fn of_image(error: ext4::Error) -> io::Result<String> {
     match error {
         ext4::Error::Io { source, .. } => damage(source),
-        error => Ok(text(&error.to_string())),
+        error => Ok(brief(&error.to_string(), WHY)),
     }
-}
-
-/// `mkswap` writes its signature at the end of the first page (linux/swap.h).
-fn is_swap(image: &dyn ReadAt, partition: &Partition) -> io::Result<bool> {
-    for page in [4096u64, 16384, 65536] {
-        let mut magic = [0; 10];
-        if partition.len >= page
-            && image.read_at(&mut magic, partition.start.saturating_add(page - 10))? == 10
-            && &magic == b"SWAPSPACE2"
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// The system on a file system, by what it says of itself (os-release(5)).

@@ -73,6 +73,18 @@ pub fn message(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The first characters of a text, at most so many; where it is longer, the last whole word of them and `…`. It is as hostile
+/// as it was.
+#[must_use]
+pub fn brief(text: &str, most: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(most) else { return text.to_owned() };
+    let start = &text[..end];
+    // A word without blanks has to be cut.
+    let words =
+        start.rsplit_once(' ').map_or(start, |(words, _)| words).trim_end_matches([' ', ',', ';', ':']);
+    format!("{}…", if words.is_empty() { start } else { words })
+}
+
 /// A text from outside as it may be printed, without a loss: what isn't UTF-8 and the backslash itself become
 /// `\x..`, [hidden](is_hidden) characters become `\x..` or `\u{....}`.
 #[must_use]
@@ -104,6 +116,16 @@ fn escape(out: &mut impl Write, char: char) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_brief_text_ends_with_a_whole_word() {
+        assert_eq!(brief("its chain of clusters", 21), "its chain of clusters");
+        assert_eq!(brief("its chain of clusters", 20), "its chain of…");
+        assert_eq!(brief("one, two", 6), "one…");
+        assert_eq!(brief("unbroken", 3), "unb…");
+        assert_eq!(brief(" éé", 2), " é…");
+        assert_eq!((brief("", 0), brief("a", 0)), (String::new(), "…".to_owned()));
+    }
 
     #[test]
     fn no_text_can_spoil_a_log() {

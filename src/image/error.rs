@@ -75,8 +75,10 @@ pub enum Error {
         actual: u64,
     },
     /// The partition table contradicts itself.
-    #[error("partition table: {what}")]
+    #[error("{}partition table: {what}", path.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default())]
     Table {
+        /// The image, where it is known.
+        path: Option<PathBuf>,
         /// What is wrong, with the place.
         what: String,
     },
@@ -136,6 +138,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is wrong with a table; whose it is, is said by [`Self::of`].
+    pub(crate) fn table(what: impl Into<String>) -> Self {
+        Self::Table { path: None, what: what.into() }
+    }
+
+    /// The same error of reading a table, with the file or device that the table is of.
+    #[must_use]
+    pub fn of(self, path: &Path) -> Self {
+        match self {
+            Self::Os { doing, source, .. } => Self::Os { path: path.to_owned(), doing, source },
+            Self::Table { what, .. } => Self::Table { path: Some(path.to_owned()), what },
+            other => other,
+        }
+    }
+
     /// An operating-system error with its file, or the image error that it carries inside.
     #[must_use]
     pub fn os(path: &Path, doing: impl Into<String>, error: io::Error) -> Self {

@@ -8,6 +8,7 @@
 //! among what was read, and then it is proved: with the patch in place the file must read as wanted.
 //! Where that fails (contents inside an inode, a journal that is not empty) there is a note and no patch.
 
+mod disk;
 mod fat;
 mod lines;
 mod patch;
@@ -18,12 +19,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+pub use disk::{Disk, Meant, Named};
 pub use fat::{FatItem, PutError, fat_find, fat_free, fat_list, fat_put, fat_runs, fat_tree};
 pub use patch::{Patch, PatchedReadAt, sector_patches};
 pub use volume::{FatFile, fat_file, fat_file_within, fat_files_under, is_fat};
 
 use super::read_at::ReadAt;
-use super::table::{Scheme, Table};
+use super::table::{Partition, Scheme, Table};
 use lines::Names;
 use volume::{Found, Volume};
 
@@ -41,6 +43,32 @@ pub struct Line {
     pub before: String,
     /// As it has to be.
     pub after: String,
+}
+
+/// What the partitions are called from now on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewNames {
+    /// Old numbers to new ones.
+    pub numbers: BTreeMap<u32, u32>,
+    /// They get a GPT, and had an MBR: the names that PARTUUID= made of that don't exist any more.
+    pub becomes_gpt: bool,
+}
+
+impl From<BTreeMap<u32, u32>> for NewNames {
+    fn from(numbers: BTreeMap<u32, u32>) -> Self {
+        Self { numbers, becomes_gpt: false }
+    }
+}
+
+/// A file with the arguments that a kernel is given.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Arguments {
+    /// The partition that it lies on, by the image's numbering.
+    pub partition: u32,
+    /// Its path there.
+    pub file: String,
+    /// Whether an initramfs is loaded, which finds a root that the kernel alone doesn't.
+    pub initramfs: bool,
 }
 
 /// What has to be changed so that a system finds its partitions under their new numbers.
@@ -71,32 +99,38 @@ const CMDLINE: &str = "cmdline.txt";
 /// # Errors
 /// Only when the image itself can't be read.
 pub fn follow(image: &Arc<dyn ReadAt>, table: &Table, numbers: &BTreeMap<u32, u32>) -> io::Result<Followed> {
-    follow_with(image, table, numbers, &[])
+    follow_with(image, table, &numbers.clone().into(), &[])
 }
 
-/// As [`follow`], with files of arguments that stand elsewhere than `cmdline.txt` (`config.txt` may name them): partition,
-/// by the image's numbering, and path.
+/// As [`follow`], with the files whose arguments kernels are given: `config.txt` may name others than `cmdline.txt`.
 ///
 /// # Errors
 /// As [`follow`].
 pub fn follow_with(
     image: &Arc<dyn ReadAt>,
     table: &Table,
-    numbers: &BTreeMap<u32, u32>,
-    cmdlines: &[(u32, String)],
+    new: &NewNames,
+    arguments: &[Arguments],
 ) -> io::Result<Followed> {
-    let mut search = Search { names: names(table, numbers), followed: Followed::default() };
+    let disk = Disk::new(table).look(image, table)?;
+    let mut search = Search { names: names(table, new).with_disk(&disk), followed: Followed::default() };
     let (mut fat_seen, mut ext4_seen, mut fstab_seen) = (false, false, false);
     let mut unread = Vec::new();
     for partition in table.partitions.iter().filter(|partition| !partition.is_extended()) {
         let volume = Volume { image, partition };
         if volume.is_fat()? {
-            let elsewhere = cmdlines.iter().filter(|(number, _)| *number == partition.number);
-            let mut paths: Vec<&str> = elsewhere.map(|(_, path)| path.as_str()).chain(ON_FAT).collect();
+            let given = arguments.iter().filter(|given| given.partition == partition.number);
+            let mut paths: Vec<&str> = given.clone().map(|given| given.file.as_str()).chain(ON_FAT).collect();
             paths.retain(|path| !path.eq_ignore_ascii_case(CMDLINE));
+            paths.dedup();
             let found = search.words(&volume, volume::Kind::Fat, CMDLINE)?;
             for path in paths {
                 search.words(&volume, volume::Kind::Fat, path)?;
+            }
+            for given in given {
+                if let Found::Text(text) = volume.read(volume::Kind::Fat, &given.file)? {
+                    search.names.check_root(&given.file, &text, given.initramfs);
+                }
             }
             search.file(&volume, volume::Kind::Fat, "autoboot.txt", Names::autoboot)?;
             if !found && !fat_seen {
@@ -136,9 +170,43 @@ pub fn follow_with(
     Ok(followed)
 }
 
-fn names<'a>(table: &Table, numbers: &'a BTreeMap<u32, u32>) -> Names<'a> {
+fn names<'a>(table: &Table, new: &'a NewNames) -> Names<'a> {
     let guids = table.partitions.iter().map(|partition| table.partuuid(partition));
-    Names::new(disk_id(table), numbers).with_guids(guids.collect())
+    Names::new(disk_id(table), new).with_guids(guids.collect())
+}
+
+/// What in a kernel's arguments, which stand in `file`, names nothing that the image has; each a sentence.
+#[must_use]
+pub fn astray(table: &Table, disk: &Disk, file: &str, arguments: &str, initramfs: bool) -> Vec<String> {
+    let as_it_is = table.partitions.iter().map(|partition| (partition.number, partition.number));
+    let same = NewNames::from(as_it_is.collect::<BTreeMap<_, _>>());
+    let mut names = names(table, &same).with_disk(disk);
+    names.words(file, arguments.as_bytes());
+    names.check_root(file, arguments.as_bytes(), initramfs);
+    names.notes
+}
+
+/// The root file system that a kernel's arguments name; of several the last one counts.
+#[must_use]
+pub fn root_of(arguments: &str) -> Option<&str> {
+    lines::root_of(arguments)
+}
+
+/// Whether a partition is swap space: `mkswap` writes its signature at the end of the first page (linux/swap.h).
+///
+/// # Errors
+/// When the image can't be read.
+pub fn is_swap(image: &Arc<dyn ReadAt>, partition: &Partition) -> io::Result<bool> {
+    for page in [4096u64, 16384, 65536] {
+        let mut magic = [0; 10];
+        if partition.len >= page
+            && image.read_at(&mut magic, partition.start.saturating_add(page - 10))? == 10
+            && &magic == b"SWAPSPACE2"
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What was found so far.
@@ -184,10 +252,10 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The kernel's arguments as they are once the partitions have got these numbers.
+/// The kernel's arguments as they are once the partitions have got these names.
 #[must_use]
-pub fn renamed_arguments(table: &Table, numbers: &BTreeMap<u32, u32>, text: &str) -> String {
-    let new = names(table, numbers).cmdline(text.as_bytes());
+pub fn renamed_arguments(table: &Table, new: &NewNames, text: &str) -> String {
+    let new = names(table, new).cmdline(text.as_bytes());
     String::from_utf8_lossy(&new).into_owned()
 }
 

@@ -239,10 +239,7 @@ impl Image {
     /// # Errors
     /// As [`Table::read`].
     pub fn table(&self) -> Result<Option<Table>, Error> {
-        Table::read(&*self.content()).map_err(|error| match error {
-            Error::Os { doing, source, .. } => Error::Os { path: self.inner.path.clone(), doing, source },
-            other => other,
-        })
+        Table::read(&*self.content()).map_err(|error| error.of(&self.inner.path))
     }
 
     /// The file itself, where it is raw and read in place.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::script_image;
 use crate::contents::forecast::{Answers, By, Forecast, Load, MARK};
 use crate::format::size;
-use crate::image::files::{self, FatFile, Patch};
+use crate::image::files::{self, Arguments, FatFile, NewNames, Patch};
 use crate::image::read_at::ReadAt;
 use crate::image::table::{BLOCK, Scheme, Table};
 
@@ -28,27 +28,31 @@ pub struct Booting {
 }
 
 impl Booting {
-    /// Looks at an image whose partitions get these numbers (old to new). Waits for the parts of the image that hold its boot
-    /// partition.
+    /// Looks at an image whose partitions get these names. Waits for the parts of the image that hold its boot partition.
     ///
     /// # Errors
     /// Only when the image can't be read.
-    pub fn of(image: &Arc<dyn ReadAt>, table: &Table, numbers: &BTreeMap<u32, u32>) -> io::Result<Self> {
-        let mut answers = Answers::of(image, &table.partitions)?;
+    pub fn of(image: &Arc<dyn ReadAt>, table: &Table, new: &NewNames) -> io::Result<Self> {
+        let mut answers = Answers::of(image, table)?;
         for load in &mut answers.card.loads {
-            load.arguments = files::renamed_arguments(table, numbers, &load.arguments);
+            load.arguments = files::renamed_arguments(table, new, &load.arguments);
         }
         let mut booting = Self { answers, patches: Vec::new() };
         if booting.answers.card.by == By::Added {
-            booting.add(image, table, numbers)?;
+            booting.add(image, table, &new.numbers)?;
         }
         Ok(booting)
     }
 
-    /// Files with the kernel's arguments: partition, by the image's numbering, and path.
-    pub(super) fn cmdlines(&self) -> Vec<(u32, String)> {
+    /// Files with the kernel's arguments.
+    pub(super) fn arguments(&self) -> Vec<Arguments> {
         let loads = self.answers.card.loads.iter().filter(|load| !load.cmdline.is_empty());
-        let mut files: Vec<_> = loads.map(|load| (load.partition, load.cmdline.clone())).collect();
+        let given = |load: &Load| Arguments {
+            partition: load.partition,
+            file: load.cmdline.clone(),
+            initramfs: !load.initramfs.is_empty(),
+        };
+        let mut files: Vec<_> = loads.map(given).collect();
         files.sort();
         files.dedup();
         files

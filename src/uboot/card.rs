@@ -84,9 +84,9 @@ impl Fit {
             .map_err(|error| Error::Layout { path: image.path().to_owned(), error })?;
         layout.notes.extend(image.note());
         layout.notes.extend(booting::dropped(&content, &table).map_err(os)?);
-        let booting = Booting::of(&content, &table, &layout.numbers()).map_err(os)?;
-        let mut followed =
-            files::follow_with(&content, &table, &layout.numbers(), &booting.cmdlines()).map_err(os)?;
+        let names = layout.names();
+        let booting = Booting::of(&content, &table, &names).map_err(os)?;
+        let mut followed = files::follow_with(&content, &table, &names, &booting.arguments()).map_err(os)?;
         followed.patches.extend(booting.patches);
         Ok(Self { table, layout, followed, answers: booting.answers })
     }

@@ -380,32 +380,31 @@ impl ImageMaterial {
     }
 
     fn follow(&self, layout: &Layout) {
-        let numbers = layout.numbers();
+        let names = layout.names();
         let os = |source| Arc::new(Error::Files { name: self.image.name(), source });
         // The boot partition stands in front: whether the image boots is known long before its end.
         let content = self.content();
-        let booting = Booting::of(&content, &self.table, &numbers).map_err(os);
-        let (added, cmdlines) = booting
+        let booting = Booting::of(&content, &self.table, &names).map_err(os);
+        let (added, arguments) = booting
             .as_ref()
-            .map_or_else(|_| Default::default(), |booting| (booting.patches.clone(), booting.cmdlines()));
+            .map_or_else(|_| Default::default(), |booting| (booting.patches.clone(), booting.arguments()));
         let _ = self.booting.set(booting);
         poke(&self.wakers);
-        let found =
-            files::follow_with(&content, &self.table, &numbers, &cmdlines).and_then(|mut followed| {
-                followed.patches.extend(added);
-                followed.notes.extend(booting::dropped(&content, &self.table)?);
-                let sectors = files::sector_patches(&content, &followed.patches)?;
-                let sectors = sectors.into_iter().map(|(offset, bytes)| {
-                    let names = followed.patches.iter().filter(|patch| {
-                        patch.image_offset < offset + bytes.len() as u64
-                            && patch.image_offset + patch.new.len() as u64 > offset
-                    });
-                    let mut names: Vec<_> = names.map(|patch| patch.file.clone()).collect();
-                    names.dedup();
-                    Sectors { offset, bytes: bytes.into(), file: names.join(", ") }
+        let found = files::follow_with(&content, &self.table, &names, &arguments).and_then(|mut followed| {
+            followed.patches.extend(added);
+            followed.notes.extend(booting::dropped(&content, &self.table)?);
+            let sectors = files::sector_patches(&content, &followed.patches)?;
+            let sectors = sectors.into_iter().map(|(offset, bytes)| {
+                let touched = followed.patches.iter().filter(|patch| {
+                    patch.image_offset < offset + bytes.len() as u64
+                        && patch.image_offset + patch.new.len() as u64 > offset
                 });
-                Ok(Follow { sectors: sectors.collect(), notes: followed.notes })
+                let mut named: Vec<_> = touched.map(|patch| patch.file.clone()).collect();
+                named.dedup();
+                Sectors { offset, bytes: bytes.into(), file: named.join(", ") }
             });
+            Ok(Follow { sectors: sectors.collect(), notes: followed.notes })
+        });
         let found = found.map_err(os);
         // Set once, here only.
         let _ = self.followed.set(found);

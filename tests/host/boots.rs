@@ -127,6 +127,150 @@ fn a_partuuid_of_another_disk_is_told_before_the_reset() {
     assert!(out(&check).contains("+ root=PARTUUID=deadbeef-02 resume=PARTUUID=35c84628-03"), "{check:?}");
 }
 
+/// What `card check` and `flash -n` say of an image whose cmdline.txt has these words.
+fn told_of(cmdline: &str, change: &str) -> (Bench, Option<i32>, String, String) {
+    let bench = Bench::new(&format!(
+        "printf '{cmdline}' >cmdline.txt; mcopy -o -i sample.img@@8M cmdline.txt ::; {change}"
+    ));
+    let (check, dry) = (bench.piprov(&["card", "check", "sample.img"]), bench.flash(&["-n"]));
+    assert_eq!(check.status.code(), dry.status.code(), "{check:?} {dry:?}");
+    let (check, code) = (out(&check) + &err(&check), dry.status.code());
+    (bench, code, check, out(&dry) + &err(&dry))
+}
+
+/// The sample has no initramfs; one that the firmware would load.
+const INITRAMFS: &str = "echo x >initramfs8; mcopy -o -i sample.img@@8M initramfs8 ::";
+
+#[test]
+fn a_root_that_fits_nothing_is_told_by_file_and_word() {
+    for (cmdline, told) in [
+        ("root=LABEL=nosuch", "`LABEL=nosuch` in cmdline.txt fits nothing in the image"),
+        ("root=UUID=1234-5678", "`UUID=1234-5678` in cmdline.txt fits nothing in the image: its UUIDs are "),
+        (
+            "root=PARTLABEL=rootfs",
+            "`PARTLABEL=rootfs` in cmdline.txt names a partition by a name, and an MBR",
+        ),
+        (
+            "root=/dev/mmcblk0p7",
+            "`/dev/mmcblk0p7` in cmdline.txt names partition 7, which this image doesn't have",
+        ),
+        ("root=179:6", "`179:6` in cmdline.txt names partition 6"),
+        (
+            "root=PARTUUID=35c84628-01",
+            "in cmdline.txt is partition 1 of the image, which is a FAT file system",
+        ),
+        (
+            "quiet\\nroot=/dev/mmcblk0p2",
+            "`root=/dev/mmcblk0p2` stands in line 2 of cmdline.txt, and only the first",
+        ),
+        ("quiet", "cmdline.txt has no root= in its first line: what is started is up to the initramfs"),
+    ] {
+        let (_bench, code, check, dry) = told_of(cmdline, INITRAMFS);
+        assert_eq!(code, Some(0), "{cmdline}: {dry}");
+        assert!(check.contains(told) && dry.contains(told), "{cmdline}: `{told}`: {check}\n{dry}");
+        // Not twice, by the forecast and by the search for names.
+        assert_eq!(check.matches(told).count(), 1, "{check}");
+    }
+    // Without an initramfs some are certain.
+    for (cmdline, told) in [
+        ("root=LABEL=nosuch", "is found by an initramfs alone, and none is loaded"),
+        ("root=/dev/mmcblk0p7", "because root=/dev/mmcblk0p7 in cmdline.txt names partition 7"),
+        ("root=/dev/mmcblk0p1", "a FAT file system with no system on it"),
+    ] {
+        let (bench, code, check, dry) = told_of(cmdline, "");
+        assert_eq!(code, Some(65), "{cmdline}: {dry}");
+        assert!(check.contains(told) && dry.contains(told), "{cmdline}: `{told}`: {check}\n{dry}");
+        assert!(!bench.flash(&[]).status.success() && !bench.was_reset());
+    }
+    let (_bench, code, _, dry) = told_of("quiet", "");
+    assert!(
+        code == Some(0) && dry.contains("cmdline.txt has no root=: a kernel without an initramfs"),
+        "{dry}"
+    );
+    // What fits isn't told, whatever it is called by.
+    let named =
+        "export PATH=$PATH:/usr/sbin:/sbin; dd if=sample.img of=root bs=1M skip=28 count=8 status=none
+         tune2fs -L myroot root >/dev/null; dd if=root of=sample.img bs=1M seek=28 conv=notrunc status=none";
+    for cmdline in ["root=LABEL=myroot", "root=/dev/mmcblk0p2", "root=b302", "root=PARTUUID=35c84628-02"] {
+        let (_bench, code, _, dry) = told_of(cmdline, &format!("{named}; {INITRAMFS}"));
+        assert!(code == Some(0) && !dry.contains("in cmdline.txt"), "{cmdline}: {dry}");
+    }
+}
+
+#[test]
+fn a_root_by_device_number_follows_its_partition() {
+    for (cmdline, new) in [("root=179:2 x", "root=179:3 x"), ("root=b302 x", "root=b303 x")] {
+        let (_bench, code, check, dry) = told_of(cmdline, "");
+        assert!(code == Some(0) && check.contains(&format!("  + {new}")), "{check}");
+        assert!(dry.contains(new), "{dry}");
+    }
+}
+
+#[test]
+fn an_fstab_that_names_no_file_system_of_the_image_is_told() {
+    let fstab = "printf 'LABEL=other / ext4 defaults 0 1\\nLABEL=stick /mnt ext4 nofail 0 0\\n' >fstab
+         export PATH=$PATH:/usr/sbin:/sbin; dd if=sample.img of=root bs=1M skip=28 count=8 status=none
+         debugfs -w -R 'rm /etc/fstab' root 2>/dev/null; debugfs -w -R 'write fstab /etc/fstab' root 2>/dev/null
+         dd if=root of=sample.img bs=1M seek=28 conv=notrunc status=none";
+    let (_bench, code, check, dry) = told_of("root=PARTUUID=35c84628-02", fstab);
+    let told = "`LABEL=other` in /etc/fstab fits nothing in the image";
+    assert!(code == Some(0) && check.contains(told) && dry.contains(told), "{check}\n{dry}");
+    assert!(!dry.contains("LABEL=stick"), "nobody waits for it: {dry}");
+}
+
+#[test]
+fn a_kernel_that_is_cut_and_an_empty_initramfs_are_told() {
+    // A gzip file of a kernel: `ARM\x64` at byte 56.
+    let kernel =
+        "{ head -c 56 /dev/zero; printf 'ARM\\144'; head -c 300000 /dev/urandom; } | gzip -1 >kernel8.img";
+    let put =
+        "mcopy -o -i sample.img@@8M kernel8.img ::; : >initramfs8; mcopy -o -i sample.img@@8M initramfs8 ::";
+    let root = "root=PARTUUID=35c84628-02";
+    let (_bench, code, check, _) = told_of(root, &format!("{kernel}; {put}"));
+    assert_eq!(code, Some(0), "{check}");
+    assert!(check.contains("initramfs8 is empty, and counts as no initramfs"), "{check}");
+    let (_bench, code, check, dry) =
+        told_of(root, &format!("{kernel}; truncate -s 150000 kernel8.img; {put}"));
+    assert_eq!(code, Some(65), "{check}");
+    let told = "because kernel8.img is cut off: it ends inside its gzip data";
+    assert!(check.contains(told) && dry.contains(told), "{check}\n{dry}");
+}
+
+#[test]
+fn a_narrow_terminal_gets_lines_that_fit() {
+    let bench =
+        Bench::new("echo 'dtoverlay=vc4-kms-v3d,one' >config.txt; mcopy -o -i sample.img@@8M config.txt ::");
+    let program = env!("CARGO_BIN_EXE_piprov");
+    let typed = format!(
+        "stty cols 60 rows 50; {program} flash -n lab-01 sample.img --targets lab.csv --listen 127.0.0.1:0"
+    );
+    let mut command = Command::new("script");
+    command.args(["-qec", &typed, "/dev/null"]).current_dir(bench.sample.dir.path());
+    command.env("PIPROV_STATE_DIR", bench.sample.path("state")).env("TERM", "dumb");
+    let shown = out(&output(&mut command));
+    assert!(shown.contains("would write") && shown.contains("note    config.txt's overlays"), "{shown}");
+    for line in shown.lines().filter(|line| line.contains(' ')) {
+        // A word that is longer than a line stays whole: the path of the reset command's file.
+        let words = line.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0);
+        assert!(line.trim_end().chars().count() <= 60.max(words + 8), "{line}");
+    }
+}
+
+#[test]
+fn a_bad_table_is_told_with_its_image() {
+    let bench = Bench::new("printf '\\x37' | dd of=sample.img bs=1 seek=462 conv=notrunc status=none");
+    for command in [
+        &["card", "check", "sample.img"][..],
+        &["flash", "lab-01", "sample.img", "--targets", "lab.csv", "-n"],
+        &["split-image", "sample.img", "-o", "parts", "--skip", "auto"],
+    ] {
+        let refused = bench.piprov(command);
+        let told = "sample.img: partition table: partition 2 has the boot flag 0x37";
+        assert!(!refused.status.success() && err(&refused).contains(told), "{refused:?}");
+        assert_eq!(err(&refused).matches("sample.img").count(), 1, "{refused:?}");
+    }
+}
+
 #[test]
 fn an_image_that_ends_behind_its_squashfs_fits_also_with_openwrts_metadata_behind_it() {
     let bench = Bench::new("");

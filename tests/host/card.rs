@@ -256,6 +256,103 @@ fn logical_partitions_stay_reachable() {
     run(Command::new("sfdisk").arg("--verify").arg(bench.card()));
 }
 
+/// The sample with another table, for which it gets longer.
+fn with_table(bench: &Bench, lines: &str) {
+    let image = &bench.sample.image;
+    run(Command::new("truncate").args(["-s", "64M"]).arg(image));
+    let script = bench.sample.file("table", format!("label: dos\nlabel-id: 0x35c84628\n{lines}"));
+    run(Command::new("sfdisk")
+        .args(["-q", "--wipe", "never", "--wipe-partitions", "never"])
+        .arg(image)
+        .stdin(std::fs::File::open(script).unwrap()));
+}
+
+/// Whether the card is what the image becomes.
+fn verified(bench: &Bench) {
+    let mut command = common::piprov();
+    command.arg("verify").arg(&bench.sample.image).arg("--card").arg(bench.card());
+    let verified = output(&mut command);
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn of_four_primaries_two_become_logical_and_their_names_follow() {
+    let bench = Bench::new(&["--boot-size", "20", "--root-size", "8", "--files", "1"]);
+    with_table(
+        &bench,
+        "start=16384,size=40960,type=c\nstart=57344,size=16384,type=83\nstart=75776,size=2048,type=83\n\
+         start=79872,size=2048,type=83\n",
+    );
+    let cmdline =
+        bench.sample.file("cmdline.txt", "root=PARTUUID=35c84628-02 data=x resume=/dev/mmcblk0p4\n");
+    let boot = format!("{}@@8M", bench.sample.image.display());
+    let mut mcopy = Command::new("mcopy");
+    run(mcopy.env("MTOOLS_SKIP_CHECK", "1").args(["-o", "-i", &boot]).arg(cmdline).arg("::"));
+    let object = bench.built(&[]);
+    assert!(object["notes"].to_string().contains("3 and 4 become logical ones, 5 and 6"), "{object}");
+    let card = bench.card();
+    run(Command::new("sfdisk").arg("--verify").arg(&card));
+    let got = partitions(&card);
+    let shift = 36 * 2048;
+    for want in
+        [(1, 8192, 81920), (2, 16384 + shift, 40960), (3, 57344 + shift, 16384), (5, 75776 + shift, 2048)]
+    {
+        assert!(got.contains(&want), "{want:?}: {got:?}");
+    }
+    assert_eq!(
+        fat_cat(&card, 44 * MIB, "cmdline.txt"),
+        "root=PARTUUID=35c84628-03 data=x resume=/dev/mmcblk0p6\n"
+    );
+    verified(&bench);
+}
+
+#[test]
+fn four_primaries_without_a_gap_become_a_gpt_that_also_a_pi_3_starts() {
+    for (lines, numbers) in [
+        (
+            "start=16384,size=40960,type=c\nstart=57344,size=16384,type=83\nstart=73728,size=2048,type=82\n\
+             start=75776,size=2048,type=83\n",
+            [(2, 16384), (3, 57344), (4, 73728), (5, 75776)],
+        ),
+        // Three and a container, whose logical partition keeps its number.
+        (
+            "start=16384,size=40960,type=c\nstart=57344,size=16384,type=83\nstart=73728,size=2048,type=82\n\
+             start=75776,size=8192,type=f\nstart=77824,size=2048,type=83\n",
+            [(2, 16384), (3, 57344), (4, 73728), (5, 77824)],
+        ),
+    ] {
+        let bench = Bench::new(&["--boot-size", "20", "--root-size", "8", "--files", "1"]);
+        with_table(&bench, lines);
+        let object = bench.built(&[]);
+        assert!(object["notes"].to_string().contains("the card gets a GPT"), "{object}");
+        let card = bench.card();
+        run(Command::new("sfdisk").arg("--verify").arg(&card));
+        let verdict = run(Command::new("sgdisk").arg("-v").arg(&card));
+        assert!(verdict.contains("No problems found"), "{verdict}");
+        let shift = 36 * 2048;
+        let got: Vec<_> = partitions(&card).into_iter().map(|(number, start, _)| (number, start)).collect();
+        let moved = numbers.map(|(number, start)| (number, start + shift));
+        assert_eq!(got, [&[(1, 8192)], &moved[..]].concat());
+        // Its MBR, as a boot ROM reads it: the table, and U-Boot's partition.
+        let mut mbr = [0; 512];
+        std::os::unix::fs::FileExt::read_exact_at(&std::fs::File::open(&card).unwrap(), &mut mbr, 0).unwrap();
+        assert_eq!((mbr[450], mbr[462], mbr[466]), (0xee, 0x80, 0x0c));
+        assert_eq!(mbr[470..478], [0, 0x20, 0, 0, 0, 0x40, 1, 0]);
+        // The names that an MBR's id made don't exist any more.
+        let cmdline = fat_cat(&card, 44 * MIB, "cmdline.txt");
+        assert!(cmdline.contains(" root=/dev/mmcblk0p3 ") && !cmdline.contains("PARTUUID"), "{cmdline}");
+        let fstab = ext4_cat(&card, (57344 + shift) * 512, "/etc/fstab");
+        assert!(
+            fstab.contains("\n/dev/mmcblk0p2 ")
+                && fstab.contains("\n/dev/mmcblk0p3 ")
+                && !fstab.contains("PARTUUID="),
+            "{fstab}"
+        );
+        run(Command::new("e2fsck").args(["-fn"]).arg(at(&card, (57344 + shift) * 512)));
+        verified(&bench);
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_refused_with_its_code() {
     let bench = Bench::new(&["--boot-size", "20", "--root-size", "8", "--files", "1"]);
@@ -301,12 +398,6 @@ fn what_does_not_fit_is_refused_with_its_code() {
     run(Command::new("truncate").args(["-s", "-1M"]).arg(&changed));
     with(&changed, &uboot, &card, 65, "35 MiB");
     run(Command::new("truncate").args(["-s", "64M"]).arg(&changed));
-    // There is no room between them for one that becomes logical.
-    let table = "label: dos\nstart=16384,size=4096,type=c\nstart=20480,size=4096,type=83\n\
-                 start=24576,size=4096,type=83\nstart=28672,size=2048,type=83\n";
-    let script = bench.sample.file("table", table);
-    run(Command::new("sfdisk").arg("-q").arg(&changed).stdin(std::fs::File::open(script).unwrap()));
-    with(&changed, &uboot, &card, 65, "all four primary partitions");
 
     bench.sample.file("uboot/bad:name", "x");
     fails(&[], 65, &["bad:name"]);

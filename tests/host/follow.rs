@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use piprov::image::files::{Followed, PatchedReadAt, follow, follow_with, sector_patches};
+use piprov::image::files::{Arguments, Followed, PatchedReadAt, follow, follow_with, sector_patches};
 use piprov::image::read_at::ReadAt;
 use piprov::image::table::{Partition, Table};
 use sample::{Sample, at, ext4_cat, fat_cat, run, tool};
@@ -188,8 +188,9 @@ fn files_of_other_systems_follow_too() {
     run(tool(&format!("mkfs.ext4 -q -F -E offset={root} -d")).arg(&tree).arg(&sample.image).arg("8M"));
     let file: Arc<dyn ReadAt> = Arc::new(std::fs::File::open(&sample.image).unwrap());
     let table = Table::read(&*file).unwrap().unwrap();
-    let numbers = BTreeMap::from([(1, 2), (2, 3)]);
-    let followed = follow_with(&file, &table, &numbers, &[(1, "other.txt".to_owned())]).unwrap();
+    let names = BTreeMap::from([(1, 2), (2, 3)]).into();
+    let other = Arguments { partition: 1, file: "other.txt".to_owned(), initramfs: true };
+    let followed = follow_with(&file, &table, &names, &[other]).unwrap();
     assert_eq!(followed.notes, Vec::<String>::new());
     apply(&sample.image, &file, &followed);
     let fat = |path: &str| fat_cat(&sample.image, 8 * MIB, path);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Place, Spool, show};
-use crate::cli::format;
 use crate::cli::ui::Ui;
+use crate::cli::{boots, format};
 use crate::image::Image;
 use crate::stop::Stop;
 use crate::uboot::card::Fit;
@@ -46,9 +46,7 @@ impl Check {
             ui.named("card", None, &show::object(&image, &fit, &card));
             return Ok(boots?);
         }
-        for line in show::lines(&image, &fit, &card) {
-            ui.result(line);
-        }
+        boots::tell(ui, show::lines(&image, &fit, &card));
         ui.result("fits    yes");
         Ok(boots?)
     }

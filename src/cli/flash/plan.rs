@@ -132,33 +132,37 @@ pub(super) fn plan(
     }
     head(ui, material, way, targets.len());
     for (target, reset) in targets.iter().zip(&resets) {
-        ui.result(format_args!("{}  {}  {reset}", target.name, target.mac));
+        ui.folded(2, format_args!("{}  {}  {reset}", target.name, target.mac));
     }
     if way.original() {
-        ui.result("would let each card write the image by its own fixed addresses, and read nothing back");
+        ui.folded(2, "would let each card write the image by its own fixed addresses, and read nothing back");
         for warning in material.warnings() {
             ui.warn(warning);
         }
         return Ok(());
     }
-    ui.result(format_args!(
-        "would write {} in {} to each card, from {} on, read it back and compare",
-        size(material.total_bytes()),
-        crate::format::count(material.parts() as u64, "part"),
-        size(layout.target.start),
-    ));
+    ui.folded(
+        2,
+        format_args!(
+            "would write {} in {} to each card, from {} on, read it back and compare",
+            size(material.total_bytes()),
+            crate::format::count(material.parts() as u64, "part"),
+            size(layout.target.start),
+        ),
+    );
     for moved in &layout.partitions {
-        ui.result(format_args!(
-            "would put partition {} as {} at {}, {} long",
-            moved.old.number,
-            moved.number,
-            size(moved.start),
-            size(moved.old.len),
-        ));
+        ui.folded(
+            2,
+            format_args!(
+                "would put partition {} as {} at {}, {} long",
+                moved.old.number,
+                moved.number,
+                size(moved.start),
+                size(moved.old.len),
+            ),
+        );
     }
-    for line in answers.map(boots::lines).unwrap_or_default() {
-        ui.result(line);
-    }
+    boots::tell(ui, answers.map(boots::lines).unwrap_or_default());
     for warning in material.warnings() {
         ui.warn(warning);
     }

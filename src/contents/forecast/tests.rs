@@ -1,4 +1,5 @@
 use super::*;
+use crate::image::table::{Entry, Scheme};
 use proptest::prelude::*;
 
 /// The first bytes of an Image for 64 bits.
@@ -52,14 +53,29 @@ impl BootFiles for Files {
         Ok(found.map(|(_, bytes)| bytes[..bytes.len().min(most)].to_vec()))
     }
 
+    fn open(&self, path: &str) -> io::Result<Option<(u64, Box<dyn io::Read + '_>)>> {
+        let found = self.files.iter().find(|(there, _)| there.eq_ignore_ascii_case(path));
+        Ok(found.map(|(_, bytes)| (bytes.len() as u64, Box::new(&bytes[..]) as Box<dyn io::Read>)))
+    }
+
     fn other(&self, number: u32) -> io::Result<Option<Box<dyn BootFiles + '_>>> {
         let found = self.others.iter().find(|other| other.number == number).cloned();
         Ok(found.map(|files| Box::new(files) as Box<dyn BootFiles>))
     }
 }
 
+/// A disk with a FAT partition and one for Linux.
+fn disk() -> Disk {
+    let partition = |number: u32, kind| {
+        let (start, len) = (u64::from(number) << 20, 1 << 20);
+        Partition { number, start, len, entry: Entry::Mbr { kind, bootable: false } }
+    };
+    let partitions = vec![partition(1, 0x0c), partition(2, 0x83), partition(3, 0x05)];
+    Disk::new(&Table { scheme: Scheme::Mbr { disk_id: 0x35c8_4628 }, partitions, hybrid: false })
+}
+
 fn judged(files: &[(&str, &[u8])]) -> Forecast {
-    judge(&Files::new(1, files)).unwrap()
+    judge(&Files::new(1, files), &disk()).unwrap()
 }
 
 fn why(files: &[(&str, &[u8])]) -> String {
@@ -147,8 +163,94 @@ fn a_root_that_only_an_initramfs_finds_needs_one() {
         let forecast = with(alone, &[]);
         assert!(forecast.starts == Some(true) && forecast.notes.is_empty(), "{forecast:?}");
     }
-    let none = with(b"quiet", &[]);
-    assert!(none.starts == Some(true) && none.notes[0].contains("has no root="), "{none:?}");
+    for udev in [&b"root=/dev/disk/by-label/writable"[..], b"root=/dev/mapper/vg-root"] {
+        assert!(with(udev, &[]).why.contains("initramfs alone"));
+    }
+    assert_eq!(with(b"quiet", &[]).starts, Some(true));
+    let with_one = with(b"quiet", &[("initramfs8", b"x")]);
+    assert!(with_one.notes[0].contains("has no root= in its first line"), "{with_one:?}");
+}
+
+#[test]
+fn a_root_that_is_surely_none_is_a_reason_where_no_initramfs_knows_better() {
+    let kernel = image64();
+    let files = |cmdline: &'static [u8]| -> Vec<(&str, &[u8])> {
+        vec![("kernel8.img", &kernel), ("cmdline.txt", cmdline)]
+    };
+    for (cmdline, told) in [
+        (
+            &b"root=/dev/mmcblk0p7 rw"[..],
+            "root=/dev/mmcblk0p7 in cmdline.txt names partition 7, which the image",
+        ),
+        (b"root=PARTUUID=35c84628-06", "names partition 6"),
+        (b"root=179:5", "names partition 5"),
+        (b"root=/dev/mmcblk0p1 rootwait", "is partition 1, a FAT file system with no system on it"),
+        (b"root=PARTUUID=35c84628-01 init=/linuxrc", "a FAT file system with no system"),
+        (b"root=b303", "is partition 3, which is a container for other partitions"),
+    ] {
+        assert!(why(&files(cmdline)).contains(told), "{}", why(&files(cmdline)));
+        let mut with = files(cmdline);
+        with.push(("initramfs8", b"x"));
+        assert_eq!(judged(&with).starts, Some(true));
+    }
+    // A small system may lie on FAT, and other disks aren't known here.
+    let mut on_fat = files(b"root=/dev/mmcblk0p1 init=/linuxrc");
+    on_fat.push(("linuxrc", b"x"));
+    assert_eq!(judged(&on_fat).starts, Some(true));
+    for elsewhere in
+        [&b"root=/dev/sda7"[..], b"root=PARTUUID=deadbeef-07", b"root=PARTLABEL=x", b"root=/dev/nfs"]
+    {
+        assert_eq!(judged(&files(elsewhere)).starts, Some(true));
+    }
+}
+
+#[test]
+fn kernels_that_are_cut_or_too_large_are_reasons() {
+    let mut kernel = image64();
+    kernel.extend((0..200_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8));
+    let packed = gz(&kernel);
+    let with = |bytes: &[u8]| judged(&[("kernel8.img", bytes), ("cmdline.txt", b"root=/dev/mmcblk0p2")]);
+    assert_eq!(with(&packed).starts, Some(true));
+    for len in [packed.len() - 1, packed.len() / 2, packed.len() / 4] {
+        assert!(with(&packed[..len]).why.contains("kernel8.img is cut off"), "{:?}", with(&packed[..len]));
+    }
+    let mut damaged = packed.clone();
+    let at = damaged.len() - 6;
+    damaged[at] ^= 1;
+    assert!(with(&damaged).why.contains("kernel8.img is damaged"), "{:?}", with(&damaged));
+    // What lies behind the data isn't looked at.
+    assert_eq!(with(&[&packed[..], &[0; 100]].concat()).starts, Some(true));
+
+    let long = |len: u64| {
+        let mut bytes = image64();
+        bytes.resize(len as usize, 0);
+        bytes
+    };
+    assert!(with(&gz(&long(kernel::ROOM + 1))).why.contains("unpacks to more than 96 MiB"));
+    let roomy = with(&gz(&long(kernel::ROOM)));
+    assert_eq!((roomy.starts, roomy.by), (Some(true), By::Added), "the card's own script has less room");
+    assert_eq!(with(&long(kernel::ROOM_USUAL)).by, By::Card);
+    assert!(with(&long(kernel::ROOM_PACKED + 1)).why.contains("there is room for 112 MiB"));
+}
+
+#[test]
+fn an_empty_initramfs_is_none() {
+    let kernel = image64();
+    let files = |cmdline: &'static [u8]| -> Vec<(&str, &[u8])> {
+        vec![("kernel8.img", &kernel), ("initramfs8", b""), ("cmdline.txt", cmdline)]
+    };
+    assert!(why(&files(b"root=LABEL=writable")).contains("initramfs alone, and none is loaded"));
+    let alone = judged(&files(b"root=/dev/mmcblk0p2"));
+    assert_eq!((alone.starts, alone.by, alone.loads[0].initramfs.len()), (Some(true), By::Added, 0));
+    assert_eq!(alone.notes, ["initramfs8 is empty, and counts as no initramfs."]);
+}
+
+#[test]
+fn words_are_cut_between_words() {
+    let long = "a".repeat(75) + " clusters";
+    assert!(short(&long).ends_with("a…"), "{}", short(&long));
+    let error = io::Error::other("its chain of clusters ".repeat(10));
+    assert!(told(&error).ends_with("clusters "), "a reason is told as a whole");
 }
 
 #[test]
@@ -249,9 +351,9 @@ fn autoboot_leads_to_another_partition() {
         1,
         &[("autoboot.txt", b"[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n")],
     );
-    assert!(judge(&files).unwrap().why.contains("partition 2, and there is no such FAT"));
+    assert!(judge(&files, &disk()).unwrap().why.contains("partition 2, and there is no such FAT"));
     files.others = vec![Files::new(2, &[("kernel8.img", &kernel), ("cmdline.txt", b"slot=a")])];
-    let forecast = judge(&files).unwrap();
+    let forecast = judge(&files, &disk()).unwrap();
     assert_eq!((forecast.starts, forecast.by), (Some(true), By::Added));
     assert_eq!((forecast.loads[0].partition, &*forecast.loads[0].arguments), (2, "slot=a"));
     assert!(forecast.notes[0].contains("tryboot"), "{:?}", forecast.notes);

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::BootFiles;
+use crate::image::ext4::Run;
 use crate::image::files::{fat_find, fat_list, fat_runs, is_fat};
 use crate::image::read_at::ReadAt;
 use crate::image::table::Partition;
@@ -65,6 +66,28 @@ impl Volume<'_> {
     }
 }
 
+/// A file's bytes, one run of clusters after the other.
+struct Runs<'a> {
+    image: &'a Arc<dyn ReadAt>,
+    runs: std::vec::IntoIter<Run>,
+    at: u64,
+    left: u64,
+}
+
+impl io::Read for Runs<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.left == 0 {
+            let Some(run) = self.runs.next() else { return Ok(0) };
+            (self.at, self.left) = (run.from, run.len);
+        }
+        let len = usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len());
+        self.image.read_exact_at(&mut buf[..len], self.at)?;
+        self.at += len as u64;
+        self.left -= len as u64;
+        Ok(len)
+    }
+}
+
 impl BootFiles for Volume<'_> {
     fn number(&self) -> u32 {
         self.partition.number
@@ -82,6 +105,15 @@ impl BootFiles for Volume<'_> {
         let read = self.read(path, most)?;
         self.seen.borrow_mut().insert(key, read.clone());
         Ok(read)
+    }
+
+    fn open(&self, path: &str) -> io::Result<Option<(u64, Box<dyn io::Read + '_>)>> {
+        let Some(item) = fat_find(self.image, self.partition, path)? else { return Ok(None) };
+        if item.is_directory {
+            return Ok(None);
+        }
+        let runs = fat_runs(self.image, self.partition, &item)?.into_iter();
+        Ok(Some((item.len, Box::new(Runs { image: self.image, runs, at: 0, left: 0 }))))
     }
 
     fn other(&self, number: u32) -> io::Result<Option<Box<dyn BootFiles + '_>>> {

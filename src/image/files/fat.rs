@@ -164,22 +164,39 @@ impl Fat {
     /// Names that no file can have, and names that are equal but for case, are damage: a system that mounts such a file
     /// system, and the board's firmware, would each find something else.
     pub(super) fn list(&self, directory: &Item, at: &str) -> Result<Vec<Item>, String> {
-        let bytes = match directory.place {
+        let bytes = self.entries(directory, at)?;
+        names::items(&bytes, self.width, directory.place == self.root)
+            .map_err(|what| format!("the directory {} {what}", names::shown(at)))
+    }
+
+    /// The volume's label as the root directory has it: the bytes of a name.
+    pub(super) fn label(&self) -> Result<Option<[u8; 11]>, String> {
+        let bytes = self.entries(&self.root(), "")?;
+        for entry in bytes.chunks_exact(ENTRY).take_while(|entry| entry[0] != 0) {
+            let is_label = entry[0] != 0xe5 && entry[11] & 0x3f != 0x0f && entry[11] & 0x18 == 0x08;
+            if is_label && let Ok(name) = entry[..11].try_into() {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The bytes of a directory.
+    fn entries(&self, directory: &Item, at: &str) -> Result<Vec<u8>, String> {
+        match directory.place {
             Place::Fixed { start, len } => {
                 let mut bytes = vec![0; len as usize];
                 self.window.read_exact(&mut bytes, start)?;
-                bytes
+                Ok(bytes)
             }
             Place::Chain(first) => {
                 let bytes = self.chain(first, DIRECTORY + 1, false)?;
                 if bytes.len() as u64 > DIRECTORY {
                     return Err(format!("the directory {} has more than 65536 entries", names::shown(at)));
                 }
-                bytes
+                Ok(bytes)
             }
-        };
-        names::items(&bytes, self.width, directory.place == self.root)
-            .map_err(|what| format!("the directory {} {what}", names::shown(at)))
+        }
     }
 
     /// Reads a whole file of at most `longest` bytes.

@@ -1,6 +1,10 @@
 //! The texts: which words in `cmdline.txt`, `fstab` and the like name a partition, and what they become.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use super::NewNames;
+use super::disk::{Disk, Meant};
+use crate::format::brief;
 
 /// Words of the kernel's command line that name a partition: `root` and `resume` are the kernel's and initramfs-tools', `boot`
 /// and `disk` LibreELEC's, `tce` piCore's, `bootdev` and `datadev` those of other small systems, `device` RAUC's
@@ -8,11 +12,18 @@ use std::collections::{BTreeMap, BTreeSet};
 const KEYS: [&str; 11] =
     ["root", "resume", "boot", "disk", "tce", "bootdev", "datadev", "home", "opt", "rootdev", "device"];
 
+/// Of these a kernel takes the number of a device, too: `179:2`, `b302`.
+const BY_NUMBER: [&str; 2] = ["root", "resume"];
+/// Characters of a word that are told.
+const WORD: usize = 120;
+
 /// Knows the old and new names of the image's partitions.
 pub(super) struct Names<'a> {
     /// The MBR's disk id; `None` on a GPT disk, where `PARTUUID=` does not count.
     disk_id: Option<u32>,
-    numbers: &'a BTreeMap<u32, u32>,
+    new: &'a NewNames,
+    /// What else there is that a word may name.
+    disk: Option<&'a Disk>,
     /// What a GPT's partitions are called by `PARTUUID=`.
     guids: Vec<String>,
     /// Disks on which the image will be, as the running system calls them.
@@ -22,10 +33,15 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(disk_id: Option<u32>, numbers: &'a BTreeMap<u32, u32>) -> Self {
+    pub(super) fn new(disk_id: Option<u32>, new: &'a NewNames) -> Self {
         // The card of a Pi is mmcblk0; a root= on another disk adds that one.
         let own_disks = BTreeSet::from(["mmcblk0".to_owned()]);
-        Self { disk_id, numbers, guids: Vec::new(), own_disks, notes: Vec::new() }
+        Self { disk_id, new, disk: None, guids: Vec::new(), own_disks, notes: Vec::new() }
+    }
+
+    /// As [`Self::new`], for a disk whose file systems have names that are known.
+    pub(super) fn with_disk(self, disk: &'a Disk) -> Self {
+        Self { disk: Some(disk), ..self }
     }
 
     /// As [`Self::new`], for a disk whose partitions have these GUIDs.
@@ -52,18 +68,24 @@ impl<'a> Names<'a> {
                 let Some((key, value)) = whole.split_once('=') else { continue };
                 let at = word.start + key.len() + 1;
                 // `root="PARTUUID=…"`
-                let (at, spec) = match value.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
-                    Some(inner) => (at + 1, inner),
-                    None => (at, value),
+                let (quote, spec) = match value.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+                    Some(inner) => ("\"", inner),
+                    None => ("", value),
                 };
-                if KEYS.contains(&key) {
+                if BY_NUMBER.contains(&key)
+                    && let Some(minor) = device_number(spec)
+                {
+                    let renamed = self.renumbered(spec, minor, file);
+                    self.replace(&mut new, at, (spec, quote), renamed, file);
+                } else if KEYS.contains(&key) {
                     if key == "root"
                         && let Some((disk, _)) = device(spec)
                     {
                         self.own_disks.insert(disk.to_owned());
                     }
-                    self.replace(&mut new, at, spec, file);
-                } else if self.renamed(spec, file, false).is_some() {
+                    let renamed = self.renamed(spec, file, Tell::All);
+                    self.replace(&mut new, at, (spec, quote), renamed, file);
+                } else if self.renamed(spec, file, Tell::Nothing).is_some() {
                     self.notes.push(format!(
                         "`{whole}` in {file} is left as it is, and that partition gets another number."
                     ));
@@ -84,7 +106,7 @@ impl<'a> Names<'a> {
                 continue;
             }
             let Some(to) =
-                number.parse().ok().and_then(|old: u32| self.numbers.get(&old).filter(|to| **to != old))
+                number.parse().ok().and_then(|old: u32| self.new.numbers.get(&old).filter(|to| **to != old))
             else {
                 continue;
             };
@@ -117,21 +139,66 @@ impl<'a> Names<'a> {
                 {
                     self.own_disks.insert(disk.to_owned());
                 }
-                specs.push((at + first.start, spec));
+                // Nobody waits for what may be missing.
+                let options = fields.nth(1).map(|options| String::from_utf8_lossy(&line[options]));
+                let waited_for = options
+                    .is_none_or(|options| !options.split(',').any(|one| ["nofail", "noauto"].contains(&one)));
+                specs.push((at + first.start, spec, if waited_for { Tell::All } else { Tell::Numbers }));
             }
             at += line.len();
         }
-        for (at, spec) in specs {
-            self.replace(&mut new, at, spec, "/etc/fstab");
+        for (at, spec, tell) in specs {
+            let renamed = self.renamed(spec, "/etc/fstab", tell);
+            self.replace(&mut new, at, (spec, ""), renamed, "/etc/fstab");
         }
         new
     }
 
-    /// Puts the new name of `spec`, which stands at `at`, into `text`.
-    fn replace(&mut self, text: &mut [u8], at: usize, spec: &str, file: &str) {
-        let Some(renamed) = self.renamed(spec, file, true) else { return };
-        if renamed.len() == spec.len() {
-            text[at..at + spec.len()].copy_from_slice(renamed.as_bytes());
+    /// Notes what is odd about the root= of a file with the kernel's arguments. `initramfs`: one is loaded.
+    pub(super) fn check_root(&mut self, file: &str, text: &[u8], initramfs: bool) {
+        let text = String::from_utf8_lossy(text);
+        let mut lines = text.lines();
+        let Some(root) = root_of(lines.next().unwrap_or_default()) else {
+            let later = (2..).zip(lines).find_map(|(number, line)| Some((number, root_of(line)?)));
+            match later {
+                Some((number, root)) => self.notes.push(format!(
+                    "`root={}` stands in line {number} of {file}, and only the first line counts.",
+                    brief(root, WORD)
+                )),
+                None if !initramfs => self.notes.push(format!(
+                    "{file} has no root=: a kernel without an initramfs finds no system by itself."
+                )),
+                None => {}
+            }
+            return;
+        };
+        if let Some(Meant::Partition(part)) = self.disk.map(|disk| disk.meant(root))
+            && let Some(what) = part.no_root()
+        {
+            self.notes.push(format!(
+                "`root={}` in {file} is partition {} of the image, which is {what} and no system's root.",
+                brief(root, WORD),
+                part.number
+            ));
+        }
+    }
+
+    /// Puts a new name for `spec` into `text`. At `at` it stands between quotes, or none; blanks fill what a shorter name
+    /// leaves.
+    fn replace(
+        &mut self,
+        text: &mut [u8],
+        at: usize,
+        (spec, quote): (&str, &str),
+        renamed: Option<String>,
+        file: &str,
+    ) {
+        let Some(renamed) = renamed else { return };
+        if renamed.len() <= spec.len() {
+            let place = &mut text[at..at + spec.len() + 2 * quote.len()];
+            let new = format!("{quote}{renamed}{quote}");
+            place.fill(b' ');
+            place[..new.len()].copy_from_slice(new.as_bytes());
         } else {
             self.notes.push(format!(
                 "`{spec}` in {file} would become `{renamed}`, which is longer, and is left as it is."
@@ -139,9 +206,35 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The new name, if this is the name of one of the image's partitions and changes. `tell`: what names no partition of the
+    /// The new number of a device, for a card's partition of this minor number.
+    fn renumbered(&mut self, spec: &str, minor: u32, file: &str) -> Option<String> {
+        // Kernels give a card 8 numbers or 32: a higher one may be another disk's.
+        let known = |minor: &u32| (1..8).contains(minor);
+        let (old, new) = match minor {
+            0 => return None,
+            old => (old, self.new.numbers.get(&old).copied()),
+        };
+        let told = match new {
+            None if known(&old) => format!("names partition {old}, which this image doesn't have"),
+            Some(new) if known(&old) && known(&new) => {
+                // The minor number is the last digits of both: `179:2`, and `b302` in hexadecimal.
+                let renamed = match spec.split_once(':') {
+                    Some((major, _)) => format!("{major}:{new}"),
+                    None => format!("{}{new:02x}", &spec[..spec.len() - 2]),
+                };
+                return (new != old).then_some(renamed);
+            }
+            _ => "is left as it is: which partition such a number means depends on the kernel".to_owned(),
+        };
+        self.notes.push(format!("`{spec}` in {file} {told}."));
+        None
+    }
+
+    /// The new name, if this is the name of one of the image's partitions and changes. What names no partition of the
     /// image's is noted.
-    fn renamed(&mut self, spec: &str, file: &str, tell: bool) -> Option<String> {
+    fn renamed(&mut self, spec: &str, file: &str, tell: Tell) -> Option<String> {
+        let all = tell == Tell::All;
+        let tell = tell != Tell::Nothing;
         for prefix in ["PARTUUID=\"", "PARTUUID=", "/dev/disk/by-partuuid/"] {
             let Some(rest) = strip_prefix_ignoring_case(spec, prefix) else { continue };
             let (name, quote) = match prefix.ends_with('"') {
@@ -170,7 +263,7 @@ impl<'a> Names<'a> {
                 }
                 return None;
             }
-            let Some(new) = self.numbers.get(&old) else {
+            let Some(new) = self.new.numbers.get(&old) else {
                 if tell {
                     self.notes.push(format!(
                         "`{spec}` in {file} names partition {old}, which this image doesn't have."
@@ -178,10 +271,24 @@ impl<'a> Names<'a> {
                 }
                 return None;
             };
+            if self.new.becomes_gpt {
+                return Some(format!("/dev/mmcblk0p{new}"));
+            }
             return (*new != old).then(|| format!("{}{text}-{new:02x}{quote}", &spec[..prefix.len()]));
         }
+        if all && let Some(Meant::Nothing(why)) = self.disk.map(|disk| disk.meant(spec)) {
+            self.notes.push(format!("`{}` in {file} {why}.", brief(spec, WORD)));
+        }
         let (disk, number) = device(spec)?;
-        let new = self.numbers.get(&number).filter(|new| **new != number)?;
+        let Some(new) = self.new.numbers.get(&number) else {
+            if tell && self.own_disks.contains(disk) {
+                self.notes.push(format!(
+                    "`{spec}` in {file} names partition {number}, which this image doesn't have."
+                ));
+            }
+            return None;
+        };
+        let new = Some(new).filter(|new| **new != number)?;
         if !self.own_disks.contains(disk) {
             if tell {
                 self.notes.push(format!(
@@ -197,6 +304,40 @@ impl<'a> Names<'a> {
         };
         Some(format!("{}{new}{behind}", partition.trim_end_matches(|c: char| c.is_ascii_digit())))
     }
+}
+
+/// What is noted of a word that leads astray.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tell {
+    Nothing,
+    /// That it names a partition by number, which is another one or none.
+    Numbers,
+    /// Also that no file system is called so.
+    All,
+}
+
+/// The root file system that a kernel is told; of several the last one counts.
+pub(super) fn root_of(arguments: &str) -> Option<&str> {
+    let root = arguments.split_whitespace().rev().find_map(|word| word.strip_prefix("root="))?;
+    Some(root.trim_matches('"'))
+}
+
+/// The minor number of an SD card's block device, as a kernel takes it: `179:2`, or `b302` in hexadecimal
+/// (linux/block/early-lookup.c, include/linux/kdev_t.h).
+pub(super) fn device_number(spec: &str) -> Option<u32> {
+    const MMC: u32 = 179;
+    if let Some((major, minor)) = spec.split_once(':') {
+        let number = |text: &str| -> Option<u32> {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            digits.then(|| text.parse().ok()).flatten()
+        };
+        return if number(major)? == MMC { number(minor) } else { None };
+    }
+    let hex = spec.strip_prefix("0x").unwrap_or(spec);
+    let number = (hex.len() >= 4 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .then(|| u32::from_str_radix(hex, 16).ok())
+        .flatten()?;
+    (number >> 8 & 0xfff == MMC).then_some(number & 0xff | number >> 12 & 0xf_ff00)
 }
 
 /// Where the lines are, without their ends.
@@ -226,7 +367,7 @@ fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str
 
 /// Disk and partition number of `/dev/mmcblk0p2`, `/dev/nvme0n1p2`, `/dev/sda2`, and of `mmcblk0p2` and `sda1/directory`, as some
 /// systems write it; `None` for a whole disk.
-fn device(spec: &str) -> Option<(&str, u32)> {
+pub(super) fn device(spec: &str) -> Option<(&str, u32)> {
     let name = match spec.strip_prefix("/dev/") {
         Some(name) => name,
         None => spec.split('/').next().filter(|name| name.starts_with("mmcblk") || name.starts_with("sd"))?,
@@ -243,178 +384,4 @@ fn device(spec: &str) -> Option<(&str, u32)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn numbers() -> BTreeMap<u32, u32> {
-        BTreeMap::from([(1, 2), (2, 3), (5, 5), (9, 10)])
-    }
-
-    fn cmdline(text: &str) -> (String, Vec<String>) {
-        let numbers = numbers();
-        let mut names = Names::new(Some(0x35c8_4628), &numbers);
-        let new = names.cmdline(text.as_bytes());
-        (String::from_utf8(new).unwrap(), names.notes)
-    }
-
-    #[test]
-    fn root_follows_its_partition() {
-        let cases = [
-            (
-                "console=tty1 root=PARTUUID=35c84628-02 rootwait\n",
-                "console=tty1 root=PARTUUID=35c84628-03 rootwait\n",
-            ),
-            ("root=PARTUUID=35C84628-02", "root=PARTUUID=35C84628-03"),
-            ("root=/dev/mmcblk0p2 ro", "root=/dev/mmcblk0p3 ro"),
-            ("a\troot=/dev/sda1\r\n", "a\troot=/dev/sda2\r\n"),
-            ("root=/dev/nvme0n1p2", "root=/dev/nvme0n1p3"),
-            ("root=/dev/disk/by-partuuid/35c84628-01", "root=/dev/disk/by-partuuid/35c84628-02"),
-        ];
-        for (old, new) in cases {
-            assert_eq!(cmdline(old), (new.to_owned(), vec![]), "{old}");
-        }
-    }
-
-    #[test]
-    fn other_words_follow_too() {
-        for (old, new) in [
-            // initramfs-tools, LibreELEC, piCore, and quotes.
-            (
-                "root=PARTUUID=35c84628-02 resume=PARTUUID=35c84628-02",
-                "root=PARTUUID=35c84628-03 resume=PARTUUID=35c84628-03",
-            ),
-            (
-                "boot=/dev/mmcblk0p1 disk=/dev/mmcblk0p2 quiet",
-                "boot=/dev/mmcblk0p2 disk=/dev/mmcblk0p3 quiet",
-            ),
-            ("tce=mmcblk0p2 x", "tce=mmcblk0p3 x"),
-            ("tce=mmcblk0p2/tce", "tce=mmcblk0p3/tce"),
-            ("bootdev=mmcblk0p1 datadev=mmcblk0p2", "bootdev=mmcblk0p2 datadev=mmcblk0p3"),
-            ("root=\"PARTUUID=35c84628-02\" ro", "root=\"PARTUUID=35c84628-03\" ro"),
-            ("root=\"/dev/mmcblk0p2\"", "root=\"/dev/mmcblk0p3\""),
-            ("boot=LABEL=LIBREELEC disk=LABEL=STORAGE", "boot=LABEL=LIBREELEC disk=LABEL=STORAGE"),
-        ] {
-            assert_eq!(cmdline(old), (new.to_owned(), vec![]), "{old}");
-        }
-    }
-
-    #[test]
-    fn a_word_that_leads_astray_is_told_with_its_file() {
-        for (text, told) in [
-            ("root=PARTUUID=35c84629-02", "of another disk: this image's id is 35c84628"),
-            ("root=PARTUUID=35c84628-07", "names partition 7, which this image doesn't have"),
-            ("root=PARTUUID=363b0989-d4c6-4e61-9268-8d2c61e8c8b3", "that this image doesn't have"),
-            (
-                "root=LABEL=x fake.root=/dev/mmcblk0p2",
-                "`fake.root=/dev/mmcblk0p2` in cmdline.txt is left as it is",
-            ),
-        ] {
-            let (new, notes) = cmdline(text);
-            assert_eq!(new, text);
-            assert!(
-                notes.len() == 1 && notes[0].contains(told) && notes[0].contains("cmdline.txt"),
-                "{notes:?}"
-            );
-        }
-        let numbers = numbers();
-        let mut names =
-            Names::new(None, &numbers).with_guids(vec!["363b0989-d4c6-4e61-9268-8d2c61e8c8b3".to_owned()]);
-        names.cmdline(b"root=PARTUUID=363B0989-d4c6-4e61-9268-8d2c61e8c8b3");
-        assert!(names.notes.is_empty(), "{:?}", names.notes);
-        names.cmdline(b"root=PARTUUID=35c84628-02");
-        assert!(names.notes[0].contains("this image has a GPT"), "{:?}", names.notes);
-    }
-
-    #[test]
-    fn files_of_other_systems_follow() {
-        let numbers = numbers();
-        let mut names = Names::new(Some(0x35c8_4628), &numbers);
-        let rauc = "[slot.rootfs.0]\n# device=/dev/mmcblk0p2\ndevice=/dev/mmcblk0p2\ntype=ext4\n";
-        let new = "[slot.rootfs.0]\n# device=/dev/mmcblk0p2\ndevice=/dev/mmcblk0p3\ntype=ext4\n";
-        assert_eq!(names.words("/etc/rauc/system.conf", rauc.as_bytes()), new.as_bytes());
-        let extlinux = "label a\n  append root=/dev/mmcblk0p2 console=tty1\n";
-        assert_eq!(
-            names.words("extlinux.conf", extlinux.as_bytes()),
-            extlinux.replace("0p2", "0p3").as_bytes()
-        );
-        let autoboot = "[all]\ntryboot_a_b=1\nboot_partition=2\r\n[tryboot]\nboot_partition = 1\n";
-        let new = "[all]\ntryboot_a_b=1\nboot_partition=3\r\n[tryboot]\nboot_partition = 2\n";
-        assert_eq!(names.autoboot(autoboot.as_bytes()), new.as_bytes());
-        assert!(names.notes.is_empty(), "{:?}", names.notes);
-    }
-
-    #[test]
-    fn what_names_no_partition_of_ours_stays() {
-        for text in [
-            "",
-            "root=PARTUUID=35c84628-05",
-            "root=PARTUUID=35c84628-02x",
-            "root=PARTUUID=35c84628",
-            "root=/dev/mmcblk0 root=/dev/ram0 root=/dev/p2 root=/dev/sd2 root=/dev/mmcblk0p root=/dev/é2",
-            "root=PARTUUID=éééééééé root=PARTUUID=35c84628-é",
-        ] {
-            assert_eq!(cmdline(text), (text.to_owned(), vec![]));
-        }
-    }
-
-    #[test]
-    fn a_name_that_would_grow_is_left_and_told() {
-        let (text, notes) = cmdline("root=/dev/mmcblk0p9 x");
-        assert_eq!(text, "root=/dev/mmcblk0p9 x");
-        assert!(notes[0].contains("/dev/mmcblk0p10"), "{notes:?}");
-    }
-
-    #[test]
-    fn the_first_field_of_each_line_of_fstab_follows() {
-        let numbers = numbers();
-        let mut names = Names::new(Some(0x35c8_4628), &numbers);
-        let old = "proc /proc proc defaults 0 0\n\
-                   PARTUUID=35c84628-01  /boot/firmware  vfat    defaults          0       2\n\
-                   \tPARTUUID=\"35c84628-02\"  /  ext4 defaults,noatime 0 1\n\
-                   # PARTUUID=35c84628-02 / ext4\n\
-                   \n\
-                   /dev/mmcblk0p1 /mnt vfat x=PARTUUID=35c84628-02 0 0\r\n\
-                   /dev/sda2 /data ext4 defaults 0 0";
-        let new = "proc /proc proc defaults 0 0\n\
-                   PARTUUID=35c84628-02  /boot/firmware  vfat    defaults          0       2\n\
-                   \tPARTUUID=\"35c84628-03\"  /  ext4 defaults,noatime 0 1\n\
-                   # PARTUUID=35c84628-02 / ext4\n\
-                   \n\
-                   /dev/mmcblk0p2 /mnt vfat x=PARTUUID=35c84628-02 0 0\r\n\
-                   /dev/sda2 /data ext4 defaults 0 0";
-        assert_eq!(String::from_utf8(names.fstab(old.as_bytes())).unwrap(), new);
-        assert!(names.notes.len() == 1 && names.notes[0].contains("/dev/sda2"), "{:?}", names.notes);
-    }
-
-    #[test]
-    fn a_root_on_another_disk_makes_that_disk_ours() {
-        let numbers = numbers();
-        let mut names = Names::new(None, &numbers);
-        names.cmdline(b"root=/dev/sda2");
-        assert_eq!(names.fstab(b"/dev/sda1 /boot vfat"), b"/dev/sda2 /boot vfat");
-        let mut names = Names::new(None, &numbers);
-        assert_eq!(
-            names.fstab(b"/dev/sdb1 /boot vfat\n/dev/sdb2 / ext4"),
-            b"/dev/sdb2 /boot vfat\n/dev/sdb3 / ext4"
-        );
-        // On a GPT disk a PARTUUID moves with its partition.
-        assert_eq!(names.fstab(b"PARTUUID=35c84628-02 / ext4"), b"PARTUUID=35c84628-02 / ext4");
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics_or_changes_its_length(text in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let numbers = numbers();
-            let mut names = Names::new(Some(1), &numbers);
-            prop_assert_eq!(names.cmdline(&text).len(), text.len());
-            prop_assert_eq!(names.fstab(&text).len(), text.len());
-            prop_assert_eq!(names.autoboot(&text).len(), text.len());
-        }
-
-        #[test]
-        fn no_spec_panics(spec in "(root=|tce=|x=)?\"?(PARTUUID=|/dev/|mmcblk0p|sd)[-a-z0-9é\"]{0,14}") {
-            cmdline(&spec);
-        }
-    }
-}
+mod tests;

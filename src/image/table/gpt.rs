@@ -29,7 +29,7 @@ pub(super) fn read(disk: &dyn ReadAt) -> Result<Table, Error> {
     if read_whole(disk, &mut signature, 4096)? && signature == *b"EFI PART" {
         let what = "it is a GPT for disks with sectors of 4096 bytes, and SD cards have sectors of 512: an image for \
                     512 is needed";
-        return Err(Error::Table { what: what.to_owned() });
+        return Err(Error::table(what));
     }
     let size = disk.size().map_err(|error| Error::os("image".as_ref(), "asking for its size", error))?;
     let last = (size / BLOCK).saturating_sub(1);
@@ -37,8 +37,8 @@ pub(super) fn read(disk: &dyn ReadAt) -> Result<Table, Error> {
         return Err(first);
     }
     copy(disk, last).map_err(|second| match (first, second) {
-        (Error::Table { what: first }, Error::Table { what: second }) => {
-            Error::Table { what: format!("{first}; and the backup: {second}") }
+        (Error::Table { what: first, .. }, Error::Table { what: second, .. }) => {
+            Error::table(format!("{first}; and the backup: {second}"))
         }
         (_, other) => other,
     })
@@ -56,13 +56,13 @@ fn copy(disk: &dyn ReadAt, lba: u64) -> Result<Table, Error> {
             hybrid: false,
         })
     } else {
-        Err(Error::Table { what: format!("the image ends before the GPT header in sector {lba}") })
+        Err(Error::table(format!("the image ends before the GPT header in sector {lba}")))
     }
 }
 
 impl Header {
     fn parse(sector: &[u8; BLOCK as usize], lba: u64) -> Result<Self, Error> {
-        let wrong = |what: String| Err(Error::Table { what: format!("GPT header in sector {lba}: {what}") });
+        let wrong = |what: String| Err(Error::table(format!("GPT header in sector {lba}: {what}")));
         if &sector[..8] != b"EFI PART" {
             return wrong("its signature is missing".into());
         }
@@ -105,21 +105,19 @@ impl Header {
 
     fn read_entries(&self, disk: &dyn ReadAt) -> Result<Vec<u8>, Error> {
         let Some(offset) = self.entries_at.checked_mul(BLOCK) else {
-            return Err(Error::Table { what: format!("GPT entries in sector {}", self.entries_at) });
+            return Err(Error::table(format!("GPT entries in sector {}", self.entries_at)));
         };
         // At most MOST_ENTRY_BYTES, checked above.
         let mut entries = vec![0u8; self.count as usize * self.entry_size as usize];
         if !read_whole(disk, &mut entries, offset)? {
-            return Err(Error::Table { what: "the image ends inside the GPT entries".into() });
+            return Err(Error::table("the image ends inside the GPT entries"));
         }
         let computed = crc32fast::hash(&entries);
         if computed != self.entries_crc {
-            return Err(Error::Table {
-                what: format!(
-                    "GPT entries: checksum {:08x} stored, {computed:08x} computed",
-                    self.entries_crc
-                ),
-            });
+            return Err(Error::table(format!(
+                "GPT entries: checksum {:08x} stored, {computed:08x} computed",
+                self.entries_crc
+            )));
         }
         Ok(entries)
     }
@@ -136,9 +134,8 @@ impl Header {
             let (first, last) = (le64(bytes, 32), le64(bytes, 40));
             let end = last.checked_add(1).and_then(|end| end.checked_mul(BLOCK));
             let (Some(end), true) = (end, first <= last) else {
-                return Err(Error::Table {
-                    what: format!("GPT entry {number} ({}): sectors {first} to {last}", guid_text(&guid)),
-                });
+                let guid = guid_text(&guid);
+                return Err(Error::table(format!("GPT entry {number} ({guid}): sectors {first} to {last}")));
             };
             let units: Vec<u16> = bytes[56..128]
                 .chunks_exact(2)

@@ -82,11 +82,11 @@ impl Sector {
         let table = Self::parse(&sane)?;
         let slot = table.slots[odd];
         let fits = slot.is_used() && slot.start > 0 && slot.start.checked_add(slot.count).is_some();
-        fits.then(|| Error::Table {
-            what: format!(
+        fits.then(|| {
+            Error::table(format!(
                 "partition {} has the boot flag {flag:#04x}, and only 0 and 0x80 mean something",
                 odd + 1
-            ),
+            ))
         })
     }
 
@@ -128,7 +128,7 @@ fn logical(
     seen: &mut BTreeSet<u64>,
     found: &mut Vec<Partition>,
 ) -> Result<u32, Error> {
-    let wrong = |what: String| Err(Error::Table { what });
+    let wrong = |what: String| Err(Error::table(what));
     let mut link = container;
     loop {
         if !seen.insert(link) {

@@ -34,14 +34,14 @@ fn kernel() -> Vec<u8> {
     head
 }
 
-fn numbers() -> BTreeMap<u32, u32> {
-    BTreeMap::from([(1, 2), (2, 3)])
+fn names() -> NewNames {
+    BTreeMap::from([(1, 2), (2, 3)]).into()
 }
 
 #[test]
 fn the_usual_names_need_no_script() {
     let (image, table) = disk(&[("kernel8.img", &kernel()), ("cmdline.txt", b"root=PARTUUID=35c84628-02 x")]);
-    let booting = Booting::of(&image, &table, &numbers()).unwrap();
+    let booting = Booting::of(&image, &table, &names()).unwrap();
     assert_eq!((booting.answers.card.by, booting.patches), (By::Card, vec![]));
     // As it will be on the card.
     assert_eq!(booting.answers.card.loads[0].arguments, "root=PARTUUID=35c84628-03 x");
@@ -59,7 +59,7 @@ fn another_kernel_gets_a_script_in_its_boot_partition() {
         ("four.txt", b"four"),
     ];
     let (image, table) = disk(files);
-    let booting = Booting::of(&image, &table, &numbers()).unwrap();
+    let booting = Booting::of(&image, &table, &names()).unwrap();
     assert_eq!((booting.answers.card.by, booting.answers.card.loads.len()), (By::Added, 2));
     let patched: Arc<dyn ReadAt> = Arc::new(PatchedReadAt::new(Arc::clone(&image), &booting.patches));
     let script = fat_file(&patched, &table.partitions, "boot.scr").unwrap().expect("it is added");
@@ -81,7 +81,7 @@ fn another_kernel_gets_a_script_in_its_boot_partition() {
     for (name, bytes) in files {
         assert_eq!(fat_file(&patched, &table.partitions, name).unwrap().as_deref(), Some(*bytes), "{name}");
     }
-    let again = Booting::of(&patched, &table, &numbers()).unwrap();
+    let again = Booting::of(&patched, &table, &names()).unwrap();
     let twice: Arc<dyn ReadAt> = Arc::new(PatchedReadAt::new(patched, &again.patches));
     assert_eq!(fat_file(&twice, &table.partitions, "boot.scr").unwrap(), Some(script));
 }
@@ -117,7 +117,7 @@ fn a_full_boot_partition_is_a_reason() {
         if fits(middle) { most = middle } else { over = middle }
     }
     let (image, table) = disk(&files(most));
-    let booting = Booting::of(&image, &table, &numbers()).unwrap();
+    let booting = Booting::of(&image, &table, &names()).unwrap();
     assert!(booting.answers.card.is_hopeless(), "{:?}", booting.answers.card);
     assert!(
         booting.answers.card.why.contains("boot.scr") && booting.patches.is_empty(),

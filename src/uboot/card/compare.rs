@@ -66,7 +66,7 @@ pub struct CardDifference {
 pub fn card_info(device: &Device) -> Result<CardInfo, Error> {
     let path = device.path();
     let file = std::fs::File::open(path).map_err(|source| os(path, "opening", source))?;
-    let table = Table::read(&file)?;
+    let table = Table::read(&file).map_err(|error| error.of(path))?;
     let first = table.iter().flat_map(|table| &table.partitions).find(|partition| partition.number == 1);
     let first = first.ok_or_else(|| Error::NoCard { path: path.to_owned() })?;
     Ok(CardInfo { uboot_start: first.start, uboot_len: first.len, size: None })

@@ -196,7 +196,8 @@ impl Card {
     /// reader that shares nothing with the writer.
     fn look(&self, file: Arc<File>, path: &Path) -> Result<(), Error> {
         let differs = |what: String| Error::Differs { path: path.to_owned(), what };
-        let table = Table::read(&*file)?.ok_or_else(|| differs("it has no partition table".to_owned()))?;
+        let table = Table::read(&*file).map_err(|error| error.of(path))?;
+        let table = table.ok_or_else(|| differs("it has no partition table".to_owned()))?;
         let mut want: Vec<(u32, u64, u64)> = vec![(1, self.volume.start, self.volume.len)];
         want.extend(
             self.fit.layout.partitions.iter().map(|moved| (moved.number, moved.start, moved.old.len)),

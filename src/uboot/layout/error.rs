@@ -10,22 +10,8 @@ pub enum Error {
     /// The table is empty.
     #[error("the image's partition table holds no partition")]
     NoPartition,
-    /// All four primary entries are taken.
-    #[error("the image uses all four primary partitions of its MBR; the recovery card needs one for U-Boot")]
-    NoFreeEntry,
-    /// All four are taken, and two of them can't become logical ones.
-    #[error(
-        "the image uses all four primary partitions of its MBR, and the recovery card needs one for U-Boot; two of them \
-         could become logical ones, but between partitions {before} and {behind} no block is free"
-    )]
-    NoGap {
-        /// The one before.
-        before: u32,
-        /// The one behind, which would become logical.
-        behind: u32,
-    },
-    /// A GPT without room for one more.
-    #[error("the image's GPT uses entry {number}; the recovery card's table has 128, and U-Boot needs one")]
+    /// More partitions than a GPT has entries.
+    #[error("the image uses entry {number}; the recovery card's GPT has 128, and U-Boot needs one")]
     NoFreeGptEntry {
         /// The highest number in use.
         number: u32,
@@ -99,13 +85,6 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
             Self::NoPartition => "an image of a whole disk is needed, with a partition table in front".into(),
-            Self::NoFreeEntry => {
-                "make one of the image's partitions a logical one, or give the image a GPT".into()
-            }
-            Self::NoGap { .. } => {
-                "leave a block of 512 bytes free in front of the last two partitions, or give the image a GPT"
-                    .into()
-            }
             Self::NoFreeGptEntry { .. } => {
                 remedy![Action::host("sgdisk --sort"), " moves the image's entries together"]
             }

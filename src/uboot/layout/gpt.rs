@@ -16,15 +16,49 @@ const ENTRY_BLOCKS: u64 = ENTRIES as u64 * ENTRY_LEN as u64 / BLOCK;
 const BASIC_DATA: [u8; 16] =
     [0xa2, 0xa0, 0xd0, 0xeb, 0xe5, 0xb9, 0x33, 0x44, 0x87, 0xc0, 0x68, 0xb6, 0xb7, 0x26, 0x99, 0xc7];
 
-/// New numbers, in the partitions' order: all move up by one.
+/// Linux file system data, 0FC63DAF-8483-4772-8E79-3D69D8477DE4: what MBRs call 83.
+const LINUX: [u8; 16] =
+    [0xaf, 0x3d, 0xc6, 0x0f, 0x83, 0x84, 0x72, 0x47, 0x8e, 0x79, 0x3d, 0x69, 0xd8, 0x47, 0x7d, 0xe4];
+/// Linux swap, 0657FD6D-A4AB-43C4-84E5-0933C84B4F4F.
+const SWAP: [u8; 16] =
+    [0x6d, 0xfd, 0x57, 0x06, 0xab, 0xa4, 0xc4, 0x43, 0x84, 0xe5, 0x09, 0x33, 0xc8, 0x4b, 0x4f, 0x4f];
+/// Linux LVM, E6D6D379-F507-44C2-A23C-238F2A3DF928.
+const LVM: [u8; 16] =
+    [0x79, 0xd3, 0xd6, 0xe6, 0x07, 0xf5, 0xc2, 0x44, 0xa2, 0x3c, 0x23, 0x8f, 0x2a, 0x3d, 0xf9, 0x28];
+/// EFI system partition, C12A7328-F81F-11D2-BA4B-00A0C93EC93B.
+const EFI: [u8; 16] =
+    [0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b];
+
+/// New numbers, in the partitions' order: all move up by one. Where the last number is in use, only those below the first
+/// free one move, and none where that is 1.
 pub(super) fn numbers(partitions: &[Partition]) -> Result<Vec<u32>, Error> {
-    partitions
-        .iter()
-        .map(|partition| match partition.number {
-            number if number >= ENTRIES => Err(Error::NoFreeGptEntry { number }),
-            number => Ok(number + 1),
-        })
-        .collect()
+    let used = |number| partitions.iter().any(|partition| partition.number == number);
+    let moves_below = match (used(1), used(ENTRIES)) {
+        (true, false) => ENTRIES,
+        _ => (1..ENTRIES).find(|number| !used(*number)).ok_or(Error::NoFreeGptEntry { number: ENTRIES })?,
+    };
+    within(partitions, moves_below)
+}
+
+/// The same for the partitions of an MBR that uses all its entries: what a container takes there is free in a GPT, so that
+/// logical partitions keep their numbers.
+pub(super) fn numbers_of_mbr(partitions: &[Partition]) -> Result<Vec<u32>, Error> {
+    let used =
+        |number| partitions.iter().any(|partition| partition.number == number && !partition.is_extended());
+    within(partitions, (1..).find(|number| !used(*number)).unwrap_or(ENTRIES))
+}
+
+fn within(partitions: &[Partition], moves_below: u32) -> Result<Vec<u32>, Error> {
+    let new = |partition: &Partition| {
+        let number = partition.number + u32::from(partition.number < moves_below);
+        (number <= ENTRIES).then_some(number).ok_or(Error::NoFreeGptEntry { number: partition.number })
+    };
+    partitions.iter().map(new).collect()
+}
+
+/// What identifies a disk that had an MBR: the same for the same image.
+pub(super) fn disk_guid(disk_id: u32) -> [u8; 16] {
+    derived_guid(&[b"piprov disk", &disk_id.to_le_bytes()])
 }
 
 /// The second copy, for right behind `end`, and then protective MBR and first copy, for offset 0.
@@ -38,14 +72,20 @@ pub(super) fn table(
     let mut entries = vec![0; ENTRIES as usize * ENTRY_LEN];
     let uboot = Entry::Gpt {
         kind: BASIC_DATA,
-        guid: derived_guid(disk_guid),
+        guid: derived_guid(&[b"piprov U-Boot partition", disk_guid]),
         attributes: 0,
         name: "u-boot".to_owned(),
     };
     entries[..ENTRY_LEN].copy_from_slice(&entry(1, card.uboot_start, card.uboot_len, &uboot)?);
     for moved in partitions {
         let at = (moved.number as usize - 1) * ENTRY_LEN;
-        let bytes = entry(moved.old.number, moved.start, moved.old.len, &moved.old.entry)?;
+        let number = moved.old.number;
+        let bytes = match &moved.old.entry {
+            Entry::Mbr { kind, .. } => {
+                entry(number, moved.start, moved.old.len, &of_mbr(disk_guid, number, *kind))?
+            }
+            of_gpt @ Entry::Gpt { .. } => entry(number, moved.start, moved.old.len, of_gpt)?,
+        };
         entries[at..at + ENTRY_LEN].copy_from_slice(&bytes);
     }
     let first_usable = TABLE_LEN / BLOCK;
@@ -95,9 +135,23 @@ fn entry(number: u32, start: u64, len: u64, entry: &Entry) -> Result<[u8; ENTRY_
     Ok(bytes)
 }
 
-/// A GUID for U-Boot's partition: another one on each disk, the same one each time (RFC 9562, section 5.8).
-fn derived_guid(disk_guid: &[u8; 16]) -> [u8; 16] {
-    let hash = Sha256::new().chain_update(b"piprov U-Boot partition").chain_update(disk_guid).finalize();
+/// An MBR's entry as a GPT has it.
+fn of_mbr(disk_guid: &[u8; 16], number: u32, kind: u8) -> Entry {
+    let guid = derived_guid(&[b"piprov partition", disk_guid, &number.to_le_bytes()]);
+    let kind = match kind {
+        // FAT in all its widths, NTFS and exFAT.
+        0x01 | 0x04 | 0x06 | 0x07 | 0x0b | 0x0c | 0x0e => BASIC_DATA,
+        0x82 => SWAP,
+        0x8e => LVM,
+        0xef => EFI,
+        _ => LINUX,
+    };
+    Entry::Gpt { kind, guid, attributes: 0, name: String::new() }
+}
+
+/// A GUID made of these words: another one on each disk, the same one each time (RFC 9562, section 5.8).
+fn derived_guid(words: &[&[u8]]) -> [u8; 16] {
+    let hash = words.iter().fold(Sha256::new(), |hash, word| hash.chain_update(word)).finalize();
     let mut guid = [0; 16];
     guid.copy_from_slice(&hash[..16]);
     // On disk the version's digit is the high half of byte 7, as the third group is little-endian.

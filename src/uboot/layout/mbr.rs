@@ -12,20 +12,23 @@ const CHS_NONE: [u8; 3] = [0xfe, 0xff, 0xff];
 /// FAT32, addressed by block number: what every Pi's boot ROM looks for.
 const KIND_FAT32_LBA: u8 = 0x0c;
 
-/// New numbers, in the partitions' order: a primary one moves up by one, a logical one stays. With number 4
-/// in use but a gap below it, only those in front of the gap move.
-pub(super) fn numbers(partitions: &[Partition]) -> Result<Vec<u32>, Error> {
+/// New numbers, in the partitions' order: a primary one moves up by one, a logical one stays. Where number 4 is in use,
+/// only those below the first free number move, and none where that is 1. `None`: all four are in use.
+pub(super) fn numbers(partitions: &[Partition]) -> Result<Option<Vec<u32>>, Error> {
     let used = |number| partitions.iter().any(|partition| partition.number == number);
-    let moves_below =
-        if used(4) { (1..4).find(|number| !used(*number)).ok_or(Error::NoFreeEntry)? } else { 4 };
-    partitions
-        .iter()
-        .map(|partition| match (&partition.entry, partition.number) {
-            (Entry::Mbr { .. }, number) if number < moves_below => Ok(number + 1),
-            (Entry::Mbr { .. }, number) => Ok(number),
-            (Entry::Gpt { .. }, number) => Err(Error::MixedTable { number }),
-        })
-        .collect()
+    let moves_below = match (used(1), used(4)) {
+        (true, false) => 4,
+        _ => match (1..4).find(|number| !used(*number)) {
+            Some(free) => free,
+            None => return Ok(None),
+        },
+    };
+    let new = |partition: &Partition| match (&partition.entry, partition.number) {
+        (Entry::Mbr { .. }, number) if number < moves_below => Ok(number + 1),
+        (Entry::Mbr { .. }, number) => Ok(number),
+        (Entry::Gpt { .. }, number) => Err(Error::MixedTable { number }),
+    };
+    partitions.iter().map(new).collect::<Result<_, _>>().map(Some)
 }
 
 /// A whole MBR: U-Boot's partition, active, as number 1, and these behind it. Extended partitions stay

@@ -1,5 +1,6 @@
 //! Four primary partitions and U-Boot's: one more than an MBR has entries. The last two become logical ones, in a container
-//! that takes the fourth entry. Each needs a block in front for its own boot record, which has to be free in the image.
+//! that takes the fourth entry. Each needs a block in front for its own boot record, which has to be free in the image;
+//! where it isn't, the card gets a GPT.
 //!
 //! Source of the layout: the Linux kernel's block/partitions/msdos.c, parse_extended().
 
@@ -16,20 +17,21 @@ pub(super) struct Nest {
     inner: [Partition; 2],
 }
 
-/// New numbers, in the partitions' order, for four primaries.
-pub(super) fn numbers(partitions: &[Partition]) -> Result<(Vec<u32>, Nest), Error> {
-    let primaries = |partition: &Partition| (1..=4).contains(&partition.number) && !partition.is_extended();
+/// New numbers, in the partitions' order, for four primaries; `None` where two of them can't become logical.
+pub(super) fn numbers(partitions: &[Partition]) -> Option<(Vec<u32>, Nest)> {
+    let primary = |partition: &Partition| (1..=4).contains(&partition.number) && !partition.is_extended();
     let mut sorted: Vec<&Partition> = partitions.iter().collect();
     sorted.sort_by_key(|partition| partition.start);
-    let [first, second, third, fourth] = sorted[..] else { return Err(Error::NoFreeEntry) };
+    let [first, second, third, fourth] = sorted[..] else { return None };
     // U-Boot starts what gets number 2.
-    if !partitions.iter().all(primaries) || ![first.number, second.number].contains(&1) {
-        return Err(Error::NoFreeEntry);
+    if !partitions.iter().all(primary) || ![first.number, second.number].contains(&1) {
+        return None;
     }
-    for (before, behind) in [(second, third), (third, fourth)] {
-        if before.end().checked_add(BLOCK).is_none_or(|free| free > behind.start) {
-            return Err(Error::NoGap { before: before.number, behind: behind.number });
-        }
+    let free = |before: &Partition, behind: &Partition| {
+        before.end().checked_add(BLOCK).is_some_and(|free| free <= behind.start)
+    };
+    if !free(second, third) || !free(third, fourth) {
+        return None;
     }
     let new = |partition: &Partition| match partition.number {
         1 => 2,
@@ -38,7 +40,7 @@ pub(super) fn numbers(partitions: &[Partition]) -> Result<(Vec<u32>, Nest), Erro
         _ => 3,
     };
     let numbers = partitions.iter().map(new).collect();
-    Ok((numbers, Nest { inner: [third.clone(), fourth.clone()] }))
+    Some((numbers, Nest { inner: [third.clone(), fourth.clone()] }))
 }
 
 impl Nest {
