@@ -16,6 +16,7 @@ rig::scenarios! {
     by_serial_each_board_gets_its_own,
     rules_of_the_settings_choose_for_each_board,
     what_a_board_becomes_is_waited_for_and_printed,
+    a_board_that_becomes_a_disk_is_deployed_and_read_back_also_after_its_cable_was_pulled,
     what_is_attached_is_listed,
     nothing_attached_is_told_in_time,
     without_udev_boards_are_found_by_looking,
@@ -29,8 +30,10 @@ mod scenario {
 
     use serde_json::Value;
 
+    use crate::rig::gadget::MassStorage;
     use crate::rig::guest::{run, settle};
     use crate::rig::models::{FirstStage, Other, Rom, Server};
+    use crate::rig::until;
     use crate::rig::usbip::{Function, Reply, Setup, plug, port};
 
     /// A payload in the machine's own /tmp.
@@ -430,6 +433,72 @@ mod scenario {
         assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
         assert_eq!(ended.stdout, "/dev/ttyACM0\n");
         booted.unplug();
+    }
+
+    /// `piprov deploy` of an image to a disk.
+    fn deploy(image: &str, disk: &str) -> Usbboot {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
+        command.args(["deploy", image, "--device", disk, "--confirm", disk, "--json"]);
+        Usbboot::spawn(&mut command)
+    }
+
+    pub(super) fn a_board_that_becomes_a_disk_is_deployed_and_read_back_also_after_its_cable_was_pulled() {
+        const IMAGE: &str = "/run/disk-os.img";
+        const MIB: usize = 1 << 20;
+        let payload = Payload::new("disk", &CM4);
+        MassStorage::controllers(2);
+        // Somebody's stick is there first, and is the first disk.
+        let mut stick = MassStorage::new(1, [0x0781, 0x5567], 4);
+        stick.plug(3);
+        until("the stick", || Path::new("/sys/block/sda/size").exists().then_some(()));
+        run(&format!("head -c 12M /dev/urandom >{IMAGE}"));
+        let image = std::fs::read(IMAGE).unwrap();
+
+        let boots = || {
+            let piprov = Usbboot::start(&["-d", payload.text(), "--wait-for", "block", "--timeout", "100"]);
+            let asks: &[&str] = &["config.txt", "boot.img"];
+            let (_, got) = board(0, Rom::new(0x2711, Some("af04b2da")), vec![(0x2711, asks)]).join().unwrap();
+            assert!(got[0]["boot.img"].as_deref() == Some(&contents("boot.img", 3_000_001)));
+            piprov
+        };
+        let is_disk = |piprov: Usbboot| {
+            let ended = piprov.end();
+            assert_eq!((ended.code, ended.stdout.as_str()), (0, "/dev/sdb\n"), "{}", ended.stderr);
+            ended.stdout.trim().to_owned()
+        };
+
+        // Its cable is pulled in mid-write: that is a failure, and nothing would start from the disk.
+        let piprov = boots();
+        let mut storage = MassStorage::new(0, [0x0a5c, 0x0104], 20);
+        storage.plug(0);
+        let disk = is_disk(piprov);
+        let cut = deploy(IMAGE, &disk);
+        let part = 3 * MIB..4 * MIB;
+        until("some of it on the disk", || {
+            (storage.bytes(part.clone()) == image[part.clone()]).then_some(())
+        });
+        storage.pull();
+        let ended = cut.end();
+        assert_eq!(ended.code, 69, "{}\n{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.contains("has gone away"), "{}", ended.stdout);
+        assert!(storage.bytes(0..512).iter().all(|byte| *byte == 0));
+        drop(storage);
+
+        // From the beginning.
+        let piprov = boots();
+        let mut storage = MassStorage::new(0, [0x0a5c, 0x0104], 20);
+        storage.plug(0);
+        let disk = is_disk(piprov);
+        let ended = deploy(IMAGE, &disk).end();
+        assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
+        let record = &ended.events.iter().find(|event| event["event"] == "result").unwrap()["record"];
+        let sum = run(&format!("sha256sum {IMAGE}"));
+        assert_eq!(record["detail"]["read_back_sha256"], sum[..64], "{record}");
+        // What is behind the cable, by itself.
+        assert!(storage.bytes(0..image.len()) == image);
+        // The end of the disk is zeroed, where an old partition table may be.
+        assert!(storage.bytes(image.len()..18 * MIB).iter().all(|byte| *byte == 0xee));
+        assert!(stick.bytes(0..4 * MIB).iter().all(|byte| *byte == 0xee));
     }
 
     pub(super) fn what_is_attached_is_listed() {

@@ -5,7 +5,7 @@
 use crate::rig;
 
 rig::scenarios! {
-    usb_cable:
+    usb_cable after system:
     a_board_is_booted_and_its_disk_deployed_over_one_usb_cable_and_it_comes_into_its_slot,
     a_hub_that_loses_power_while_a_board_is_written_costs_time_alone,
     of_two_boards_with_one_serial_number_the_second_is_left_alone_and_named,
@@ -13,8 +13,23 @@ rig::scenarios! {
     images_come_over_ethernet_where_the_station_answers_there_and_over_the_cable_where_it_stops,
 }
 
+/// The system for boards, as `piprov initramfs build --over-usb` makes it.
+fn system() {
+    let _ = crate::station::system();
+}
+
+/// The device tree of the board with a BCM2837 that is booted out of its ROM: a 3A+.
+pub(crate) const TREE: &str = "bcm2837-rpi-3-a-plus.dtb";
+
+/// The directory with all that this board was sent.
+pub(crate) fn sent() -> std::path::PathBuf {
+    a_board_is_booted_and_its_disk_deployed_over_one_usb_cable_and_it_comes_into_its_slot();
+    MACHINE.kept("")
+}
+
 mod scenario {
     use std::io::{BufRead, BufReader};
+    use std::path::Path;
     use std::process::{Child, Command, Output, Stdio};
     use std::sync::{Arc, Mutex};
 
@@ -22,8 +37,11 @@ mod scenario {
 
     use crate::rig::guest::run;
     use crate::rig::models::{Rom, Server};
-    use crate::rig::until;
     use crate::rig::usbip::{Cord, plug, plug_gadget, port};
+    use crate::rig::{keep, until};
+    use crate::station::SYSTEM;
+
+    use super::TREE;
 
     /// That of the machine, which stands for the board.
     const SERIAL: &str = "10000000aa00bb03";
@@ -49,11 +67,16 @@ mod scenario {
     }
 
     impl Bootd {
+        /// With files for boards that nobody boots here.
         fn start(settings: &str) -> Self {
+            Self::sending("/run/payload", settings)
+        }
+
+        fn sending(payload: &str, settings: &str) -> Self {
             std::fs::write("/run/bootd.toml", settings).unwrap();
             let mut command = Command::new(env!("CARGO_BIN_EXE_piprov"));
             command.args(["--config", "/run/bootd.toml", "bootd", "--json", "--no-network"]);
-            command.args(["--usb", "/run/payload", "--state", "/run/bootd"]);
+            command.args(["--usb", payload, "--state", "/run/bootd"]);
             command.env("PIPROV_STATE_DIR", "/run/bootd");
             let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
             let told: Arc<Mutex<Vec<Value>>> = Arc::default();
@@ -125,9 +148,7 @@ mod scenario {
                 done; cat /run/cable.log; exit 1"
             ));
             let cord = slot.map(|slot| plug_gadget(0, slot));
-            until("the board to be taken", || {
-                std::path::Path::new("/run/piprov/cable").exists().then_some(())
-            });
+            until("the board to be taken", || Path::new("/run/piprov/cable").exists().then_some(()));
             let mut agent = Command::new("ip");
             agent.args(["netns", "exec", "board", env!("CARGO_BIN_EXE_piprov-agent")]);
             Self { _agent: Process(agent.spawn().unwrap()), _cord: cord }
@@ -157,7 +178,8 @@ mod scenario {
     }
 
     fn serve() -> Process {
-        run("rm -rf /run/station/state");
+        // What other commands have noted on the host, whose files these are, is no board of this one.
+        run("rm -rf /run/station/state /var/lib/piprov/runs");
         let mut station = Command::new(env!("CARGO_BIN_EXE_piprov"));
         station.args(["serve", "--enrol", "open", "--listen", "[::]:8080", "--socket", SOCKET]);
         let station = Process(station.args(["--state", "/run/station/state"]).spawn().unwrap());
@@ -225,23 +247,30 @@ mod scenario {
 
     pub(super) fn a_board_is_booted_and_its_disk_deployed_over_one_usb_cable_and_it_comes_into_its_slot() {
         lay_out();
-        let bootd = Bootd::start("");
+        let bootd = Bootd::sending(SYSTEM, "");
         let _station = serve();
         let image = image("os", 8);
-        let control = std::path::Path::new("/run/piprov/control.sock");
+        let control = Path::new("/run/piprov/control.sock");
         until("bootd at the control socket", || control.exists().then_some(()));
-        // Out of their ROMs: one of a Compute Module 3, which tells no number, and one of a Compute Module 4.
-        for (slot, product, serial, bootcode) in
-            [(1, 0x2764, None, "bootcode.bin"), (0, 0x2711, Some("aa00bb03"), "bootcode4.bin")]
-        {
+        // Out of their ROMs: one with a BCM2837, which tells no number, and a Compute Module 4.
+        for (slot, product, serial, bootcode, firmware, tree) in [
+            (1, 0x2764, None, "bootcode.bin", "start.elf", TREE),
+            (0, 0x2711, Some("aa00bb03"), "bootcode4.bin", "start4.elf", "bcm2711-rpi-cm4-io.dtb"),
+        ] {
+            let original = |name: &str| std::fs::read(Path::new(SYSTEM).join(name)).unwrap();
             let rom = plug(slot, Rom::new(product, serial)).left();
-            assert!(rom.got[1] == std::fs::read(format!("/run/payload/{bootcode}")).unwrap());
-            let got = plug(slot, Server::new(product, &["config.txt", "kernel8.img"])).left().got;
-            assert!(
-                got["kernel8.img"] == std::fs::read("/run/payload/kernel8.img").ok(),
-                "at {}",
-                port(slot)
-            );
+            assert!(rom.got[1] == original(bootcode), "at {}", port(slot));
+            let got = plug(slot, Server::new(product, &[firmware, "config.txt"]).of_board(tree)).left().got;
+            let asked: Vec<_> = got.keys().map(String::as_str).collect();
+            let kernel = ["overlays/cable.dtbo", "piprov-arm64.gz", "piprov-arm64.img"];
+            assert_eq!(asked, [&[tree, "cmdline.txt", "config.txt"][..], &kernel, &[firmware]].concat());
+            for (name, bytes) in got {
+                let bytes = bytes.unwrap_or_else(|| panic!("{name} wasn't sent to {}", port(slot)));
+                assert!(bytes == original(&name), "{name} at {}", port(slot));
+                if slot == 1 {
+                    keep(name.rsplit('/').next().unwrap(), &bytes);
+                }
+            }
         }
         // What it has got shows itself as a gadget.
         let board = Board::start_at(0);

@@ -6,12 +6,13 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests fails the test")]
 
+pub mod gadget;
 pub mod guest;
 pub mod models;
 pub mod usbip;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -59,17 +60,30 @@ type Outcomes = BTreeMap<String, Result<(), String>>;
 pub struct Machine {
     /// The test that runs inside it, as the test program names it: `file::inside`.
     inside: &'static str,
+    /// What has to be there before it starts.
+    first: Option<fn()>,
     outcomes: OnceLock<Result<Outcomes, String>>,
 }
 
 impl Machine {
     pub const fn new(inside: &'static str) -> Self {
-        Self { inside, outcomes: OnceLock::new() }
+        Self { inside, first: None, outcomes: OnceLock::new() }
+    }
+
+    /// One that sees what this has made outside of it.
+    pub const fn after(mut self, first: fn()) -> Self {
+        self.first = Some(first);
+        self
+    }
+
+    /// Where a file is that a scenario kept. It must have run.
+    pub fn kept(&self, name: &str) -> PathBuf {
+        kept(self.inside).join(name)
     }
 
     /// What became of a scenario: returns, or panics with what it said.
     pub fn outcome(&self, name: &str) {
-        match self.outcomes.get_or_init(|| run_machine(self.inside)) {
+        match self.outcomes.get_or_init(|| self.run()) {
             Err(error) => panic!("{error}"),
             Ok(outcomes) => match outcomes.get(name) {
                 Some(Ok(())) => {}
@@ -78,6 +92,27 @@ impl Machine {
             },
         }
     }
+
+    fn run(&self) -> Result<Outcomes, String> {
+        // Where it fails, it says why; the scenarios that don't need it run all the same.
+        if let Some(first) = self.first {
+            let _ = std::panic::catch_unwind(first);
+        }
+        run_machine(self.inside)
+    }
+}
+
+/// Where what a machine's scenarios keep is, outside of it.
+fn kept(inside: &str) -> PathBuf {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    top.join("target/rig/kept").join(inside.replace("::", "-"))
+}
+
+/// Keeps a file for whoever looks at it when the machine is off. Inside the machine.
+pub fn keep(name: &str, bytes: &[u8]) {
+    let dir = Path::new("/run/rig/kept");
+    std::fs::create_dir_all(dir).unwrap();
+    std::fs::write(dir.join(name), bytes).unwrap();
 }
 
 /// Runs the `inside` test in the machine, once.
@@ -90,6 +125,7 @@ fn run_machine(inside: &str) -> Result<Outcomes, String> {
         .env("RIG_SYSTEMD", "1")
         .env("RIG_ENV", format!("{INSIDE} {ONLY} RUST_BACKTRACE"))
         .env("RIG_TIMEOUT", "1500")
+        .env("RIG_KEPT", kept(inside))
         .env("RIG_LOGS", top.join(format!("target/rig/logs/{}", inside.replace("::", "-"))))
         .current_dir(top)
         .output()
@@ -135,10 +171,12 @@ pub fn run_inside(scenarios: &[(&str, fn())]) {
     }
 }
 
-/// Makes a test of each scenario, and the one that runs them all inside the machine.
+/// Makes a test of each scenario, and the one that runs them all inside the machine. `after` names what has to be made
+/// before that starts.
 macro_rules! scenarios {
-    ($file:ident: $($name:ident),+ $(,)?) => {
-        static MACHINE: $crate::rig::Machine = $crate::rig::Machine::new(concat!(stringify!($file), "::inside"));
+    ($file:ident $(after $first:path)?: $($name:ident),+ $(,)?) => {
+        static MACHINE: $crate::rig::Machine =
+            $crate::rig::Machine::new(concat!(stringify!($file), "::inside"))$(.after($first))?;
 
         $(#[test]
         fn $name() {

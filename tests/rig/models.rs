@@ -106,6 +106,8 @@ pub struct Server {
     pub product: u16,
     /// The files to ask for, the next one last.
     asks: Vec<String>,
+    /// Whether it asks for what config.txt names, and for which device tree beside that.
+    tree: Option<String>,
     /// Whether it keeps what comes.
     keeps: bool,
     /// What came; `None` where there was no such file.
@@ -118,12 +120,29 @@ pub struct Server {
 impl Server {
     pub fn new(product: u16, asks: &[&str]) -> Self {
         let asks = asks.iter().rev().map(|name| (*name).to_owned()).collect();
-        Self { product, asks, keeps: true, got: BTreeMap::new(), current: None, due: 0 }
+        Self { product, asks, tree: None, keeps: true, got: BTreeMap::new(), current: None, due: 0 }
     }
 
     /// One that throws away what comes: keeping it takes longer than sending it.
     pub fn forgetful(self) -> Self {
         Self { keeps: false, ..self }
+    }
+
+    /// One that reads config.txt, as the firmware does, and then asks for the command line, this device tree, and all that
+    /// is named there for its board.
+    pub fn of_board(self, tree: &str) -> Self {
+        Self { tree: Some(tree.to_owned()), ..self }
+    }
+
+    /// A file has come to its end.
+    fn has(&mut self, name: &str) {
+        self.current = None;
+        if let Some(tree) = self.tree.take_if(|_| name == "config.txt") {
+            let config = self.got[name].clone().unwrap_or_default();
+            let family = if self.product == 0x2711 { "[pi4]" } else { "[pi3]" };
+            let named = named_by(&String::from_utf8(config).unwrap(), family);
+            self.asks.splice(0..0, ["cmdline.txt".to_owned(), tree].into_iter().chain(named).rev());
+        }
     }
 
     /// A message as the second stage sends it: a command and a name of up to 256 bytes.
@@ -133,6 +152,25 @@ impl Server {
         message[4..4 + name.len()].copy_from_slice(name.as_bytes());
         message
     }
+}
+
+/// The files that a config.txt names for a board of this family (Raspberry Pi's documentation of config.txt).
+fn named_by(config: &str, family: &str) -> Vec<String> {
+    let mut is_meant = true;
+    let mut named = Vec::new();
+    for line in config.lines() {
+        if line.starts_with('[') {
+            is_meant = line == "[all]" || line == family;
+        } else if !is_meant {
+        } else if let Some(name) = line.strip_prefix("kernel=") {
+            named.push(name.to_owned());
+        } else if let Some(rest) = line.strip_prefix("initramfs ") {
+            named.extend(rest.split(' ').next().map(str::to_owned));
+        } else if let Some(name) = line.strip_prefix("dtoverlay=") {
+            named.push(format!("overlays/{name}.dtbo"));
+        }
+    }
+    named
 }
 
 impl Function for Server {
@@ -191,7 +229,7 @@ impl Function for Server {
             got.extend_from_slice(data);
         }
         if self.due == 0 {
-            self.current = None;
+            self.has(&name);
         }
         Reply::Data(Vec::new())
     }

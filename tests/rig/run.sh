@@ -3,11 +3,12 @@
 # system (what it writes is gone afterwards), with its arguments, working directory and exit status. See fetch.sh.
 # usage: tests/rig/run.sh COMMAND [ARGUMENT...]
 # With RIG_SYSTEMD=1 systemd runs the machine; that takes some seconds longer.
-# RIG_ENV names the environment variables to hand on; RIG_TIMEOUT the seconds that it may take (300).
+# RIG_ENV names the environment variables to hand on; RIG_TIMEOUT the seconds that it may take (300). What the command puts
+# into /run/rig/kept is there afterwards in the directory RIG_KEPT.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 rig=$top/target/rig
-[[ $# -gt 0 ]] || { sed -n '2,6s/^# //p' "$0" >&2; exit 2; }
+[[ $# -gt 0 ]] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
 command -v qemu-system-x86_64 >/dev/null \
     || { echo "tests/rig: qemu-system-x86_64 is missing: apt-get install qemu-system-x86" >&2; exit 1; }
 "$top/tests/rig/fetch.sh"
@@ -43,6 +44,10 @@ timeout --foreground "${RIG_TIMEOUT:-300}" qemu-system-x86_64 -accel tcg,thread=
 if [[ -n ${RIG_LOGS:-} ]]; then
     mkdir -p "$RIG_LOGS"
     cp -f "$out"/{console,dmesg,qemu} "$RIG_LOGS/" 2>/dev/null || true
+fi
+if [[ -n ${RIG_KEPT:-} ]]; then
+    rm -rf "$RIG_KEPT"
+    [[ ! -d $out/kept ]] || { mkdir -p "${RIG_KEPT%/*}" && mv "$out/kept" "$RIG_KEPT"; }
 fi
 if [[ ! -s $out/status ]]; then
     echo "tests/rig: the virtual machine ended without a result (status $status); its console ends:" >&2

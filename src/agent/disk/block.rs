@@ -208,8 +208,10 @@ impl Storage for BlockDisk {
     }
 
     fn is_there(&self) -> bool {
-        let sys = |number: &String| Path::new("/sys/dev/block").join(number).exists();
-        self.number.as_ref().is_none_or(sys)
+        // One that is just leaving, and a reader without its card, still have their entry, with no size: reading is at its
+        // end everywhere then, and that is no fault of what is on it.
+        let size = |number| std::fs::read_to_string(Path::new("/sys/dev/block").join(number).join("size"));
+        self.number.as_ref().is_none_or(|number| size(number).is_ok_and(|size| size.trim() != "0"))
     }
 }
 
