@@ -30,6 +30,10 @@ enum Command {
     Places,
     /// Make or change a slot
     Put(Put),
+    /// Give a slot another name
+    ///
+    /// Its boards and its runs stay its own. Rules that look for its name aren't changed.
+    Rename(Rename),
     /// Remove a slot; the boards in it are in none then
     Remove(One),
     /// Say that a slot is mended: its runs count from now
@@ -73,6 +77,15 @@ struct One {
     name: String,
 }
 
+#[derive(Debug, clap::Args)]
+struct Rename {
+    #[command(flatten)]
+    one: One,
+    /// Its new name
+    #[arg(value_name = "NAME")]
+    to: String,
+}
+
 impl Slot {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let station = self.at.open(global, ui, stop)?;
@@ -102,17 +115,26 @@ impl Slot {
                     suspected: None,
                     mended: None,
                 };
-                let made: Known = station.put(&path(["slots", &slot.name]), &slot)?;
-                let on_map =
-                    made.cell.map(|cell| format!("{},{}", cell.row, cell.column)).unwrap_or_default();
-                let facts = [
-                    ("slot", made.name.clone()),
-                    ("as", word(made.kind)),
-                    ("place", made.place.clone()),
-                    ("position", made.position.to_string()),
-                    ("cell", on_map),
-                ];
-                tell_one(ui, "slot", &made, &facts);
+                show(&station.put(&path(["slots", &slot.name]), &slot)?, ui);
+                Ok(())
+            }
+            Command::Rename(args) => {
+                let all: Vec<Known> = station.all("/api/v1/slots", &[])?;
+                let (name, known) = (args.to, all.into_iter().find(|slot| slot.name == args.one.name));
+                let slot = match known {
+                    Some(slot) => Known { name, ..slot },
+                    // That there is none is the station's to say.
+                    None => Known {
+                        name,
+                        kind: SlotKind::Usb,
+                        place: String::new(),
+                        position: 0,
+                        cell: None,
+                        suspected: None,
+                        mended: None,
+                    },
+                };
+                show(&station.put(&path(["slots", &args.one.name]), &slot)?, ui);
                 Ok(())
             }
             Command::Remove(args) => {
@@ -132,6 +154,18 @@ impl Slot {
             }
         }
     }
+}
+
+fn show(slot: &Known, ui: &Ui) {
+    let on_map = slot.cell.map(|cell| format!("{},{}", cell.row, cell.column)).unwrap_or_default();
+    let facts = [
+        ("slot", slot.name.clone()),
+        ("as", word(slot.kind)),
+        ("place", slot.place.clone()),
+        ("position", slot.position.to_string()),
+        ("cell", on_map),
+    ];
+    tell_one(ui, "slot", slot, &facts);
 }
 
 /// Where it is. An earlier version took one place for two slots: that has to be told, as boards come into one of them only.

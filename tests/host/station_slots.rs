@@ -71,6 +71,15 @@ fn a_slot_has_a_place_of_its_kind_that_no_other_slot_has() {
         assert!(page.contains(&words[1..]), "{page}");
     }
     assert_eq!(station.admin("GET", "/api/v1/slots", None).ok()["items"].as_array().unwrap().len(), 2);
+    // Another name: of no other slot, and only of one that is there.
+    for (was, name, status) in [("A1", "R1", 409), ("A9", "A8", 404), ("A1", "a/b", 422)] {
+        let body = json!({"name": name, "kind": "usb", "place": "1-1.2", "position": 0});
+        let refused = station.admin("PUT", &format!("/api/v1/slots/{was}"), Some(&body));
+        assert_eq!(refused.status, status, "{was} {name}: {}", text(&refused));
+        let page = ada.post("/slots", &[("was", was), ("name", name)]);
+        assert_eq!(page.status, status, "{was} {name}: {}", text(&page));
+    }
+    assert_eq!(station.admin("GET", "/api/v1/slots", None).ok()["items"][0]["name"], "A1");
     // What is free again may be taken, and a slot may move.
     put("A1", "usb", "1-1.3").ok();
     put("A2", "usb", "1-1.2").ok();
@@ -135,6 +144,20 @@ fn a_slot_that_fails_on_several_boards_is_named_everywhere_until_somebody_has_me
     // On the command line.
     let list = command(&station, &["slot", "list"]);
     assert!(list.contains("suspected: 3 of the last 3 runs failed, on 3 boards"), "{list}");
+
+    // With another name it is the same slot, still suspected, with its runs and its boards; nothing is told once more.
+    let renamed = command(&station, &["slot", "rename", "A 3", "B 7"]);
+    assert!(renamed.contains("B 7") && renamed.contains("1-1.1"), "{renamed}");
+    assert_eq!((&slots()[0]["name"], &slots()[0]["suspected"]), (&"B 7".into(), &suspected));
+    assert_eq!(viewer.page("/runs.jsonl?slot=B%207").lines().count(), 6);
+    assert_eq!(viewer.page("/runs.jsonl?slot=A%203"), "");
+    assert!(!viewer.page("/statistics").contains("A 3") && viewer.page("/statistics").contains("B 7"));
+    let place = station.admin("GET", &format!("/api/v1/boards/{}", bad[0].id), None).ok();
+    assert_eq!(place["slot"], "B 7");
+    let browser = Browser::user(&station, "bea", "admin");
+    assert_eq!(browser.post("/slots", &[("was", "B 7"), ("name", "A 3")]).status, 303);
+    assert_eq!(anna.post("/slots", &[("was", "A 3"), ("name", "C")]).status, 403);
+    assert_eq!(slots()[0]["name"], "A 3");
 
     // A viewer mends nothing.
     assert_eq!(viewer.post("/slots/A%203/mended", &[]).status, 403);

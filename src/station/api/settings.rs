@@ -51,7 +51,7 @@ pub(super) fn add_to(table: &mut Table) {
     let row = Row::delete("/api/v1/settings/{key}", CHANGE, "Let the files say what a setting is");
     table.add(row, clear_setting);
     table.add(Row::get("/api/v1/slots", LOOK, "Slots, by their position"), slots);
-    table.add(Row::put("/api/v1/slots/{slot}", CHANGE, "Make or change a slot"), put_slot);
+    table.add(Row::put("/api/v1/slots/{slot}", CHANGE, "Make, change or rename a slot"), put_slot);
     table.add(Row::delete("/api/v1/slots/{slot}", CHANGE, "Remove a slot"), remove_slot);
     let row =
         Row::post("/api/v1/slots/{slot}/mended", WORK, "Say that a slot is mended: runs count from now");
@@ -166,8 +166,9 @@ async fn slots(call: Call, asked: ListAsked, (): ()) -> Result<Page<Slot>, Refus
 }
 
 async fn put_slot(call: Call, (): (), slot: Slot) -> Result<Slot, Refusal> {
-    if slot.name != call.part("slot") {
-        return Err(Refusal::meaningless("the name in the body isn't that of the path"));
+    let was = call.part("slot");
+    if slot.name != was {
+        return call.station.rename_slot(&call.who(), was, slot).await;
     }
     call.station.put_slot(&call.who(), slot).await
 }

@@ -82,6 +82,8 @@ struct Page {
     free: Vec<Free>,
     switches: Vec<SwitchLine>,
     rules: bool,
+    /// All slots, by name.
+    names: Vec<String>,
     /// The cell that is proposed for one that isn't on the map.
     next: Cell,
 }
@@ -117,7 +119,7 @@ fn next(slots: &[Slot]) -> Cell {
 async fn slots(visit: Visit) -> Answer {
     let (station, at, rules) = (&visit.station, now(), visit.can(Role::Admin));
     let slots = station.slots().await?;
-    let next = next(&slots);
+    let (next, names) = (next(&slots), slots.iter().map(|slot| slot.name.clone()).collect());
     let mut boards: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for board in station.store().boards_in_slots().await? {
         boards.entry(board.slot.clone().unwrap_or_default()).or_default().push(words::name(&board));
@@ -144,11 +146,15 @@ async fn slots(visit: Visit) -> Answer {
         free: free.collect(),
         switches: switches.collect(),
         rules,
+        names,
         next,
     })
 }
 
 async fn put(visit: Visit, form: Form) -> Answer {
+    if form.is_on("was") {
+        return rename(visit, form.text("was"), form.text("name")).await;
+    }
     let kind = form.word::<SlotKind>("kind")?.ok_or_else(|| Refusal::meaningless("`kind` isn't chosen"))?;
     let slots = visit.station.store().slots().await?;
     let (name, place) = (form.text("name").to_owned(), form.text("place").to_owned());
@@ -162,6 +168,20 @@ async fn put(visit: Visit, form: Form) -> Answer {
     let slot = visit.station.put_slot(&visit.who(), slot).await?;
     visit.say(false, format!("The slot {} is there.", slot.name));
     Ok(go(form.text("to")))
+}
+
+async fn rename(visit: Visit, was: &str, name: &str) -> Answer {
+    let slots = visit.station.store().slots().await?;
+    let missing = || Refusal::missing(format!("there is no slot `{}`", message(was)));
+    let slot = slots.into_iter().find(|slot| slot.name == was).ok_or_else(missing)?;
+    if name != was {
+        visit.station.rename_slot(&visit.who(), was, Slot { name: name.to_owned(), ..slot }).await?;
+    }
+    visit.say(
+        false,
+        format!("The slot {} is called {} now, and so it is in its runs.", message(was), message(name)),
+    );
+    Ok(go("/slots"))
 }
 
 async fn mended(visit: Visit, form: Form) -> Answer {

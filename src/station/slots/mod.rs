@@ -100,6 +100,24 @@ impl Station {
         Ok(())
     }
 
+    /// Gives a slot another name, and changes it.
+    pub(super) async fn rename_slot(&self, who: &Who, was: &str, slot: Slot) -> Result<Slot, Refusal> {
+        self.store().rename_slot(was, &slot).await?;
+        self.did_named(who, "slot.rename", was, Some(&slot.name)).await;
+        // Nobody is told a second time that it is suspected.
+        let kept = self.store().setting(TOLD).await?;
+        let mut told: BTreeSet<String> =
+            kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        if told.remove(was) {
+            told.insert(slot.name.clone());
+            self.store().set(TOLD, Some(&crate::format::json::line(&told).unwrap_or_default())).await?;
+        }
+        self.suspect_slots().await?;
+        self.changes.tell(Thing::Settings, &slot.name, None);
+        let slots = self.slots().await?;
+        Ok(slots.into_iter().find(|known| known.name == slot.name).unwrap_or(slot))
+    }
+
     /// Removes a slot. The boards in it are in none then.
     pub(super) async fn remove_slot(&self, who: &Who, name: &str) -> Result<(), Refusal> {
         self.store().remove_slot(name).await?;

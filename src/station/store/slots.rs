@@ -1,12 +1,14 @@
 //! Slots: where boards are plugged in.
 
-use super::db::{Value, values, word};
-use super::{Error, Store, check_name};
+use super::db::{Tx, Value, values, word};
+use super::{Error, Store, check_name, tally};
 use crate::station::slots::{Ended, History, LAST, MAY_BE_THE_SLOT, place};
 use crate::station_api::{Board, Cell, Slot, Time};
 
 /// Slots of which the runs are looked up at once.
 const PART: usize = 50;
+/// Runs that get another slot at once.
+const RUNS: u64 = 500;
 
 impl Store {
     /// All slots, by their position.
@@ -53,47 +55,39 @@ impl Store {
     /// [`Error::BadValue`]; [`Error::PlaceTaken`], [`Error::CellTaken`].
     pub async fn put_slot(&self, slot: &Slot) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
-        let kind = word(slot.kind);
-        let sql = "SELECT kind, place FROM slot WHERE name = $1";
-        let mut kept = None;
-        match tx.row(sql, values![&slot.name]).await? {
-            None => check_name(&slot.name)?,
-            Some(mut row) => kept = Some((row.text()?, row.text()?)),
+        put(&mut tx, slot).await?;
+        tx.commit().await
+    }
+
+    /// Gives a slot another name, and changes it. The boards in it and the runs that began in it are its own under that name.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`]; [`Error::Taken`]; those of [`Store::put_slot`].
+    pub async fn rename_slot(&self, was: &str, slot: &Slot) -> Result<(), Error> {
+        let (name, mut tx) = (&slot.name, self.db.begin().await?);
+        check_name(name)?;
+        if tx.row("SELECT name FROM slot WHERE name = $1", values![name]).await?.is_some() {
+            return Err(Error::Taken { what: "slot", name: name.clone() });
         }
-        let place = if kept.is_some_and(|(of, at)| of == kind && at == slot.place) {
-            // Earlier versions took any place.
-            slot.place.clone()
-        } else {
-            let place =
-                place(slot.kind, &slot.place).map_err(|why| Error::BadValue { what: "place", why })?;
-            let sql =
-                "SELECT name FROM slot WHERE kind = $1 AND place = $2 AND name <> $3 ORDER BY name LIMIT 1";
-            if let Some(mut row) = tx.row(sql, values![&kind, &place, &slot.name]).await? {
-                return Err(Error::PlaceTaken { kind: slot.kind.words(), place, slot: row.text()? });
-            }
-            place
-        };
-        let (map_row, map_column) = match slot.cell {
-            None => (None, None),
-            Some(cell) if !cell.is_on_map() => {
-                let why = format!("its row and its column are 1 to {}", Cell::MOST);
-                return Err(Error::BadValue { what: "cell", why });
-            }
-            Some(Cell { row, column }) => (Some(i64::from(row)), Some(i64::from(column))),
-        };
-        let sql = "SELECT name FROM slot WHERE map_row = $1 AND map_column = $2 AND name <> $3 LIMIT 1";
-        if let Some(Cell { row, column }) = slot.cell
-            && let Some(mut other) = tx.row(sql, values![map_row, map_column, &slot.name]).await?
-        {
-            return Err(Error::CellTaken { row, column, slot: other.text()? });
+        if tx.run("UPDATE slot SET name = $2 WHERE name = $1", values![was, name]).await? == 0 {
+            return Err(Error::NoSuch { what: "slot", name: was.to_owned() });
         }
-        tx.run(
-            "INSERT INTO slot (name, kind, place, position, map_row, map_column) VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, place = excluded.place,
-             position = excluded.position, map_row = excluded.map_row, map_column = excluded.map_column",
-            values![&slot.name, kind, place, slot.position, map_row, map_column],
-        )
-        .await?;
+        tx.run("UPDATE board SET slot = $2 WHERE slot = $1", values![was, name]).await?;
+        loop {
+            let runs =
+                tx.rows("SELECT id, tally FROM run WHERE slot = $1 LIMIT $2", values![was, RUNS]).await?;
+            if runs.is_empty() {
+                break;
+            }
+            for row in runs {
+                let mut row = row.of("run");
+                let (id, counted) = (row.text()?, row.text()?);
+                let counted = tally::in_slot(&counted, name);
+                let sql = "UPDATE run SET slot = $2, tally = $3 WHERE id = $1";
+                tx.run(sql, values![id, name, counted]).await?;
+            }
+        }
+        put(&mut tx, slot).await?;
         tx.commit().await
     }
 
@@ -203,6 +197,50 @@ impl Store {
         all.iter_mut().for_each(|one| one.runs.sort_by_key(|run| std::cmp::Reverse(run.started)));
         Ok(all)
     }
+}
+
+/// Makes a slot, or changes the one of this name.
+async fn put(tx: &mut Tx, slot: &Slot) -> Result<(), Error> {
+    let kind = word(slot.kind);
+    let sql = "SELECT kind, place FROM slot WHERE name = $1";
+    let mut kept = None;
+    match tx.row(sql, values![&slot.name]).await? {
+        None => check_name(&slot.name)?,
+        Some(mut row) => kept = Some((row.text()?, row.text()?)),
+    }
+    let place = if kept.is_some_and(|(of, at)| of == kind && at == slot.place) {
+        // Earlier versions took any place.
+        slot.place.clone()
+    } else {
+        let place = place(slot.kind, &slot.place).map_err(|why| Error::BadValue { what: "place", why })?;
+        let sql = "SELECT name FROM slot WHERE kind = $1 AND place = $2 AND name <> $3 ORDER BY name LIMIT 1";
+        if let Some(mut row) = tx.row(sql, values![&kind, &place, &slot.name]).await? {
+            return Err(Error::PlaceTaken { kind: slot.kind.words(), place, slot: row.text()? });
+        }
+        place
+    };
+    let (map_row, map_column) = match slot.cell {
+        None => (None, None),
+        Some(cell) if !cell.is_on_map() => {
+            let why = format!("its row and its column are 1 to {}", Cell::MOST);
+            return Err(Error::BadValue { what: "cell", why });
+        }
+        Some(Cell { row, column }) => (Some(i64::from(row)), Some(i64::from(column))),
+    };
+    let sql = "SELECT name FROM slot WHERE map_row = $1 AND map_column = $2 AND name <> $3 LIMIT 1";
+    if let Some(Cell { row, column }) = slot.cell
+        && let Some(mut other) = tx.row(sql, values![map_row, map_column, &slot.name]).await?
+    {
+        return Err(Error::CellTaken { row, column, slot: other.text()? });
+    }
+    tx.run(
+        "INSERT INTO slot (name, kind, place, position, map_row, map_column) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, place = excluded.place,
+         position = excluded.position, map_row = excluded.map_row, map_column = excluded.map_column",
+        values![&slot.name, kind, place, slot.position, map_row, map_column],
+    )
+    .await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ use crate::station_api::Time;
 /// Runs that are counted at once, at most: a few ten MiB.
 pub const MOST_TALLIES: u64 = 200_000;
 
+/// Which field is the slot.
+const SLOT: usize = 7;
+
 /// So many characters of a reason stand in a tally.
 pub const LONGEST_WHY: usize = 80;
 
@@ -112,6 +115,13 @@ pub(super) fn of(record: &Record, outcome: &str, took: Option<i64>, of: Of<'_>) 
     fields.join("\t")
 }
 
+/// A tally with another slot.
+pub(super) fn in_slot(tally: &str, slot: &str) -> String {
+    let slot = field(slot, 64);
+    let each = tally.split('\t').enumerate();
+    each.map(|(n, text)| if n == SLOT { slot.as_str() } else { text }).collect::<Vec<_>>().join("\t")
+}
+
 impl Store {
     /// The tallies of the runs that began within a time, a line each, the newest ones where there are more than
     /// [`MOST_TALLIES`]. In no order.
@@ -156,6 +166,20 @@ mod tests {
             why("lost", "1", "it's lostness, alost, lost_ and lost"),
             "it's lostness, alost, lost_ and #"
         );
+    }
+
+    #[test]
+    fn a_tally_gets_another_slot_and_keeps_the_rest() {
+        let who = Who { name: Some("A1".into()), ..Who::default() };
+        let record = Record::begin(RunId::new(1), Way::Deploy, who, "2026-11-28T10:00:00Z".parse().unwrap());
+        let tally = |slot| {
+            let (project, image) = (Some("A1"), Some("os"));
+            let of = Of { board: None, label: "A1", slot, project, image, kind: None, simulated: false };
+            super::of(&record, "done", Some(1), of)
+        };
+        for slot in [None, Some("A1"), Some("bench\t2")] {
+            assert_eq!(in_slot(&tally(slot), "bench 2"), tally(Some("bench 2")));
+        }
     }
 
     #[test]
