@@ -43,15 +43,14 @@ mod tests {
 
     #[test]
     fn who_is_in_both_lists_is_known() {
-        let names = |texts: &[&str]| -> Vec<BoardName> { texts.iter().map(|text| text.parse().unwrap()).collect() };
-        let allow = names(&["dc:a6:32:00:00:01", "af04b2da", "2c:cf:67", "b8:27:eb:00:00:01", "10000000af04b2da"]);
+        let names =
+            |texts: &[&str]| -> Vec<BoardName> { texts.iter().map(|text| text.parse().unwrap()).collect() };
+        let allow =
+            names(&["dc:a6:32:00:00:01", "af04b2da", "2c:cf:67", "b8:27:eb:00:00:01", "10000000af04b2da"]);
         let deny = names(&["dc:a6:32:00:00:01", "10000000AF04B2DA", "b8:27:eb", "2c:cf:67:00:00:01"]);
         let both = Admission { allow, deny }.in_both();
         // One board of an allowed maker may well be denied.
-        assert_eq!(
-            both,
-            names(&["dc:a6:32:00:00:01", "af04b2da", "b8:27:eb:00:00:01", "10000000af04b2da"])
-        );
+        assert_eq!(both, names(&["dc:a6:32:00:00:01", "af04b2da", "b8:27:eb:00:00:01", "10000000af04b2da"]));
         assert_eq!(Admission { allow: names(&["2c:cf:67"]), deny: names(&["dc:a6:32"]) }.in_both(), []);
     }
 

@@ -452,7 +452,8 @@ pub(crate) mod tests {
         assert!(refused(&|c| c.router = Some(far)).ends_with(outside));
         assert!(refused(&|c| c.hosts = BTreeMap::from([(pi::tests::PI5, far)])).ends_with(outside));
         assert!(
-            refused(&|c| c.range = Some((ip(9), ip(255)))).ends_with("it is the broadcast address of 10.99.0.0/24")
+            refused(&|c| c.range = Some((ip(9), ip(255))))
+                .ends_with("it is the broadcast address of 10.99.0.0/24")
         );
         assert!(refused(&|c| c.range = Some((ip(0), ip(9)))).contains("that of the network itself"));
         assert!(refused(&|c| c.range = Some((ip(9), ip(8)))).contains("10.99.0.9-10.99.0.8"));

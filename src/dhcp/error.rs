@@ -198,7 +198,8 @@ impl Explain for Error {
                 "choose an address of that network, or another interface".into()
             }
             Self::Outside { interface: None, .. } => {
-                "choose an address of that network; the `network` of a [[netboot.subnet]] says which it is".into()
+                "choose an address of that network; the `network` of a [[netboot.subnet]] says which it is"
+                    .into()
             }
             Self::NoHost { is_broadcast: true, .. } => "choose one before it".into(),
             Self::NoHost { is_broadcast: false, .. } => "choose one after it".into(),

@@ -111,9 +111,7 @@ impl Record {
             ["barred", address, until] => {
                 Self::Barred { address: address.parse().ok()?, until: until.parse().ok()? }
             }
-            ["serial", mac, serial] => {
-                Self::Serial { mac: mac.parse().ok()?, serial: serial.parse().ok()? }
-            }
+            ["serial", mac, serial] => Self::Serial { mac: mac.parse().ok()?, serial: serial.parse().ok()? },
             _ => return None,
         })
     }
@@ -494,7 +492,8 @@ mod tests {
 
     #[test]
     fn the_number_that_a_board_has_told_stays_with_its_lease() {
-        let place = Place::with(&[lease(1, 100, 5), serial(1, 0xc2ef_5601), lease(2, 101, NEVER), serial(3, 7)]);
+        let place =
+            Place::with(&[lease(1, 100, 5), serial(1, 0xc2ef_5601), lease(2, 101, NEVER), serial(3, 7)]);
         let text = std::fs::read_to_string(place.path()).unwrap();
         assert!(text.contains("\nserial dc:a6:32:00:00:01 c2ef5601 "), "{text}");
         let kept = [lease(1, 100, 5), lease(2, 101, NEVER), serial(1, 0xc2ef_5601)];

@@ -252,9 +252,8 @@ fn a_further_interface_that_goes_away_is_taken_up_again_and_the_others_go_on() {
     let third = Ipv4Addr::new(10, 97, 0, 3);
     ip(&["-n", &ours, "addr", "del", &format!("{SECOND}/24"), "dev", "eth1"]);
     ip(&["-n", &ours, "addr", "add", &format!("{third}/24"), "dev", "eth1"]);
-    let moved = |event: &serde_json::Value| {
-        change("moved")(event) && event["address"] == third.to_string().as_str()
-    };
+    let moved =
+        |event: &serde_json::Value| change("moved")(event) && event["address"] == third.to_string().as_str();
     serve.until("it is served from the other address", moved);
     boot("second", Kind::Pi4, 3, third);
     serve.end();

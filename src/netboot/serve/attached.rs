@@ -230,7 +230,8 @@ impl Attached {
     fn bind_one(&mut self, address: Ipv4Addr) -> Result<tftp::Server, Error> {
         self.last += 1;
         // Its requests have other numbers than those of all before.
-        let number = u16::try_from(self.last).map_err(|_| Error::Ended { what: "the numbers of TFTP servers" })?;
+        let number =
+            u16::try_from(self.last).map_err(|_| Error::Ended { what: "the numbers of TFTP servers" })?;
         let server = tftp::Server::bind(SocketAddr::from((address, tftp::PORT)), self.limits)?;
         Ok(server.one_of_several(number))
     }

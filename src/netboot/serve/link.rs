@@ -73,8 +73,7 @@ impl Link {
     /// It is served as it is now, from this address.
     pub(super) fn new(name: &str, chosen: Option<Ipv4Addr>, served: Interface, address: Ipv4Addr) -> Self {
         let address = (address, 32);
-        let mut link =
-            Self { name: name.to_owned(), chosen, served, address, away: None, is_further: false };
+        let mut link = Self { name: name.to_owned(), chosen, served, address, away: None, is_further: false };
         link.adopt(link.served.clone(), address.0);
         link
     }

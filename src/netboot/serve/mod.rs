@@ -323,8 +323,7 @@ impl Server {
             let looking = &scout;
             let looks = scope.spawn(move || looking.run(follower, stop));
             let files = if tftp.is_empty() { Ok(()) } else { crew.start_files(tftp) };
-            let begun =
-                files.and_then(|()| further.into_iter().try_for_each(|dhcp| crew.add_further(dhcp)));
+            let begun = files.and_then(|()| further.into_iter().try_for_each(|dhcp| crew.add_further(dhcp)));
             let mut looked = begun.and_then(|()| care.attached.begin(&mut crew, follower));
             while looked.is_ok() && !stop.is_set() {
                 looked = look(follower, &mut care, &mut crew, stop);
@@ -525,7 +524,9 @@ mod tests {
         assert!(distinct(&config("eth0"), &[config("eth1"), config("eth2")]).is_ok());
         for further in [&[config("eth0")][..], &[config("eth1"), config("eth1")]] {
             let error = distinct(&config("eth0"), further).unwrap_err();
-            assert!(error.to_string().ends_with("is served already, and a [[netboot.subnet]] names it again"));
+            assert!(
+                error.to_string().ends_with("is served already, and a [[netboot.subnet]] names it again")
+            );
             assert!(error.hint().unwrap().says("another interface"), "{error}");
         }
     }
