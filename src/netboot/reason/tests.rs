@@ -132,6 +132,8 @@ fn what_was_decided_is_a_reason_or_none() {
         of(Answer::Nak { why: Refusal::Taken }),
         Some(Reason::Refused { why: Refusal::Taken, address: Some(SERVER) })
     );
+    let denied = Reason::Silent { why: Silence::Denied, arch: None, relay: None, address: None };
+    assert_eq!(of(Answer::None { why: Silence::Denied }), Some(denied), "once, whatever it asks for");
     let silent = of(Answer::None { why: Silence::NoBootFile }).unwrap();
     assert_eq!(
         serde_json::to_string(&silent).unwrap(),
