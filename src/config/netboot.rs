@@ -5,7 +5,9 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use super::form::{Form, Written};
+use super::settings::Netboot;
 use super::value::Raw;
+use super::{Error, Origin};
 use crate::board::{Mac, Serial};
 
 /// Where boards get their addresses from.
@@ -164,6 +166,16 @@ impl BoardName {
             Self::Serial(own) => serial.is_some_and(|serial| own.is_of_same_board(serial)),
         }
     }
+
+    /// Whether all that `other` names are meant.
+    #[must_use]
+    pub fn has(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Mac(mac)) => self.is_of(*mac, None),
+            (Self::Serial(own), Self::Serial(other)) => own.is_of_same_board(other),
+            _ => self == other,
+        }
+    }
 }
 
 impl std::str::FromStr for BoardName {
@@ -257,9 +269,40 @@ impl Form for BootFile {
     }
 }
 
+impl Netboot {
+    /// Looks at what each form lets through, and what can't be meant.
+    ///
+    /// # Errors
+    /// With the setting, where it stands, and what is wrong with it.
+    pub fn makes_sense(&self) -> Result<(), Error> {
+        let bad = |key: &str, origin: &Origin, why: &str| {
+            Err(Error::Bad { origin: origin.clone(), key: key.to_owned(), why: why.to_owned() })
+        };
+        let is_set = |origin: &Origin| *origin != Origin::Default;
+        if self.allow.value.is_empty() && is_set(&self.allow.origin) {
+            let why = "an empty list would let every board in; without this line all are answered";
+            return bad("netboot.allow", &self.allow.origin, why);
+        }
+        if self.option_43.value.is_none() && is_set(&self.option_43.origin) {
+            let why = "the text is empty; without this line it is the one that all bootloaders look for";
+            return bad("netboot.option-43", &self.option_43.origin, why);
+        }
+        if self.tftp_server.value.is_some_and(|ip| !can_serve(ip)) {
+            let why = "boards can fetch nothing from that address: it is no host's, or each host's own";
+            return bad("netboot.tftp-server", &self.tftp_server.origin, why);
+        }
+        Ok(())
+    }
+}
+
+/// Whether boards can reach a server at an address.
+fn can_serve(ip: Ipv4Addr) -> bool {
+    !(ip.octets()[0] == 0 || ip.octets()[0] >= 224 || ip.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{Origin, Settings};
+    use super::super::Settings;
     use super::*;
 
     fn set(key: &str, text: &str) -> Result<String, String> {
@@ -295,6 +338,29 @@ mod tests {
         ] {
             assert_eq!(set(key, text).as_deref(), Ok(shown), "{key}");
         }
+    }
+
+    #[test]
+    fn what_can_not_be_meant_is_refused() {
+        let check = |key: &str, raw: Raw| {
+            let mut settings = Settings::without_files();
+            let origin = Origin::File { path: "/p.toml".into(), line: 7 };
+            settings.set(key, &raw, &origin, Path::new("")).unwrap().map_err(|wrong| wrong.why).unwrap();
+            settings.netboot.makes_sense().map_err(|error| error.to_string())
+        };
+        let text = |text: &str| Raw::Text(text.to_owned());
+        assert!(Settings::without_files().netboot.makes_sense().is_ok());
+        for ip in ["0.0.0.0", "255.255.255.255", "127.0.0.1", "224.0.0.1"] {
+            let why = check("netboot.tftp-server", text(ip)).unwrap_err();
+            assert!(why.starts_with("/p.toml:7: `netboot.tftp-server`: "), "{why}");
+        }
+        assert!(check("netboot.option-43", text("")).unwrap_err().contains("the text is empty"));
+        let none = check("netboot.allow", Raw::List(Vec::new())).unwrap_err();
+        assert!(none.contains("would let every board in"), "{none}");
+        assert_eq!(check("netboot.allow", text("af04b2da")), Ok(()));
+        assert_eq!(check("netboot.deny", Raw::List(Vec::new())), Ok(()));
+        assert_eq!(check("netboot.tftp-server", text("10.0.0.5")), Ok(()));
+        assert_eq!(check("netboot.option-43", text("x")), Ok(()));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Why a board gets no answer. Its serial number counts as far as it has told it.
+    /// Why a board gets no answer. Its serial number counts as far as it has told it, in this boot or one before.
     #[must_use]
     pub fn refuses(&self, mac: Mac, serial: Option<Serial>) -> Option<Silence> {
         let is_in = |list: &[BoardName]| list.iter().any(|name| name.is_of(mac, serial.as_ref()));
@@ -23,11 +23,36 @@ impl Admission {
         }
         (!self.allow.is_empty() && !is_in(&self.allow)).then_some(Silence::NotAllowed)
     }
+
+    /// Those that are allowed by one list and denied by the other, each one once: they get nothing.
+    #[must_use]
+    pub fn in_both(&self) -> Vec<BoardName> {
+        let mut both: Vec<BoardName> = Vec::new();
+        for name in &self.allow {
+            if self.deny.iter().any(|denied| denied.has(name)) && !both.contains(name) {
+                both.push(*name);
+            }
+        }
+        both
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_in_both_lists_is_known() {
+        let names =
+            |texts: &[&str]| -> Vec<BoardName> { texts.iter().map(|text| text.parse().unwrap()).collect() };
+        let allow =
+            names(&["dc:a6:32:00:00:01", "af04b2da", "2c:cf:67", "b8:27:eb:00:00:01", "10000000af04b2da"]);
+        let deny = names(&["dc:a6:32:00:00:01", "10000000AF04B2DA", "b8:27:eb", "2c:cf:67:00:00:01"]);
+        let both = Admission { allow, deny }.in_both();
+        // One board of an allowed maker may well be denied.
+        assert_eq!(both, names(&["dc:a6:32:00:00:01", "af04b2da", "b8:27:eb:00:00:01", "10000000af04b2da"]));
+        assert_eq!(Admission { allow: names(&["2c:cf:67"]), deny: names(&["dc:a6:32"]) }.in_both(), []);
+    }
 
     #[test]
     fn a_list_names_boards_by_what_is_known_of_them() {

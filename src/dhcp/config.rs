@@ -186,20 +186,21 @@ impl AddressPlan {
             if config.range.is_none() && config.hosts.is_empty() && relayed.is_empty() {
                 return Err(Error::NoRange { network: network.to_string() });
             }
-            let of = |network: Network| (network, name());
-            fits(of(network), config.range, config.router)?;
+            fits((network, Some(name())), config.range, config.router)?;
             for (at, net) in config.relayed.iter().enumerate() {
                 let others = relayed[..at].iter().chain([&network]);
                 if let Some(other) = others.into_iter().find(|other| other.overlaps(net.network)) {
                     let (network, other) = (net.network.to_string(), other.to_string());
                     return Err(Error::Overlap { network, other });
                 }
-                fits(of(net.network), net.range, net.router)?;
+                fits((net.network, None), net.range, net.router)?;
             }
             let mut taken = BTreeMap::from([(server, None)]);
             for (mac, address) in &config.hosts {
                 if !config.has_further && !relayed.iter().any(|net| net.has_host(*address)) {
-                    inside(&of(network), "a host's fixed address", *address)?;
+                    // With networks behind relays it may be meant for any of them.
+                    let interface = relayed.is_empty().then(name);
+                    inside(&(network, interface), "a host's fixed address", *address)?;
                 }
                 if let Some(other) = taken.insert(*address, Some(*mac)) {
                     return Err(Error::Twice { address: *address, mac: *mac, other });
@@ -265,19 +266,23 @@ fn in_network(hosts: &BTreeMap<Mac, Ipv4Addr>, network: Network) -> BTreeMap<Mac
 
 /// Looks whether an address is in a network of an interface.
 fn inside(
-    (network, interface): &(Network, String),
+    (network, interface): &(Network, Option<String>),
     what: &'static str,
     address: Ipv4Addr,
 ) -> Result<(), Error> {
     if network.has_host(address) {
         return Ok(());
     }
+    if network.has(address) {
+        let is_broadcast = address == network.broadcast();
+        return Err(Error::NoHost { what, address, network: network.to_string(), is_broadcast });
+    }
     Err(Error::Outside { what, address, interface: interface.clone(), network: network.to_string() })
 }
 
 /// Looks whether range and router are in a network.
 fn fits(
-    network: (Network, String),
+    network: (Network, Option<String>),
     range: Option<(Ipv4Addr, Ipv4Addr)>,
     router: Option<Ipv4Addr>,
 ) -> Result<(), Error> {
@@ -422,7 +427,11 @@ pub(crate) mod tests {
         assert_eq!(far.mask, Ipv4Addr::new(255, 255, 255, 0));
         let refused = |relayed: &[RelayedNet]| plan(relayed).unwrap_err().to_string();
         assert!(
-            refused(&[relayed(net(1, 24), at(2, 10), None)]).contains("10.99.2.10 is not in 10.99.1.0/24")
+            refused(&[relayed(net(1, 24), at(2, 10), None)]).ends_with("10.99.2.10 is not in 10.99.1.0/24"),
+            "and that is no network of the interface"
+        );
+        assert!(
+            refused(&[relayed(net(1, 24), at(1, 0), None)]).contains("10.99.1.0 is no address for a host")
         );
         assert!(refused(&[relayed(net(1, 24), at(1, 10), Some(at(0, 1)))]).contains("the router, 10.99.0.1"));
         assert!(refused(&[relayed(net(0, 23), at(1, 10), None)]).contains("overlap"));
@@ -442,7 +451,11 @@ pub(crate) mod tests {
         assert!(refused(&|c| c.range = Some((ip(9), far))).ends_with(outside));
         assert!(refused(&|c| c.router = Some(far)).ends_with(outside));
         assert!(refused(&|c| c.hosts = BTreeMap::from([(pi::tests::PI5, far)])).ends_with(outside));
-        assert!(refused(&|c| c.range = Some((ip(9), ip(255)))).contains("10.99.0.255 is not in"));
+        assert!(
+            refused(&|c| c.range = Some((ip(9), ip(255))))
+                .ends_with("it is the broadcast address of 10.99.0.0/24")
+        );
+        assert!(refused(&|c| c.range = Some((ip(0), ip(9)))).contains("that of the network itself"));
         assert!(refused(&|c| c.range = Some((ip(9), ip(8)))).contains("10.99.0.9-10.99.0.8"));
         assert!(refused(&|c| c.range = None).contains("no range"));
         assert!(refused(&|c| c.server = Some(far)).contains("10.98.0.1"));

@@ -32,16 +32,34 @@ pub enum Error {
         has: String,
     },
     /// An address belongs to another network.
-    #[error("{what}, {address} is not in {network}, the network of {interface}")]
+    #[error("{what}, {address} is not in {network}{}", interface.as_ref().map_or(String::new(), |interface| format!(", the network of {interface}")))]
     Outside {
         /// What the address is.
         what: &'static str,
         /// The address.
         address: Ipv4Addr,
+        /// The interface that has the network; `None` where it is behind a relay, or one of several.
+        interface: Option<String>,
+        /// The network.
+        network: String,
+    },
+    /// An address is in the network, and no host's.
+    #[error("{what}, {address} is no address for a host: it is {} of {network}", if *is_broadcast { "the broadcast address" } else { "the first address, that of the network itself," })]
+    NoHost {
+        /// What the address is.
+        what: &'static str,
+        /// The address.
+        address: Ipv4Addr,
+        /// The network.
+        network: String,
+        /// It is the network's last address; its first one otherwise.
+        is_broadcast: bool,
+    },
+    /// An interface is to be served twice.
+    #[error("the interface {interface} is served already, and a [[netboot.subnet]] names it again")]
+    SameInterface {
         /// The interface.
         interface: String,
-        /// Its network.
-        network: String,
     },
     /// Two networks have addresses in common.
     #[error("the networks {network} and {other} overlap")]
@@ -152,6 +170,8 @@ impl Explain for Error {
             Self::NoAddress { .. } => Kind::Unavailable,
             Self::NotItsAddress { .. }
             | Self::Outside { .. }
+            | Self::NoHost { .. }
+            | Self::SameInterface { .. }
             | Self::Overlap { .. }
             | Self::Range { .. }
             | Self::NoRange { .. }
@@ -174,9 +194,20 @@ impl Explain for Error {
                     Action::host_as_root("ip addr add 192.168.77.1/24 dev").arg(interface)
                 ]
             }
-            Self::Outside { .. } | Self::NotItsAddress { .. } => {
+            Self::Outside { interface: Some(_), .. } | Self::NotItsAddress { .. } => {
                 "choose an address of that network, or another interface".into()
             }
+            Self::Outside { interface: None, .. } => {
+                "choose an address of that network; the `network` of a [[netboot.subnet]] says which it is"
+                    .into()
+            }
+            Self::NoHost { is_broadcast: true, .. } => "choose one before it".into(),
+            Self::NoHost { is_broadcast: false, .. } => "choose one after it".into(),
+            Self::SameInterface { .. } => remedy![
+                "its own addresses are those of ",
+                Knob::Range,
+                "; a [[netboot.subnet]] is for another interface, or has the `network` behind a relay",
+            ],
             Self::Overlap { .. } => {
                 "each [[netboot.subnet]] has a network of its own, apart from the interface's".into()
             }
@@ -237,6 +268,32 @@ impl Explain for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_an_address_is_true() {
+        let address = Ipv4Addr::new(10, 1, 0, 0);
+        let end = |is_broadcast| Error::NoHost {
+            what: "the first address of the range",
+            address,
+            network: "10.1.0.0/24".to_owned(),
+            is_broadcast,
+        };
+        assert_eq!(
+            end(false).to_string(),
+            "the first address of the range, 10.1.0.0 is no address for a host: it is the first address, that of the \
+             network itself, of 10.1.0.0/24"
+        );
+        assert!(end(true).to_string().ends_with("it is the broadcast address of 10.1.0.0/24"));
+        let outside = |interface| Error::Outside {
+            what: "the router",
+            address,
+            interface,
+            network: "10.2.0.0/24".to_owned(),
+        };
+        assert!(outside(None).to_string().ends_with("is not in 10.2.0.0/24"));
+        assert!(!outside(None).hint().unwrap().says("another interface"));
+        assert!(outside(Some("eth0".to_owned())).hint().unwrap().says("another interface"));
+    }
 
     #[test]
     fn the_holder_of_the_port_is_named_with_the_way_to_end_it() {

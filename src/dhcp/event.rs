@@ -44,6 +44,15 @@ pub enum Event {
         /// What the system said.
         why: String,
     },
+    /// Leases were to last longer than leases do here: they were made under another clock, or with another lease time. They
+    /// end sooner now.
+    Shortened {
+        /// The file.
+        #[serde(serialize_with = "crate::format::json::path")]
+        path: PathBuf,
+        /// How many.
+        count: usize,
+    },
     /// An answer was not sent: the system refused it, or its lease can't be written. At most ten a second are told.
     Unsent {
         /// Whose it was.

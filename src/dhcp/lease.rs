@@ -6,7 +6,11 @@
 //!
 //! ```text
 //! lease dc:a6:32:01:02:03 10.0.0.100 1762939200 bound 5d1b3c2a
+//! serial dc:a6:32:01:02:03 c2ef5601 0b1f22d1
 //! ```
+//!
+//! A board tells its serial number while it boots, and its system doesn't. So the number that was told stands with the
+//! lease, on a line of its own: an older version leaves that line out and keeps the lease.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -18,12 +22,14 @@ use rustix::fs::FlockOperation;
 
 use super::error::Error;
 use crate::beneath::{Access, place_of};
-use crate::board::Mac;
+use crate::board::{Mac, Serial};
 
 /// Lines that may be out of date before the file is written anew.
 const SLACK: usize = 4096;
 /// A lease file of 65,536 boards is far smaller.
 const MAX_BYTES: u64 = 64 << 20;
+/// When a lease ends that doesn't: its board was told so.
+pub const NEVER: u64 = u64::MAX;
 
 /// One board's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +38,8 @@ pub struct Lease {
     pub mac: Mac,
     /// Its address.
     pub address: Ipv4Addr,
-    /// Until when, in Unix time; a time that is over means that it may go to another board.
+    /// Until when, in Unix time; a time that is over means that it may go to another board. [`NEVER`] for a board that was
+    /// told that its lease doesn't end.
     pub until: u64,
     /// The board was only offered it, but will use it without asking.
     pub soft: bool,
@@ -50,6 +57,13 @@ pub enum Record {
         /// Until when, in Unix time.
         until: u64,
     },
+    /// A board that has an address has told its serial number.
+    Serial {
+        /// The board.
+        mac: Mac,
+        /// What it told.
+        serial: Serial,
+    },
 }
 
 impl Record {
@@ -64,10 +78,10 @@ impl Record {
         }
     }
 
-    const fn address(&self) -> Ipv4Addr {
-        match self {
-            Self::Lease(Lease { address, .. }) | Self::Barred { address, .. } => *address,
-        }
+    /// It is a lease that doesn't end.
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        matches!(self, Self::Lease(Lease { until: NEVER, .. }))
     }
 
     fn line(&self) -> String {
@@ -76,6 +90,7 @@ impl Record {
                 format!("lease {mac} {address} {until} {}", if *soft { "soft" } else { "bound" })
             }
             Self::Barred { address, until } => format!("barred {address} {until}"),
+            Self::Serial { mac, serial } => format!("serial {mac} {serial}"),
         };
         format!("{text} {:08x}\n", crc32fast::hash(text.as_bytes()))
     }
@@ -96,6 +111,7 @@ impl Record {
             ["barred", address, until] => {
                 Self::Barred { address: address.parse().ok()?, until: until.parse().ok()? }
             }
+            ["serial", mac, serial] => Self::Serial { mac: mac.parse().ok()?, serial: serial.parse().ok()? },
             _ => return None,
         })
     }
@@ -147,6 +163,8 @@ pub struct Store {
     leases: HashMap<Mac, Lease>,
     barred: HashMap<Ipv4Addr, u64>,
     owners: HashMap<Ipv4Addr, Mac>,
+    /// All that the file has; those of boards without a lease go when it is written anew.
+    serials: HashMap<Mac, Serial>,
 }
 
 impl Store {
@@ -192,6 +210,7 @@ impl Store {
             leases: HashMap::new(),
             barred: HashMap::new(),
             owners: HashMap::new(),
+            serials: HashMap::new(),
         };
         let mut damage = store.read(&bytes);
         if let Some(damage) = damage.as_mut().filter(|damage| damage.lost > 0) {
@@ -224,8 +243,14 @@ impl Store {
     }
 
     fn note(&mut self, record: &Record) {
+        let address = match *record {
+            Record::Lease(Lease { address, .. }) | Record::Barred { address, .. } => address,
+            Record::Serial { mac, serial } => {
+                self.serials.insert(mac, serial);
+                return;
+            }
+        };
         // An address has one owner: the later line counts.
-        let address = record.address();
         if let Some(mac) = self.owners.remove(&address) {
             self.leases.remove(&mac);
         }
@@ -240,6 +265,7 @@ impl Store {
             Record::Barred { until, .. } => {
                 self.barred.insert(address, until);
             }
+            Record::Serial { .. } => {}
         }
     }
 
@@ -250,7 +276,12 @@ impl Store {
         leases.sort_by_key(|lease| lease.address);
         let barred =
             self.barred.iter().map(|(address, until)| Record::Barred { address: *address, until: *until });
-        leases.into_iter().map(Record::Lease).chain(barred).collect()
+        let serials = leases.iter().filter_map(|lease| {
+            let serial = *self.serials.get(&lease.mac)?;
+            Some(Record::Serial { mac: lease.mac, serial })
+        });
+        let serials: Vec<Record> = serials.collect();
+        leases.into_iter().map(Record::Lease).chain(serials).chain(barred).collect()
     }
 
     /// Puts these on disk, all with one flush. When this returns well, they are there.
@@ -258,6 +289,12 @@ impl Store {
     /// # Errors
     /// Where writing fails; then no lease of this batch counts, and a later try begins at the same place.
     pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
+        // Each renewal tells the number that is there already.
+        let is_known = |record: &Record| match record {
+            Record::Serial { mac, serial } => self.serials.get(mac) == Some(serial),
+            _ => false,
+        };
+        let records: Vec<Record> = records.iter().filter(|record| !is_known(record)).copied().collect();
         let text: String = records.iter().map(Record::line).collect();
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
@@ -268,7 +305,8 @@ impl Store {
         self.len += text.len() as u64;
         self.lines += records.len();
         records.iter().for_each(|record| self.note(record));
-        let current = self.leases.len() + self.barred.len();
+        // A lease, and the number of its board.
+        let current = 2 * self.leases.len() + self.barred.len();
         if self.lines > 2 * current + SLACK {
             // The old file has everything: a failure here loses nothing, and it is tried again.
             let _ = self.rewrite();
@@ -286,7 +324,15 @@ impl Store {
         self.file = new.replace()?;
         self.len = text.len() as u64;
         self.lines = records.len();
+        let leases = &self.leases;
+        self.serials.retain(|mac, _| leases.contains_key(mac));
         Ok(())
+    }
+
+    /// From now on every write fails as on a full disk.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&mut self) {
+        self.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
     }
 }
 
@@ -440,6 +486,47 @@ mod tests {
         assert_eq!(far.within(7, 3), Record::Barred { address: Ipv4Addr::new(10, 0, 0, 1), until: 10 });
     }
 
+    fn serial(n: u8, low: u32) -> Record {
+        Record::Serial { mac: Mac::new([0xdc, 0xa6, 0x32, 0, 0, n]), serial: Serial::of_low(low) }
+    }
+
+    #[test]
+    fn the_number_that_a_board_has_told_stays_with_its_lease() {
+        let place =
+            Place::with(&[lease(1, 100, 5), serial(1, 0xc2ef_5601), lease(2, 101, NEVER), serial(3, 7)]);
+        let text = std::fs::read_to_string(place.path()).unwrap();
+        assert!(text.contains("\nserial dc:a6:32:00:00:01 c2ef5601 "), "{text}");
+        let kept = [lease(1, 100, 5), lease(2, 101, NEVER), serial(1, 0xc2ef_5601)];
+        assert_eq!(place.open(), (kept.to_vec(), None), "and not that of a board without a lease");
+        assert_eq!(place.open().0, kept);
+        // Its address goes to another board, and the number with it; the board itself may come back.
+        let (mut store, _) = place.store();
+        store.append(&[lease(4, 100, 6)]).unwrap();
+        assert_eq!(store.records(), [lease(4, 100, 6), lease(2, 101, NEVER)]);
+        store.append(&[lease(1, 102, 7), serial(1, 0xc2ef_5601)]).unwrap();
+        drop(store);
+        assert_eq!(place.open().0.last(), Some(&serial(1, 0xc2ef_5601)));
+    }
+
+    #[test]
+    fn numbers_that_are_known_and_boards_that_are_gone_fill_no_file() {
+        let place = Place::with(&[]);
+        let (mut store, _) = place.store();
+        for _ in 0..1000 {
+            store.append(&[lease(1, 100, 5), serial(1, 7)]).unwrap();
+        }
+        assert_eq!(store.lines, 1001);
+        // One address goes round among many that tell a number each.
+        for n in 0..6000u32 {
+            let [_, _, high, low] = n.to_be_bytes();
+            let mac = Mac::new([2, 0, 0, 0, high, low]);
+            let lease = Lease { mac, address: Ipv4Addr::new(10, 0, 0, 100), until: 5, soft: false };
+            let serial = Serial::of_low(n);
+            store.append(&[Record::Lease(lease), Record::Serial { mac, serial }]).unwrap();
+        }
+        assert!(store.lines < SLACK + 500 && store.serials.len() < SLACK, "{}", store.lines);
+    }
+
     #[test]
     fn two_processes_do_not_share_it() {
         let place = Place::with(&[]);
@@ -451,8 +538,7 @@ mod tests {
     fn a_full_disk_promises_nothing() {
         let place = Place::with(&[lease(1, 100, 5)]);
         let (mut store, _) = place.store();
-        // Every write fails there as on a full disk.
-        store.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        store.fill_disk();
         assert_eq!(store.append(&[lease(2, 101, 5)]).unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(store.records(), [lease(1, 100, 5)]);
     }

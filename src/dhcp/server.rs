@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
@@ -242,7 +242,9 @@ impl Server {
         let fail = |source| Error::Loop { interface: self.interface.name.clone(), source };
         let reports = Reports::new().map_err(fail)?;
         let mut store = self.store.take();
-        let records = store.as_mut().map(|store| reckoned(store, &self.plan)).unwrap_or_default();
+        let reckoned = store.as_mut().map(|store| Reckoned::new(store, &self.plan)).unwrap_or_default();
+        reckoned.tell(&self.leases, events);
+        let records = reckoned.records;
         let mut raw = self.raw.take();
         // A policy goes on with the clock that it went by: it may have been set meanwhile.
         let mut clock = self.clock.take().filter(|_| self.policy.is_some()).unwrap_or_else(Clock::new);
@@ -283,17 +285,38 @@ impl Server {
 
 /// The leases on disk, none of them longer than leases are here. One that seems to be was made under another clock, by a
 /// host whose clock was set since, or isn't set yet.
-fn reckoned(store: &mut Store, plan: &AddressPlan) -> Vec<Record> {
-    let (now, longest) = (unix_time(), plan.lease_time.into());
-    let records = store.records();
-    let within: Vec<Record> = records.iter().map(|record| record.within(now, longest)).collect();
-    let changed: Vec<Record> =
-        within.iter().zip(&records).filter(|(new, old)| new != old).map(|(new, _)| *new).collect();
-    if !changed.is_empty() {
-        // Where that can't be written, the next start reckons again; what is promised now is told on its own.
-        let _ = store.append(&changed);
+#[derive(Debug, Default)]
+struct Reckoned {
+    records: Vec<Record>,
+    /// How many were shortened.
+    shortened: usize,
+    /// Why that could not be written. Then the next start reckons again.
+    failed: Option<String>,
+}
+
+impl Reckoned {
+    fn new(store: &mut Store, plan: &AddressPlan) -> Self {
+        let (now, longest) = (unix_time(), plan.lease_time.into());
+        let old = store.records();
+        let records: Vec<Record> = old.iter().map(|record| record.within(now, longest)).collect();
+        // One that doesn't end stays so on disk: its board was told that, and lasting is whoever is a client.
+        let is_changed = |(new, old): &(&Record, &Record)| new != old && !old.is_lasting();
+        let changed: Vec<Record> = records.iter().zip(&old).filter(is_changed).map(|(new, _)| *new).collect();
+        let failed = match &changed[..] {
+            [] => None,
+            changed => store.append(changed).err().map(|error| error.to_string()),
+        };
+        Self { records, shortened: changed.len(), failed }
     }
-    within
+
+    fn tell(&self, path: &Path, events: &mut dyn FnMut(Event)) {
+        if self.shortened > 0 {
+            events(Event::Shortened { path: path.to_owned(), count: self.shortened });
+        }
+        if let Some(why) = &self.failed {
+            events(Event::Unsaved { path: path.to_owned(), why: why.clone() });
+        }
+    }
 }
 
 /// An interface that is down or gone can't be sent over.
@@ -306,5 +329,49 @@ fn open_raw(interface: &Interface) -> (Option<PacketSocket>, Option<String>) {
     match PacketSocket::on(interface, &[Rule::Arp], Scope::ToUs) {
         Ok(raw) => (Some(raw), None),
         Err(error) => (None, Some(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::board::{Mac, Serial};
+    use crate::dhcp::config::tests::{config, eth0};
+    use crate::dhcp::lease::{Lease, NEVER};
+
+    fn told(store: &mut Store) -> (Vec<Record>, Vec<Event>) {
+        let plan = AddressPlan::new(&config(Mode::Dhcp), &eth0()).unwrap();
+        let (reckoned, mut events) = (Reckoned::new(store, &plan), Vec::new());
+        reckoned.tell(Path::new("/l"), &mut |event| events.push(event));
+        (reckoned.records, events)
+    }
+
+    #[test]
+    fn a_lease_that_is_shortened_is_told_and_one_that_never_ends_is_not_shortened() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::open(&dir.path().join("leases")).unwrap();
+        let lease = |n: u8, until| {
+            let (mac, address) = (Mac::new([2, 0, 0, 0, 0, n]), Ipv4Addr::new(10, 99, 0, 100 + n));
+            Record::Lease(Lease { mac, address, until, soft: false })
+        };
+        let serial = Record::Serial { mac: Mac::new([2, 0, 0, 0, 0, 2]), serial: Serial::of_low(7) };
+        let soon = unix_time() + 60;
+        store.append(&[lease(1, soon), lease(2, NEVER), lease(3, NEVER - 1), serial]).unwrap();
+        let path = PathBuf::from("/l");
+        store.fill_disk();
+        let (_, events) = told(&mut store);
+        assert_eq!(events[0], Event::Shortened { path: path.clone(), count: 1 });
+        assert!(matches!(&events[1..], [Event::Unsaved { path: at, .. }] if *at == path), "{events:?}");
+        drop(store);
+        let (mut store, _) = Store::open(&dir.path().join("leases")).unwrap();
+        let (records, events) = told(&mut store);
+        assert_eq!(events, [Event::Shortened { path, count: 1 }]);
+        assert_eq!((records[0], records.last()), (lease(1, soon), Some(&serial)));
+        assert!(!records.iter().any(Record::is_lasting), "it is as long as others for whom is no client");
+        let on_disk = store.records();
+        assert_eq!((on_disk[1], on_disk[2]), (lease(2, NEVER), records[2]));
+        assert_eq!(told(&mut store).1, [], "it is told once");
     }
 }

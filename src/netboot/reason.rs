@@ -150,6 +150,10 @@ impl Reason {
     #[must_use]
     pub fn of(heard: &Heard) -> Option<Self> {
         Some(match heard.answer {
+            // Whatever it asks for: it is told once.
+            Answer::None { why: why @ (Silence::Denied | Silence::NotAllowed) } => {
+                Self::Silent { why, arch: None, relay: None, address: None }
+            }
             Answer::None { why } => {
                 Self::Silent { why, arch: heard.client.arch, relay: heard.relay, address: heard.wanted }
             }

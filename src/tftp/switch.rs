@@ -122,6 +122,15 @@ impl Switch {
         }
     }
 
+    /// From now on this server serves it too, beside those that do.
+    pub fn served_too(&self, server: &Server) {
+        let mut state = self.write();
+        state.wakers.push(server.waker());
+        if !state.addrs.contains(&server.local_addr()) {
+            state.addrs.push(server.local_addr());
+        }
+    }
+
     /// Takes no branches: another program serves TFTP.
     pub fn has_no_server(&self) {
         self.write().without_server = true;

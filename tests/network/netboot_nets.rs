@@ -32,8 +32,13 @@ const SECOND: Ipv4Addr = Ipv4Addr::new(10, 97, 0, 2);
 /// A host `name` on a cable of its own to the interface `eth1` of another host, and that interface's address.
 fn cable(lan: &mut Lan, name: &str, (to, address): (&str, Ipv4Addr)) {
     lan.host(name, None);
+    ip(&["-n", &lan.space(name), "link", "del", "eth0"]);
+    plug(lan, name, (to, address));
+}
+
+/// That cable.
+fn plug(lan: &Lan, name: &str, (to, address): (&str, Ipv4Addr)) {
     let (space, other) = (lan.space(name), lan.space(to));
-    ip(&["-n", &space, "link", "del", "eth0"]);
     ip(&["-n", &other, "link", "add", "eth1", "type", "veth", "peer", "name", "eth0", "netns", &space]);
     ip(&["-n", &other, "addr", "add", &format!("{address}/24"), "dev", "eth1"]);
     for (space, device) in [(&other, "eth1"), (&space, "eth0")] {
@@ -211,6 +216,46 @@ fn boards_boot_on_both_interfaces_each_from_the_address_there() {
         boots(&boards[0]);
         assert_eq!(boards[0].tftp, server, "{host}");
     }
+    serve.end();
+}
+
+#[test]
+fn a_further_interface_that_goes_away_is_taken_up_again_and_the_others_go_on() {
+    let mut net = Net::new();
+    let two = TwoInterfaces::new(&mut net);
+    tree(&net.root, "");
+    let serve = net.serve(&two.arguments());
+    serve.until("it serves", |event| event["event"] == "serving");
+    let ours = net.lan.space("ours");
+    let change = |what: &str| {
+        let what = what.to_owned();
+        move |event: &serde_json::Value| {
+            event["event"] == "interface" && event["interface"] == "eth1" && event["change"] == what.as_str()
+        }
+    };
+    let boot = |host: &str, kind, n, server| {
+        let mut boards = vec![Board::new(kind, n)];
+        net.lan.inside(host, || run(&mut boards, "eth0", Duration::from_secs(60)));
+        boots(&boards[0]);
+        assert_eq!(boards[0].tftp, server, "{host}");
+    };
+    ip(&["-n", &ours, "link", "del", "eth1"]);
+    serve.until("it is gone", change("gone"));
+    serve.until("what that means", |event| {
+        event["event"] == "warning" && event["text"].to_string().contains("All else is served as before")
+    });
+    boot("client", Kind::Pi4, 1, OURS);
+    plug(&net.lan, "second", ("ours", SECOND));
+    serve.until("it is back", change("moved"));
+    boot("second", Kind::Pi5, 2, SECOND);
+    // Another address there: addresses and files come from that.
+    let third = Ipv4Addr::new(10, 97, 0, 3);
+    ip(&["-n", &ours, "addr", "del", &format!("{SECOND}/24"), "dev", "eth1"]);
+    ip(&["-n", &ours, "addr", "add", &format!("{third}/24"), "dev", "eth1"]);
+    let moved =
+        |event: &serde_json::Value| change("moved")(event) && event["address"] == third.to_string().as_str();
+    serve.until("it is served from the other address", moved);
+    boot("second", Kind::Pi4, 3, third);
     serve.end();
 }
 

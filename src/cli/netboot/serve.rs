@@ -87,6 +87,7 @@ impl Serve {
         ui: &Ui,
     ) -> crate::cli::Result<ServeOptions> {
         let netboot = &settings.netboot;
+        netboot.makes_sense()?;
         let state = self.state(settings);
         let interface = super::interface(self.interface.or(netboot.interface.value.clone()), command)?;
         let mut config = dhcp::Config::new(&interface, state);

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::{Action, Arrival, KEPT, LOOK, Policy, reply};
 use crate::board::Mac;
 use crate::dhcp::event::{Answer, Refusal, Silence};
-use crate::dhcp::lease::{Lease, Record};
+use crate::dhcp::lease::{Lease, NEVER, Record};
 use crate::dhcp::packet::{Kind, Packet, code};
 use crate::dhcp::pi::{DhcpClient, Stage};
 use crate::dhcp::policy::Reply;
@@ -89,6 +89,7 @@ impl Policy {
         let soft = client.stage.takes_offers();
         if soft {
             self.bind(net, packet.mac, chosen.address, soft, now, actions);
+            self.pair(packet.mac, client.serial, actions);
         }
         let draft = reply::lease(
             &self.nets[net].plan,
@@ -132,6 +133,8 @@ impl Policy {
         for (at, other) in self.nets.iter_mut().enumerate() {
             if at == net { other.pool.bind(mac, address, until) } else { other.pool.release(mac, now) }
         }
+        // On disk as the board was told it. Here it is as long as others, for when the board is no client any more.
+        let until = if self.plan().lasting.has(mac) { NEVER } else { until };
         actions.push(Action::Record(Record::Lease(Lease { mac, address, until, soft })));
     }
 
@@ -169,6 +172,7 @@ impl Policy {
                     || self.nets[net].pool.is_bound(mac, address, now) =>
             {
                 self.bind(net, mac, address, false, now, actions);
+                self.pair(mac, client.serial, actions);
                 let draft = reply::lease(
                     &self.nets[net].plan,
                     packet,

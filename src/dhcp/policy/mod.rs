@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::config::{AddressPlan, Mode};
 use super::event::{Answer, Event, Heard, Silence};
-use super::lease::Record;
+use super::lease::{Lease, Record};
 use super::packet::{Kind, PXE_PORT, Packet, SERVER_PORT, code};
 use super::pi::{DhcpClient, Stage};
 use crate::arming::Verdict;
@@ -85,6 +85,9 @@ pub struct Policy {
     /// The questions behind offers of addresses that were never given out before, to be answered anew where somebody
     /// has the address.
     questions: HashMap<Mac, (u64, Arrival, Box<[u8]>)>,
+    /// The serial numbers that boards with an address have told. They tell them while they boot, and their systems don't:
+    /// what hangs on the number has to go on with the lease, also over a restart.
+    serials: HashMap<Mac, Serial>,
 }
 
 impl Policy {
@@ -98,8 +101,45 @@ impl Policy {
             records.iter().for_each(|record| pool.restore(record));
             Net { plan, pool }
         });
-        let look = can_look.then_some(LOOK);
-        Self { nets: nets.collect(), look, seen: HashMap::new(), questions: HashMap::new() }
+        let (nets, look) = (nets.collect(), can_look.then_some(LOOK));
+        let mut policy =
+            Self { nets, look, seen: HashMap::new(), questions: HashMap::new(), serials: HashMap::new() };
+        policy.restore_serials(records);
+        policy
+    }
+
+    /// Takes over the serial numbers that were on disk.
+    fn restore_serials(&mut self, records: &[Record]) {
+        let ends: HashMap<Mac, u64> = records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Lease(Lease { mac, until, .. }) => Some((*mac, *until)),
+                _ => None,
+            })
+            .collect();
+        let told = records.iter().filter_map(|record| match record {
+            Record::Serial { mac, serial } => Some((ends.get(mac).copied().unwrap_or(0), *mac, *serial)),
+            _ => None,
+        });
+        let mut told: Vec<_> = told.collect();
+        // Where two say the same number, it is that of the one that was here last.
+        told.sort_by_key(|(until, mac, _)| (*until, *mac));
+        for (_, mac, serial) in told {
+            self.plan().lasting.heard(mac, Some(serial));
+            self.serials.insert(mac, serial);
+        }
+    }
+
+    /// A board with an address has told its serial number: that stays with its lease, on disk too.
+    fn pair(&mut self, mac: Mac, serial: Option<Serial>, actions: &mut Vec<Action>) {
+        let Some(serial) = serial else { return };
+        let held: usize = self.nets.iter().map(|net| net.pool.len()).sum();
+        if self.serials.len() > 2 * held + KEPT {
+            let nets = &self.nets;
+            self.serials.retain(|mac, _| nets.iter().any(|net| net.pool.of(*mac).is_some()));
+        }
+        self.serials.insert(mac, serial);
+        actions.push(Action::Record(Record::Serial { mac, serial }));
     }
 
     /// What holds for all networks, and this host's own.
@@ -218,7 +258,8 @@ impl Policy {
         {
             client.stage = seen.client.stage;
         }
-        client.serial = client.serial.or(seen.client.serial);
+        client.serial =
+            client.serial.or(seen.client.serial).or_else(|| self.serials.get(&packet.mac).copied());
         client.revision = client.revision.or(seen.client.revision);
         seen.tries = match packet.kind {
             Kind::Discover if recent => seen.tries + 1,

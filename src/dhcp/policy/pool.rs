@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::board::Mac;
 use crate::dhcp::config::AddressPlan;
 use crate::dhcp::lasting::Lasting;
-use crate::dhcp::lease::{Lease, Record};
+use crate::dhcp::lease::{Lease, NEVER, Record};
 
 /// Seconds that an offer stands without being taken.
 const OFFER: u64 = 60;
@@ -84,7 +84,7 @@ impl Pool {
             Record::Barred { address, until } if self.in_range(address) => {
                 self.barred.insert(address, until);
             }
-            Record::Lease(_) | Record::Barred { .. } => {}
+            Record::Lease(_) | Record::Barred { .. } | Record::Serial { .. } => {}
         }
     }
 
@@ -129,9 +129,15 @@ impl Pool {
         self.held.get(&mac).map(|held| held.address)
     }
 
+    /// How many boards have an address, or had one that nobody else got.
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
     /// The address was promised to the board, and the time isn't over.
     pub(super) fn is_bound(&self, mac: Mac, address: Ipv4Addr, now: u64) -> bool {
-        self.held.get(&mac).is_some_and(|held| held.address == address && held.bound && held.until > now)
+        let lasts = |held: &Held| held.until > now || self.lasting.has(mac);
+        self.held.get(&mac).is_some_and(|held| held.address == address && held.bound && lasts(held))
     }
 
     /// The board that this address is offered or promised to.
@@ -220,7 +226,8 @@ impl Pool {
         let barred =
             self.barred.iter().map(|(address, until)| Record::Barred { address: *address, until: *until });
         let bound = self.held.iter().filter(|(_, held)| held.bound).map(|(mac, held)| {
-            Record::Lease(Lease { mac: *mac, address: held.address, until: held.until, soft: false })
+            let until = if self.lasting.has(*mac) { NEVER } else { held.until };
+            Record::Lease(Lease { mac: *mac, address: held.address, until, soft: false })
         });
         bound.chain(barred).collect()
     }

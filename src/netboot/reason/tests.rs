@@ -42,7 +42,8 @@ fn each_reason_has_its_grade_its_sentence_and_what_helps() {
         (silence(Silence::Exhausted), board, &dhcp, Warning, "all of 10.0.0.100-10.0.0.109 are given out"),
         (silence(Silence::Exhausted), board, &no_range, Warning, "only those of single boards"),
         (silence(Silence::Exhausted), board, &relaying, Warning, "in the network of the relay 10.0.0.1"),
-        (silence(Silence::Denied), board, &proxy, Everyday, "netboot.deny"),
+        (silence(Silence::Denied), board, &proxy, Note, "netboot.deny"),
+        (silence(Silence::Denied), pc, &proxy, Everyday, "netboot.deny"),
         (silence(Silence::NotAllowed), board, &proxy, Note, "none of the boards that do"),
         (silence(Silence::NotAllowed), pc, &proxy, Everyday, "netboot.allow"),
         (silence(other), board, &dhcp, Warning, "took the address of another DHCP server, 10.0.0.1"),
@@ -131,6 +132,8 @@ fn what_was_decided_is_a_reason_or_none() {
         of(Answer::Nak { why: Refusal::Taken }),
         Some(Reason::Refused { why: Refusal::Taken, address: Some(SERVER) })
     );
+    let denied = Reason::Silent { why: Silence::Denied, arch: None, relay: None, address: None };
+    assert_eq!(of(Answer::None { why: Silence::Denied }), Some(denied), "once, whatever it asks for");
     let silent = of(Answer::None { why: Silence::NoBootFile }).unwrap();
     assert_eq!(
         serde_json::to_string(&silent).unwrap(),

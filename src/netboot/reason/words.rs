@@ -137,7 +137,11 @@ fn silent(why: Silence, about: &About, client: DhcpClient, site: &Site) -> (Grad
             "it looks for a server anew by itself; where it doesn't, switch it off and on.".into(),
         ),
         Silence::NoPi => everyday("it is no Raspberry Pi"),
-        Silence::Denied => everyday("it gets no answer, as the settings say (netboot.deny)"),
+        Silence::Denied => (
+            of_board(Grade::Note),
+            "it gets no answer, as the settings say (netboot.deny)".to_owned(),
+            "if it is to have one, take it out of netboot.deny.".into(),
+        ),
         Silence::NotAllowed => (
             of_board(Grade::Note),
             "it gets no answer, since it is none of the boards that do (netboot.allow)".to_owned(),

@@ -1,17 +1,18 @@
 //! The interface that is served: what changes there, told, and what is done about it.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use super::NFS_PORT;
-use super::crew::{Crew, Health};
+use super::crew::{Crew, Health, not_served};
 use super::error::Error;
 use super::event::{InterfaceChange, What};
 use super::follower::Follower;
 use super::link::{AWAY, Lack, Link, News};
 use crate::dhcp::packet::{CLIENT_PORT, SERVER_PORT};
-use crate::error::{Action, Knob, Remedy, remedy};
+use crate::error::{Action, Knob, Remedy, chain, remedy};
 use crate::netboot::reason::Site;
 use crate::tftp::{self, Limits};
 use crate::wire::interfaces::Follow;
@@ -33,12 +34,30 @@ pub(super) struct Attached {
     pub(super) limits: Limits,
     /// Boot files are served from here, and not by another server.
     pub(super) serves_files: bool,
-    /// Further interfaces. They are waited for, but served as they are at the start.
-    pub(super) further: Vec<Link>,
+    /// Further interfaces.
+    pub(super) further: Vec<Further>,
+    /// Addresses of further interfaces at which a TFTP server was started.
+    pub(super) fetched: BTreeSet<Ipv4Addr>,
+    /// The number of the last of those servers.
+    pub(super) last: usize,
     /// Other DHCP servers are looked for before anybody is answered.
     pub(super) looks: bool,
     /// To see a system come up, and other DHCP servers; without the privilege they aren't seen.
     pub(super) capture: Option<PacketSocket>,
+}
+
+/// A further interface.
+#[derive(Debug)]
+pub(super) struct Further {
+    link: Link,
+    /// As it is now it can't be served, which was told.
+    is_unfit: bool,
+}
+
+impl Further {
+    pub(super) const fn new(link: Link) -> Self {
+        Self { link, is_unfit: false }
+    }
 }
 
 /// Opens the socket that sees connections to NFS, and what other DHCP servers say.
@@ -85,7 +104,7 @@ impl Attached {
             return Ok(());
         }
         let all = self.follow.all();
-        self.look_further(&all, follower, now)?;
+        self.look_further(&all, crew, health, follower, now)?;
         // What was moved to may have more news; a bound, so that it can't go on for ever.
         for _ in 0..4 {
             let news = self.link.look(&all, now);
@@ -101,37 +120,125 @@ impl Attached {
         Ok(())
     }
 
-    /// Takes what has changed of further interfaces.
+    /// Takes what has changed of further interfaces. Whatever it is, the others go on.
     fn look_further(
         &mut self,
         all: &[Interface],
+        crew: &mut Crew<'_, '_>,
+        health: &mut Health,
         follower: &Follower<'_>,
         now: Instant,
     ) -> Result<(), Error> {
-        for link in &mut self.further {
-            for news in link.look(all, now) {
-                let change = match news {
-                    News::Away(lack) => lack.change(),
-                    News::Back => InterfaceChange::Back,
-                    News::Renamed(_) => InterfaceChange::Renamed,
-                    News::Unplugged => InterfaceChange::NoCarrier,
-                    News::Plugged => InterfaceChange::Carrier,
-                    News::Moved(interface) => return Err(Error::Changed { interface: interface.name }),
-                    News::Over(lack) => {
-                        let (interface, address) = (link.served().name.clone(), link.address());
-                        return Err(Error::Away { interface, lack, address });
-                    }
-                };
-                // Other servers are looked for on the first one only, once it is served.
-                tell(link, false, follower, change);
+        for at in 0..self.further.len() {
+            for news in self.further[at].link.look(all, now) {
+                health.forget();
+                self.act_further(at, news, crew, follower)?;
             }
         }
         Ok(())
     }
 
-    /// When an interface was away for too long.
+    fn act_further(
+        &mut self,
+        at: usize,
+        news: News,
+        crew: &mut Crew<'_, '_>,
+        follower: &Follower<'_>,
+    ) -> Result<(), Error> {
+        let Further { link, is_unfit } = &mut self.further[at];
+        let change = match news {
+            News::Away(lack) | News::Over(lack) => {
+                // Its sockets may be those of an interface that is gone: it can give no sign of life.
+                crew.park_further(at)?;
+                lack.change()
+            }
+            News::Moved(interface) => return self.move_further(at, interface, crew, follower),
+            News::Renamed(interface) => {
+                crew.park_further(at)?.rename(interface);
+                InterfaceChange::Renamed
+            }
+            // It couldn't be served before, and may be now.
+            News::Back if *is_unfit => {
+                let interface = link.served().clone();
+                return self.move_further(at, interface, crew, follower);
+            }
+            News::Back => InterfaceChange::Back,
+            // One that is gone has no cable either.
+            News::Unplugged if link.lack().is_some() => return Ok(()),
+            News::Unplugged => InterfaceChange::NoCarrier,
+            News::Plugged => InterfaceChange::Carrier,
+        };
+        // Other servers are looked for on the first one only, while it is served.
+        tell(link, false, follower, change);
+        self.resume_further(at, crew, follower)
+    }
+
+    /// Serves what a further interface is now: another one of that name, or one with another address.
+    fn move_further(
+        &mut self,
+        at: usize,
+        interface: Interface,
+        crew: &mut Crew<'_, '_>,
+        follower: &Follower<'_>,
+    ) -> Result<(), Error> {
+        let dhcp = crew.park_further(at)?;
+        let moved = dhcp.move_to(interface.clone());
+        let Further { link, is_unfit } = &mut self.further[at];
+        *is_unfit = moved.is_err();
+        if let Err(error) = moved {
+            // Looked at again when it changes again.
+            let address = interface.addresses.first().map_or(link.address(), |(address, _)| *address);
+            follower.tell(What::Warning { text: not_served(&interface.name, &error) });
+            link.adopt(interface, address);
+            return Ok(());
+        }
+        let address = dhcp.plan().server;
+        link.adopt(interface, address);
+        tell(link, false, follower, InterfaceChange::Moved);
+        self.resume_further(at, crew, follower)
+    }
+
+    /// Serves a further interface where it can be served.
+    fn resume_further(
+        &mut self,
+        at: usize,
+        crew: &mut Crew<'_, '_>,
+        follower: &Follower<'_>,
+    ) -> Result<(), Error> {
+        let Further { link, is_unfit } = &self.further[at];
+        if link.lack().is_some() || *is_unfit {
+            return Ok(());
+        }
+        let address = link.address();
+        crew.start_further(at)?;
+        // Where it has the address that it had, the server there goes on.
+        if self.serves_files && !self.fetched.contains(&address) {
+            match self.bind_one(address) {
+                Ok(server) => {
+                    crew.add_file_server(server)?;
+                    self.fetched.insert(address);
+                }
+                Err(error) => follower.tell(What::Warning {
+                    text: format!("no boot files can be fetched from {address}: {}", chain(&error)).into(),
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens TFTP's port at one more address.
+    fn bind_one(&mut self, address: Ipv4Addr) -> Result<tftp::Server, Error> {
+        self.last += 1;
+        // Its requests have other numbers than those of all before.
+        let number =
+            u16::try_from(self.last).map_err(|_| Error::Ended { what: "the numbers of TFTP servers" })?;
+        let server = tftp::Server::bind(SocketAddr::from((address, tftp::PORT)), self.limits)?;
+        Ok(server.one_of_several(number))
+    }
+
+    /// When the first interface was away for too long.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        std::iter::once(&self.link).chain(&self.further).filter_map(Link::deadline).min()
+        self.link.deadline()
     }
 
     fn act(&mut self, news: News, crew: &mut Crew<'_, '_>, follower: &Follower<'_>) -> Result<(), Error> {
@@ -191,7 +298,16 @@ impl Attached {
             crew.end_files()?;
             let at = SocketAddr::from((address, tftp::PORT));
             let mut servers = vec![tftp::Server::bind(at, self.limits)?];
-            bind_further(&self.further, self.limits, &mut servers)?;
+            // One that is away has no address to listen on; it gets its server when it is back.
+            self.fetched.clear();
+            self.last = 0;
+            let there = |further: &&Further| further.link.lack().is_none() && !further.is_unfit;
+            let addresses: Vec<_> =
+                self.further.iter().filter(there).map(|further| further.link.address()).collect();
+            for address in addresses {
+                servers.push(self.bind_one(address)?);
+                self.fetched.insert(address);
+            }
             crew.start_files(servers)?;
         }
         self.capture = capture(&interface);
@@ -209,8 +325,8 @@ impl Attached {
     /// at in its thread.
     pub(super) fn is_sound(&self) -> bool {
         let index = self.link.served().index;
-        let all_there = std::iter::once(&self.link).chain(&self.further).all(|link| link.lack().is_none());
-        all_there && self.capture.as_ref().is_none_or(|capture| capture.is_on(index))
+        // A further one that is away keeps nobody from being served.
+        self.link.lack().is_none() && self.capture.as_ref().is_none_or(|capture| capture.is_on(index))
     }
 
     fn tell(&self, follower: &Follower<'_>, change: InterfaceChange) {
@@ -222,26 +338,31 @@ impl Attached {
 fn tell(link: &Link, looks: bool, follower: &Follower<'_>, change: InterfaceChange) {
     let name = &link.served().name;
     follower.tell(What::Interface { interface: name.clone(), change, address: link.address() });
-    if let Some(text) = warning(name, looks, change) {
+    if let Some(text) = warning(link, looks, change) {
         follower.tell(What::Warning { text });
     }
 }
 
-fn warning(name: &str, looks: bool, change: InterfaceChange) -> Option<Remedy> {
-    let waits = format!("It is waited for {} s, then serving ends. ", AWAY.as_secs());
+fn warning(link: &Link, looks: bool, change: InterfaceChange) -> Option<Remedy> {
+    let name = &link.served().name;
+    let waits = if link.is_further() {
+        "no board is heard there. All else is served as before, and it is waited for. ".to_owned()
+    } else {
+        format!("no board is heard. It is waited for {} s, then serving ends. ", AWAY.as_secs())
+    };
     Some(match change {
             InterfaceChange::Gone => remedy![
-                format!("the interface {name} is gone: no board is heard. {waits}"),
+                format!("the interface {name} is gone: {waits}"),
                 Action::host("ip link"),
                 " shows what there is",
             ],
             InterfaceChange::Down => remedy![
-                format!("the interface {name} is down: no board is heard. {waits}"),
+                format!("the interface {name} is down: {waits}"),
                 Action::host_as_root("ip link set").arg(name).arg("up"),
                 " switches it on",
             ],
             InterfaceChange::NoAddress => remedy![
-                format!("the interface {name} has lost its address: no board is heard. {waits}"),
+                format!("the interface {name} has lost its address: {waits}"),
                 Action::host("ip addr show").arg(name),
                 " shows what it has",
             ],
@@ -252,6 +373,11 @@ fn warning(name: &str, looks: bool, change: InterfaceChange) -> Option<Remedy> {
             .into(),
             InterfaceChange::NoCarrier => format!(
                 "{name} has no carrier: plug in its cable, or switch on what is at the other end"
+            )
+            .into(),
+            InterfaceChange::Renamed if link.is_further() => format!(
+                "the further interface is called {name} now, and is served on. For the next start its \
+                 [[netboot.subnet]] has to say so"
             )
             .into(),
             InterfaceChange::Renamed => remedy![

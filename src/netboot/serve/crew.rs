@@ -3,8 +3,10 @@
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::error::Error;
+use super::event::What;
 use super::follower::Follower;
 use crate::dhcp;
+use crate::error::{Explain, Remedy, remedy};
 use crate::stop::{Pulse, Stop};
 use crate::tftp;
 use crate::tftp::switch::{Switch, Switched};
@@ -19,7 +21,7 @@ pub(super) struct Crew<'scope, 'env> {
     stop: &'env Stop,
     dhcp: Dhcp<'scope>,
     /// On further interfaces.
-    further: Vec<Thread<'scope, Result<(), dhcp::Error>>>,
+    further: Vec<Dhcp<'scope>>,
     files: Vec<Thread<'scope, Result<(), tftp::Error>>>,
 }
 
@@ -103,26 +105,63 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         }
     }
 
-    /// Starts a DHCP server on a further interface. It goes on until all end.
-    pub(super) fn start_further(&mut self, mut server: dhcp::Server) -> Result<(), Error> {
-        let (all, own, pulses) = (self.stop, self.stop.child().map_err(Error::Loop)?, vec![server.pulse()]);
+    /// Takes a DHCP server of a further interface, and starts it.
+    pub(super) fn add_further(&mut self, server: dhcp::Server) -> Result<(), Error> {
+        self.further.push(Dhcp::Parked(Box::new(server)));
+        self.start_further(self.further.len() - 1)
+    }
+
+    /// Starts the DHCP server of a further interface, unless it runs. Where it ends by itself, that is told, and the others
+    /// go on.
+    pub(super) fn start_further(&mut self, at: usize) -> Result<(), Error> {
+        let Some(place) = self.further.get_mut(at) else { return Ok(()) };
+        let mut server = match std::mem::replace(place, Dhcp::Over) {
+            Dhcp::Parked(server) => server,
+            other => {
+                *place = other;
+                return Ok(());
+            }
+        };
+        let (own, pulses) = (self.stop.child().map_err(Error::Loop)?, vec![server.pulse()]);
         let (follower, stop) = (self.follower, own.clone());
         let work = move || {
             let done = server.run(&mut |event| follower.dhcp(event), &own);
-            if !own.is_set() {
-                all.set();
+            if let Err(error) = &done {
+                follower.tell(What::Warning { text: not_served(&server.interface().name, error) });
+                // It owes no sign of life any more. One that panics still does.
+                own.set();
             }
-            done
+            (server, done)
         };
         let handle = Builder::new().name("dhcp-more".to_owned()).spawn_scoped(self.scope, work);
-        self.further.push(Thread { handle: handle.map_err(Error::Loop)?, stop, pulses });
+        *place = Dhcp::Running(Thread { handle: handle.map_err(Error::Loop)?, stop, pulses });
         Ok(())
+    }
+
+    /// Has the DHCP server of a further interface answer nobody, and gives it.
+    pub(super) fn park_further(&mut self, at: usize) -> Result<&mut dhcp::Server, Error> {
+        let place = self.further.get_mut(at).ok_or(Error::Ended { what: DHCP })?;
+        *place = match std::mem::replace(place, Dhcp::Over) {
+            // What it could not go on for was told.
+            Dhcp::Running(thread) => Dhcp::Parked(thread.end(DHCP)?.0),
+            other => other,
+        };
+        match place {
+            Dhcp::Parked(server) => Ok(server),
+            _ => Err(Error::Ended { what: DHCP }),
+        }
     }
 
     /// Starts the TFTP servers, which take the place of those before.
     pub(super) fn start_files(&mut self, servers: Vec<tftp::Server>) -> Result<(), Error> {
         self.switch.served_by(&servers);
         servers.into_iter().try_for_each(|server| self.start_file_server(server))
+    }
+
+    /// Starts one more TFTP server beside those that run.
+    pub(super) fn add_file_server(&mut self, server: tftp::Server) -> Result<(), Error> {
+        self.switch.served_too(&server);
+        self.start_file_server(server)
     }
 
     fn start_file_server(&mut self, server: tftp::Server) -> Result<(), Error> {
@@ -161,9 +200,12 @@ impl<'scope, 'env> Crew<'scope, 'env> {
             Dhcp::Running(thread) => &thread.pulses[..],
             _ => &[],
         };
-        let further = self.further.iter().flat_map(|thread| &thread.pulses);
+        let further = self.further.iter().filter_map(|place| match place {
+            Dhcp::Running(thread) if !thread.stop.is_set() => Some(&thread.pulses),
+            _ => None,
+        });
         let files = self.files.iter().flat_map(|thread| &thread.pulses);
-        dhcp.iter().chain(further).chain(files).cloned().collect()
+        dhcp.iter().chain(further.flatten()).chain(files).cloned().collect()
     }
 
     /// Ends all of them. All have ended before the first failure is told.
@@ -178,13 +220,27 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         };
         self.dhcp = Dhcp::Over;
         let mut further = Ok(());
-        for thread in self.further.drain(..) {
-            let done = thread.end(DHCP).and_then(|done| Ok(done?));
-            further = further.and(done);
+        for place in self.further.drain(..) {
+            if let Dhcp::Running(thread) = place {
+                // What it could not go on for was told, and the others went on.
+                further = further.and(thread.end(DHCP).map(drop));
+            }
         }
         let files = self.end_files();
         dhcp??;
         further.and(files)
+    }
+}
+
+/// That nobody gets addresses on a further interface, and why.
+pub(super) fn not_served(interface: &str, error: &dhcp::Error) -> Remedy {
+    let text = format!(
+        "no addresses are given on the further interface {interface}: {}. All else is served as before",
+        crate::error::chain(error)
+    );
+    match error.hint() {
+        Some(hint) => remedy![text, ". ", hint],
+        None => text.into(),
     }
 }
 

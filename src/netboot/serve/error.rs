@@ -52,11 +52,13 @@ pub enum Error {
         /// The address that it had.
         address: Ipv4Addr,
     },
-    /// A further interface is another one now, or has another address.
-    #[error("the interface {interface} has changed, and only the first one is followed")]
-    Changed {
+    /// A further interface can't be served when serving begins.
+    #[error("a [[netboot.subnet]] names the interface {interface}, which can't be served")]
+    Further {
         /// The interface.
         interface: String,
+        /// Why.
+        source: crate::dhcp::Error,
     },
     /// The interface has changed, but sockets can't be opened anew.
     #[error(
@@ -77,7 +79,7 @@ pub enum Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Dhcp(error) => error.kind(),
+            Self::Dhcp(error) | Self::Further { source: error, .. } => error.kind(),
             Self::Tftp(error) => error.kind(),
             Self::NoTree { .. } => Kind::NoInput,
             Self::State { source, .. } => match Kind::of_io(source) {
@@ -85,14 +87,14 @@ impl Explain for Error {
                 _ => Kind::CantCreate,
             },
             Self::Watch { source, .. } | Self::Loop(source) => Kind::of_io(source),
-            Self::Away { .. } | Self::Changed { .. } | Self::HandedOver { .. } => Kind::Unavailable,
+            Self::Away { .. } | Self::HandedOver { .. } => Kind::Unavailable,
             Self::Ended { .. } => Kind::Failed,
         }
     }
 
     fn hint(&self) -> Option<Remedy> {
         match self {
-            Self::Dhcp(error) => error.hint(),
+            Self::Dhcp(error) | Self::Further { source: error, .. } => error.hint(),
             // Boards ask port 69 and no other.
             Self::Tftp(crate::tftp::Error::InUse { holder: Some(holder), .. }) => Some(format!(
                 "stop {}: boards ask this port and no other. A dnsmasq that is needed for other things serves no \
@@ -132,9 +134,6 @@ impl Explain for Error {
                     " gives it back, with the length of your network's prefix",
                 ],
             }),
-            Self::Changed { .. } => {
-                Some("start it again, as the service manager does: it serves what the interface is then".into())
-            }
             Self::HandedOver { .. } => Some("start it again: the service manager opens them anew then".into()),
             _ => None,
         }

@@ -143,6 +143,17 @@ impl<'a> Follower<'a> {
                     ),
                 );
             }
+            DhcpEvent::Shortened { path, count } => {
+                let leases = crate::format::count(count as u64, "lease");
+                self.warn(
+                    &mut state,
+                    format!(
+                        "{leases} in {} ended later than netboot.lease-time lets any, and are shortened to that: it \
+                         was longer before, or this host's clock was wrong or is wrong now",
+                        path.display()
+                    ),
+                );
+            }
             DhcpEvent::Conflict { address, holder, mac } => {
                 self.reason(&mut state, mac, Reason::InUse { address, holder });
             }

@@ -65,14 +65,22 @@ pub(super) struct Link {
     /// This host's address there.
     address: (Ipv4Addr, u8),
     away: Option<(Lack, Instant)>,
+    /// It is waited for as long as it takes: others are served meanwhile.
+    is_further: bool,
 }
 
 impl Link {
     /// It is served as it is now, from this address.
     pub(super) fn new(name: &str, chosen: Option<Ipv4Addr>, served: Interface, address: Ipv4Addr) -> Self {
-        let mut link = Self { name: name.to_owned(), chosen, served, address: (address, 32), away: None };
-        link.adopt(link.served.clone(), address);
+        let address = (address, 32);
+        let mut link = Self { name: name.to_owned(), chosen, served, address, away: None, is_further: false };
+        link.adopt(link.served.clone(), address.0);
         link
+    }
+
+    /// A further one beside another, as it is now.
+    pub(super) fn further(served: Interface, address: Ipv4Addr) -> Self {
+        Self { is_further: true, ..Self::new(&served.name.clone(), None, served, address) }
     }
 
     /// Sockets were opened for it as it is now.
@@ -94,9 +102,14 @@ impl Link {
         self.away.map(|(lack, _)| lack)
     }
 
+    /// It is one beside another, which is waited for as long as it takes.
+    pub(super) fn is_further(&self) -> bool {
+        self.is_further
+    }
+
     /// When it was away for too long.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.away.map(|(_, since)| since + AWAY)
+        self.away.filter(|_| !self.is_further).map(|(_, since)| since + AWAY)
     }
 
     /// The interface that is served, as it was seen last.
@@ -159,7 +172,9 @@ impl Link {
         // Without it there is no carrier either.
         let unplugged = std::mem::take(&mut self.served.has_carrier).then_some(News::Unplugged);
         match self.away {
-            Some((_, since)) if now.saturating_duration_since(since) >= AWAY => vec![News::Over(lack)],
+            Some((_, since)) if !self.is_further && now.saturating_duration_since(since) >= AWAY => {
+                vec![News::Over(lack)]
+            }
             Some((before, since)) => {
                 self.away = Some((lack, since));
                 let changed = (before != lack).then_some(News::Away(lack));
@@ -227,6 +242,21 @@ mod tests {
         assert_eq!((link.look(&[whole], now), link.lack()), (vec![], None));
         assert_eq!(link.look(&[], now), [News::Away(Lack::Gone), News::Unplugged]);
         assert_eq!(link.look(&[bare], now + AWAY), [News::Over(Lack::NoAddress)]);
+    }
+
+    #[test]
+    fn a_further_one_is_waited_for_as_long_as_it_takes() {
+        let (mut link, now) = (Link::further(eth0(), ip(2)), Instant::now());
+        assert_eq!(link.look(&[], now), [News::Away(Lack::Gone), News::Unplugged]);
+        assert_eq!((link.lack(), link.deadline()), (Some(Lack::Gone), None));
+        let day = Duration::from_secs(86400);
+        assert_eq!(link.look(&[], now + day), []);
+        let bare = Interface { index: 9, addresses: Vec::new(), ..eth0() };
+        assert_eq!(link.look(&[bare], now + day), [News::Away(Lack::NoAddress)]);
+        let whole = Interface { index: 9, ..eth0() };
+        assert_eq!(link.look(from_ref(&whole), now + 2 * day), [News::Moved(whole.clone())]);
+        link.adopt(whole.clone(), ip(2));
+        assert_eq!((link.look(&[whole], now + 2 * day), link.lack()), (vec![], None));
     }
 
     #[test]

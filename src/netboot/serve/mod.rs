@@ -18,6 +18,7 @@ mod scout;
 pub mod service;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ use super::reason::Site;
 use crate::arming::Arms;
 use crate::board::Known;
 use crate::control;
+use crate::dhcp::admit::Admission;
 use crate::dhcp::packet::{CLIENT_PORT, Packet, SERVER_PORT};
 use crate::dhcp::{self, Handed, Mode};
 use crate::error::{Explain, Remedy, Task, remedy};
@@ -49,7 +51,7 @@ use crate::tftp::{self, Limits};
 use crate::wire::frame::{Payload, Udp};
 use crate::wire::interfaces::Follow;
 use crate::wire::{interfaces, neighbours};
-use attached::{Attached, HandedOver};
+use attached::{Attached, Further, HandedOver};
 use boots::Boots;
 use crew::{Crew, Health};
 use follower::Follower;
@@ -67,7 +69,7 @@ const NFS_PORT: u16 = 2049;
 pub struct ServeOptions {
     /// DHCP: the interface, the mode, the state directory.
     pub dhcp: dhcp::Config,
-    /// DHCP on further interfaces. The first one is followed wherever it goes, these are served as they are at the start.
+    /// DHCP on further interfaces. One that goes away is waited for, and all else goes on.
     pub further: Vec<dhcp::Config>,
     /// The TFTP tree.
     pub tftp_root: PathBuf,
@@ -119,6 +121,7 @@ impl Server {
             stations,
             offers,
         } = options;
+        distinct(&config, &further)?;
         let state = config.state.clone();
         // From here on no change is missed.
         let follow = Follow::new().map_err(Error::Loop)?;
@@ -165,19 +168,20 @@ impl Server {
         };
         let arms = Arc::clone(&config.arms);
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
-        let open = |config: &dhcp::Config| dhcp::Server::open(config, Handed::default(), stop);
+        let open = |config: &dhcp::Config| {
+            let fail = |source| Error::Further { interface: config.interface.clone(), source };
+            dhcp::Server::open(config, Handed::default(), stop).map_err(fail)
+        };
         let further = further.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let plans: Vec<_> =
             std::iter::once(dhcp.plan()).chain(further.iter().map(dhcp::Server::plan)).collect();
         homeless(&config, &plans)?;
-        let link = |server: &dhcp::Server| {
-            let (interface, address) = (server.interface().clone(), server.plan().server);
-            Link::new(&interface.name.clone(), None, interface, address)
-        };
+        let link = |server: &dhcp::Server| Link::further(server.interface().clone(), server.plan().server);
         let links: Vec<Link> = further.iter().map(link).collect();
         if !tftp.is_empty() {
             attached::bind_further(&links, limits, &mut tftp)?;
         }
+        let (fetched, last) = (links.iter().map(Link::address).collect(), links.len());
         let interface = dhcp.interface().clone();
         let attached = Attached {
             follow,
@@ -185,7 +189,9 @@ impl Server {
             link: Link::new(&config.interface, config.server, interface, dhcp.plan().server),
             handed: handed_over,
             serves_files: !tftp.is_empty(),
-            further: links,
+            further: links.into_iter().map(Further::new).collect(),
+            fetched,
+            last,
             limits,
             looks: config.mode == Mode::Dhcp && !config.force,
         };
@@ -272,6 +278,9 @@ impl Server {
         let follower =
             Follower::new(here, site, boards, Arc::clone(&clients), (neighbours, arms), &queue, &waker);
         follower.tell(serving);
+        if let Some(text) = contradicted(&plan.admission) {
+            follower.tell(What::Warning { text });
+        }
         for damage in std::iter::once(&dhcp).chain(&further).filter_map(dhcp::Server::damage) {
             follower.tell(What::Warning { text: damage.to_string().into() });
         }
@@ -314,8 +323,7 @@ impl Server {
             let looking = &scout;
             let looks = scope.spawn(move || looking.run(follower, stop));
             let files = if tftp.is_empty() { Ok(()) } else { crew.start_files(tftp) };
-            let begun =
-                files.and_then(|()| further.into_iter().try_for_each(|dhcp| crew.start_further(dhcp)));
+            let begun = files.and_then(|()| further.into_iter().try_for_each(|dhcp| crew.add_further(dhcp)));
             let mut looked = begun.and_then(|()| care.attached.begin(&mut crew, follower));
             while looked.is_ok() && !stop.is_set() {
                 looked = look(follower, &mut care, &mut crew, stop);
@@ -351,11 +359,34 @@ fn homeless(config: &dhcp::Config, plans: &[&dhcp::AddressPlan]) -> Result<(), E
         (Some(address), Mode::Dhcp) => Err(Error::Dhcp(dhcp::Error::Outside {
             what: "a host's fixed address",
             address: *address,
-            interface: config.interface.clone(),
+            interface: None,
             network: nets().map(|net| net.to_string()).collect::<Vec<_>>().join(" or "),
         })),
         _ => Ok(()),
     }
+}
+
+/// Looks whether each interface is to be served once.
+fn distinct(config: &dhcp::Config, further: &[dhcp::Config]) -> Result<(), Error> {
+    let mut seen = BTreeSet::from([&config.interface]);
+    let again = further.iter().map(|further| &further.interface).find(|name| !seen.insert(*name));
+    again.map_or(Ok(()), |name| Err(dhcp::Error::SameInterface { interface: name.clone() }.into()))
+}
+
+/// Says which boards the settings both allow and deny.
+fn contradicted(admission: &Admission) -> Option<Remedy> {
+    let both = admission.in_both();
+    let mut names: Vec<String> = both.iter().take(4).map(ToString::to_string).collect();
+    if both.len() > names.len() {
+        names.push(format!("{} more", both.len() - names.len()));
+    }
+    (!both.is_empty()).then(|| {
+        format!(
+            "netboot.allow names {}, and netboot.deny too: what is denied gets no answer. Take it out of one of them",
+            names.join(", ")
+        )
+        .into()
+    })
 }
 
 /// What the third thread looks after.
@@ -481,4 +512,43 @@ fn nothing_to_serve(root: &std::path::Path) -> Option<Remedy> {
             " makes a client; or copy the boot partition of an image there.",
         ]
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_is_served_once() {
+        let config = |name: &str| dhcp::Config::new(name, PathBuf::new());
+        assert!(distinct(&config("eth0"), &[config("eth1"), config("eth2")]).is_ok());
+        for further in [&[config("eth0")][..], &[config("eth1"), config("eth1")]] {
+            let error = distinct(&config("eth0"), further).unwrap_err();
+            assert!(
+                error.to_string().ends_with("is served already, and a [[netboot.subnet]] names it again")
+            );
+            assert!(error.hint().unwrap().says("another interface"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_further_interface_that_is_missing_is_named() {
+        let missing = crate::wire::Error::NoInterface { name: "eth7".to_owned(), have: "eth0".to_owned() };
+        let error = Error::Further { interface: "eth7".to_owned(), source: missing.into() };
+        let text = crate::error::chain(&error);
+        assert!(text.contains("a [[netboot.subnet]] names the interface eth7"), "{text}");
+        assert!(text.contains("no network interface `eth7`") && error.hint().is_some(), "{text}");
+    }
+
+    #[test]
+    fn who_is_allowed_and_denied_is_told() {
+        let names = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let mut admission = Admission { allow: names(&["af04b2da"]), deny: Vec::new() };
+        assert_eq!(contradicted(&admission), None);
+        admission.deny = names(&["af04b2da"]);
+        assert!(contradicted(&admission).unwrap().says("netboot.allow names af04b2da, and netboot.deny too"));
+        let many = ["00000001", "00000002", "00000003", "00000004", "00000005"];
+        admission = Admission { allow: names(&many), deny: names(&many) };
+        assert!(contradicted(&admission).unwrap().says("00000004, 1 more"));
+    }
 }

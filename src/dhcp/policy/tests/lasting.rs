@@ -52,3 +52,86 @@ fn a_board_with_its_root_here_keeps_its_address() {
     let got: Vec<_> = (20..30).map(|n| boot(&mut policy, n, later).unwrap()).collect();
     assert!(got.contains(&own), "{got:?}");
 }
+
+/// The records among what is to be done.
+fn records(actions: &[Action]) -> Vec<Record> {
+    let record = |action: &Action| match action {
+        Action::Record(record) => Some(*record),
+        _ => None,
+    };
+    actions.iter().filter_map(record).collect()
+}
+
+/// A Pi 5 boots and is given an address, by a server with this configuration: what is on disk then.
+fn on_disk(config: &Config) -> Vec<Record> {
+    let mut policy = Policy::new(AddressPlan::new(config, &eth0()).unwrap(), &[], true);
+    handle(&mut policy, discover(PI5, &pi5_id()), NOW);
+    records(&handle(&mut policy, request(PI5).address(54, ip(1)).address(50, ip(100)), NOW))
+}
+
+/// A server that begins anew with what is on disk, so much later, as the server does.
+fn again(config: &Config, records: &[Record], now: u64) -> Policy {
+    let longest = config.lease_time.as_secs();
+    let records: Vec<Record> = records.iter().map(|record| record.within(now, longest)).collect();
+    Policy::new(AddressPlan::new(config, &eth0()).unwrap(), &records, true)
+}
+
+fn number() -> Serial {
+    DhcpClient::of(&Packet::parse(&discover(PI5, &pi5_id()).finish()).unwrap(), &[]).serial.unwrap()
+}
+
+#[test]
+fn a_board_that_is_allowed_by_its_number_is_known_after_a_restart() {
+    let mut config = config(Mode::Dhcp);
+    config.admission.allow = vec![number().to_string().parse().unwrap()];
+    let written = on_disk(&config);
+    assert_eq!(written[1], Record::Serial { mac: PI5, serial: number() });
+    let mut policy = again(&config, &written, NOW + 10);
+    // Its system tells no number: it renews, and looks for a server anew.
+    let renewed = handle(&mut policy, request(PI5).ciaddr(ip(100)), NOW + 10);
+    assert!(matches!(answer(&renewed), Answer::Ack { address, .. } if address == ip(100)), "{renewed:?}");
+    assert_eq!(records(&renewed)[1], written[1], "and stays known");
+    let asked = handle(&mut policy, Builder::question(PI5, 77, Kind::Discover, false), NOW + 20);
+    assert!(matches!(answer(&asked), Answer::Offer { .. }), "{asked:?}");
+    // Another board doesn't become it.
+    assert_eq!(silence(&handle(&mut policy, discover(PI3, &ROM_ID), NOW + 20)), Silence::NotAllowed);
+}
+
+#[test]
+fn a_lease_that_never_ends_goes_on_after_a_restart() {
+    let lasting = Arc::new(Lasting::default());
+    let mut config = config(Mode::Dhcp);
+    config.range = Some((ip(100), ip(100)));
+    config.lasting = Arc::clone(&lasting);
+    lasting.set([], [number()]);
+    let written = on_disk(&config);
+    assert!(written[0].is_lasting(), "{written:?}");
+    // A new process knows the clients' numbers, and their Ethernet addresses from the file alone.
+    let lasting = Arc::new(Lasting::default());
+    config.lasting = Arc::clone(&lasting);
+    lasting.set([], [number()]);
+    let later = NOW + 30 * 86400;
+    let mut policy = again(&config, &written, later);
+    assert_eq!(boot(&mut policy, 7, later + 86400), Err(Silence::Exhausted));
+    let ack = system(&mut policy, PI5, later + 2 * 86400);
+    assert_eq!((ack.yiaddr, ack.number(51)), (ip(100), Some(FOREVER)));
+    // A clock that is set doesn't end it either.
+    assert!(records(&policy.clock_set(later, later + 5))[0].is_lasting());
+    // When it is no client any more, its lease is as long as others.
+    lasting.set([], []);
+    let mut policy = again(&config, &written, later);
+    assert_eq!(boot(&mut policy, 7, later), Err(Silence::Exhausted));
+    assert_eq!(boot(&mut policy, 7, later + 43200), Ok(ip(100)));
+}
+
+#[test]
+fn numbers_of_boards_that_are_gone_are_forgotten() {
+    let mut policy = policy(Mode::Dhcp, |config| config.range = Some((ip(100), ip(100))));
+    let mut now = NOW;
+    for n in 0..3000u16 {
+        let [high, low] = n.to_be_bytes();
+        now += 43201;
+        get(&mut policy, Mac::new([0xdc, 0xa6, 0x32, 3, high, low]), now);
+    }
+    assert!(policy.serials.len() <= KEPT + 3, "{}", policy.serials.len());
+}
