@@ -63,8 +63,9 @@ struct One {
 #[derive(Debug, clap::Args)]
 struct Forget {
     /// The station, by its key or at least 8 characters of its beginning
+    // Not `station`: that is the one that is asked.
     #[arg(value_name = "STATION")]
-    station: String,
+    gone: String,
 }
 
 /// A move ended otherwise than was waited for.
@@ -105,7 +106,7 @@ impl Objects {
                 }
                 show(ui, &status);
             }
-            Command::Forget(Forget { station: gone }) => {
+            Command::Forget(Forget { gone }) => {
                 show(ui, &station.post(&path(["objects", "forget"]), &ObjectsWithout { station: gone })?);
             }
             Command::Remove(args) => show(ui, &station.post(&path(["objects", "remove"]), &at(&args.place))?),

@@ -115,12 +115,12 @@ impl Explain for Error {
             }
             Self::Tls { source, .. } => Some(match source.kind() {
                 io::ErrorKind::NotFound => {
-                    remedy!("make one with `piprov station cert NAME`, or take `station.tls-cert` and `station.tls-key` out")
+                    remedy!("make a certificate for the station, or take `station.tls-cert` and `station.tls-key` out")
                 }
                 io::ErrorKind::PermissionDenied => {
                     "Both files have to be readable for the user that the station runs as, and the key for nobody else.".into()
                 }
-                _ => remedy!("make another one with `piprov station cert --force NAME`"),
+                _ => "Both have to be PEM files that belong together: make another certificate for the station.".into(),
             }),
             Self::Socket(error) => error.hint(),
             Self::Nowhere => Some(remedy!("name one in `station.listen` or `station.socket`")),

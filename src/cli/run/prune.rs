@@ -183,10 +183,12 @@ mod tests {
             (before.map(|before| before.to_string()), keep, damaged.len())
         };
         let week = Some("2026-11-21T12:00:00Z".to_owned());
-        assert_eq!(options(&["--older-than", "7"]), (week.clone(), 0, 0));
+        assert_eq!(options(&["--older-than", "7d"]), (week.clone(), 0, 0));
         assert_eq!(options(&["--keep", "3"]), (None, 3, 0));
-        assert_eq!(options(&["--older-than", "7", "--keep", "3"]), (week, 3, 0));
+        assert_eq!(options(&["--older-than", "7d", "--keep", "3"]), (week, 3, 0));
         assert_eq!(options(&["--damaged", "a", "--damaged", "b"]), (None, usize::MAX, 2));
-        assert!(Line::try_parse_from(["x", "--older-than", "-1"]).is_err());
+        for wrong in ["-1", "7", "7w", ""] {
+            assert!(Line::try_parse_from(["x", "--older-than", wrong]).is_err(), "{wrong}");
+        }
     }
 }
