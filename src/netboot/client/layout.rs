@@ -130,8 +130,10 @@ pub(super) fn other_cmdlines(config: &str) -> Vec<(String, String)> {
 fn boot_place(root: &View<'_>) -> Result<String, Error> {
     let fstab = root.kept("etc/fstab")?.unwrap_or_default();
     for place in BOOT_PLACES {
-        let mounted =
-            |line: &str| line.split_whitespace().nth(1).map(|at| at.trim_end_matches('/')) == Some(place) && !line.trim_start().starts_with('#');
+        let mounted = |line: &str| {
+            line.split_whitespace().nth(1).map(|at| at.trim_end_matches('/')) == Some(place)
+                && !line.trim_start().starts_with('#')
+        };
         if fstab.lines().any(mounted) {
             return Ok(place.to_owned());
         }

@@ -312,7 +312,11 @@ mod tests {
             let error = open(&tree, &[bad]).err().unwrap().to_string();
             assert!(error.contains(why), "{bad}: {error}");
         }
-        assert_eq!(takes(&open(&tree, &["/home/lnk"]).unwrap(), "home/pi/video"), Take::All, "the link alone");
+        assert_eq!(
+            takes(&open(&tree, &["/home/lnk"]).unwrap(), "home/pi/video"),
+            Take::All,
+            "the link alone"
+        );
         assert!(open(&tree, &["/var/lib/piprov", "/etc/piprov"]).is_ok());
     }
 

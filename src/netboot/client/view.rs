@@ -170,7 +170,8 @@ const FIRST: u32 = 0x10_ff00;
 /// use, and so do the bytes of such characters themselves.
 pub(super) fn kept(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
-    let stands_for = |byte: u8| char::from_u32(FIRST + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER);
+    let stands_for =
+        |byte: u8| char::from_u32(FIRST + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER);
     for chunk in bytes.utf8_chunks() {
         for char in chunk.valid().chars() {
             if u32::from(char) < FIRST {
@@ -248,7 +249,9 @@ mod tests {
         assert_eq!(view.link_above("lib/os-release").unwrap().as_deref(), Some("lib"));
         assert_eq!(view.link_above("usr/lib/os-release").unwrap(), None);
         assert!(view.has_way("lib/new/x").is_ok() && view.has_way("etc/new/x").is_ok());
-        for (path, why) in [("out/x/y", "leads nowhere"), ("loop/x", "leads nowhere"), ("lib/os-release/x", "no dir")] {
+        for (path, why) in
+            [("out/x/y", "leads nowhere"), ("loop/x", "leads nowhere"), ("lib/os-release/x", "no dir")]
+        {
             assert!(view.has_way(path).unwrap_err().to_string().contains(why), "{path}");
         }
     }

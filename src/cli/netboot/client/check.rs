@@ -10,7 +10,7 @@ use crate::cli::remedy;
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui, wrap};
 use crate::config::netboot::Mode;
-use crate::error::Kind;
+use crate::error::{Finding, Kind};
 use crate::format::count;
 use crate::format::json::json;
 use crate::netboot::client::{self, Name, unsure_address};
@@ -40,18 +40,18 @@ impl Check {
         // What can't be looked at is told when all else is looked at.
         let (sound, mut damaged) = clients.sound()?;
         if names.is_empty() {
-            names = sound
-                .into_iter()
-                .map(|record| name(&record.name))
-                .collect::<crate::cli::Result<_>>()?;
+            names = sound.into_iter().map(|record| name(&record.name)).collect::<crate::cli::Result<_>>()?;
         }
         let mut bad = 0;
         for name in &names {
-            if self.repair {
-                let changed = clients.repair_client(name)?;
-                ui.say(format_args!("{name}: {} changed", count(changed as u64, "file")));
-            }
-            let mut found = match clients.check(name) {
+            let look = || -> Result<Vec<Finding>, client::Error> {
+                if self.repair {
+                    let changed = clients.repair_client(name)?;
+                    ui.say(format_args!("{name}: {} changed", count(changed as u64, "file")));
+                }
+                clients.check(name)
+            };
+            let mut found = match look() {
                 Ok(found) => found,
                 // Its own files are in the way; other clients have others.
                 Err(error @ client::Error::Unfit { .. }) => {

@@ -112,7 +112,7 @@ fn tell_all(ui: &Ui, errors: Vec<Error>) -> crate::cli::Result<()> {
     let mut kind = None;
     for error in errors {
         kind = kind.or(Some(error.kind()));
-        report::tell(ui, &error.into());
+        report::tell(ui, &Failure::from(error));
     }
     kind.map_or(Ok(()), |kind| Err(Failure::already_told(kind)))
 }

@@ -162,7 +162,9 @@ mod tests {
         tree.file("boot/cmdline.txt", "root=x");
         tree.file("boot/pi4.txt", "root=/dev/mmcblk0p2");
         tree.file("boot/new/cmdline.txt", "root=/dev/mmcblk0p2");
-        let said = || notes(&tree, &facts()).into_iter().filter(|note| note.contains("another command line")).count();
+        let said = || {
+            notes(&tree, &facts()).into_iter().filter(|note| note.contains("another command line")).count()
+        };
         for (config, told) in [
             ("[pi4]\ncmdline=pi4.txt\n", 1),
             ("[pi4]\n[all]\ncmdline=cmdline.txt\n", 0),

@@ -165,7 +165,10 @@ fn is_on(what: &str, kind: &str, gone: &HashSet<&str>) -> bool {
         return false;
     }
     what.split(':').filter(|part| part.len() <= LONGEST).any(|part| {
-        std::path::Path::new(part).ancestors().filter_map(std::path::Path::to_str).any(|part| gone.contains(part))
+        std::path::Path::new(part)
+            .ancestors()
+            .filter_map(std::path::Path::to_str)
+            .any(|part| gone.contains(part))
     })
 }
 
@@ -181,7 +184,9 @@ fn fate(line: &str) -> Fate {
     }
     // ZFS finds its disks by the name of the pool.
     let disk = kind == "zfs"
-        || ["/dev/", "PARTUUID=", "PARTLABEL=", "UUID=", "LABEL=", "ID="].iter().any(|name| what.starts_with(name));
+        || ["/dev/", "PARTUUID=", "PARTLABEL=", "UUID=", "LABEL=", "ID="]
+            .iter()
+            .any(|name| what.starts_with(name));
     if disk && !may_lack(options) { Fate::Vanishes(Why::Disk) } else { Fate::Stays }
 }
 

@@ -85,7 +85,8 @@ fn sources(text: &str) -> Vec<String> {
 fn sourced(item: &Item<'_>, pattern: &str) -> Result<Option<Vec<String>>, Error> {
     let wild = |text: &str| text.contains(['*', '?', '[']);
     // As a shell has it (wordexp(3)).
-    if pattern.contains(['$', '`', '~', '{', '"', '\'', '\\']) || pattern.split('/').any(|part| part == "..") {
+    if pattern.contains(['$', '`', '~', '{', '"', '\'', '\\']) || pattern.split('/').any(|part| part == "..")
+    {
         return Ok(None);
     }
     let (dir, name) = pattern.rsplit_once('/').unwrap_or(("", pattern));
@@ -280,11 +281,17 @@ mod tests {
         let tree = Tree::new();
         let facts = facts();
         let said = || notes(&tree, &facts).join(" ");
-        tree.file("root/etc/network/interfaces", "iface br0 inet dhcp\n bridge_ports eth1 eth2\n# bridge_ports eth0\n");
+        tree.file(
+            "root/etc/network/interfaces",
+            "iface br0 inet dhcp\n bridge_ports eth1 eth2\n# bridge_ports eth0\n",
+        );
         tree.directory("root/etc/network/interfaces.d");
         assert!(!said().contains("ifupdown") && !said().contains("part of another"), "{}", said());
         for port in ["eth0", "all", "eth1 end0"] {
-            tree.file("root/etc/network/interfaces", &format!("auto br0\niface br0 inet dhcp\n  bridge_ports {port}\n"));
+            tree.file(
+                "root/etc/network/interfaces",
+                &format!("auto br0\niface br0 inet dhcp\n  bridge_ports {port}\n"),
+            );
             assert!(said().contains(&format!("(`bridge_ports {port}`)")), "{}", said());
         }
         let name = std::ffi::OsStr::from_bytes(b"lan\xff");

@@ -18,7 +18,8 @@ pub(super) fn network_manager(item: &mut Item<'_>) -> Result<(), Error> {
     item.leave(Where::Root, &format!("{}/{NM_OURS}", NM[0]), &text, "NetworkManager")?;
     for place in NM {
         let behind = |name: &String| name.ends_with(".conf") && name.as_str() > NM_OURS;
-        let names: Vec<String> = item.root.names(place)?.into_iter().filter(behind).take(MOST_FILES).collect();
+        let names: Vec<String> =
+            item.root.names(place)?.into_iter().filter(behind).take(MOST_FILES).collect();
         for name in names {
             let path = format!("{place}/{name}");
             if item.root.text(&path)?.is_some_and(|text| manages(&text)) {
@@ -180,7 +181,10 @@ mod tests {
         let at = "root/etc/NetworkManager/conf.d";
         tree.file(&format!("{at}/10-first.conf"), "[keyfile]\nunmanaged-devices=none\n");
         tree.file(&format!("{at}/99-more.conf"), "[keyfile]\nunmanaged-devices+=interface-name:wlan0\n");
-        tree.file(&format!("{at}/99-same.conf"), "unmanaged-devices=interface-name:eth0;interface-name:end0\n");
+        tree.file(
+            &format!("{at}/99-same.conf"),
+            "unmanaged-devices=interface-name:eth0;interface-name:end0\n",
+        );
         let said = || notes(&tree, &facts).join(" ");
         assert!(!said().contains("comes behind"), "{}", said());
         tree.file(&format!("{at}/99-zz.conf"), "[keyfile]\nunmanaged-devices=none\n");
