@@ -369,6 +369,17 @@ fn many_share_a_root_that_goes_with_the_last() {
 }
 
 #[test]
+fn a_root_is_shared_with_those_from_the_same_directory_alone() {
+    let room = Room::new();
+    shell(room.path(), "cp -r boot/* root/boot/firmware/; cp -a root other; echo other > other/etc/motd");
+    let overlay = ["--no-exports", "--mode=overlay", "--shared=base"];
+    ok(room.add("lab-01", "a2ef5644", "root", &overlay));
+    let said = fails(room.add("lab-02", "a2ef5645", "other", &overlay), 2);
+    assert!(said.contains("srv/shared/base was made from") && said.contains("/root"), "{said}");
+    ok(room.add("lab-02", "a2ef5645", "root", &overlay));
+}
+
+#[test]
 fn a_check_finds_what_was_changed_and_repairs_it() {
     let room = Room::new();
     image(room.path(), 12, 80);

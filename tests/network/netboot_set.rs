@@ -228,3 +228,52 @@ fn a_client_that_is_exported_from_an_address_that_is_gone_is_told() {
     );
     assert!(out.contains("netboot client set lab-01") && out.contains("--server"), "{out}");
 }
+
+#[test]
+fn a_damaged_record_stops_no_look_at_the_others_and_no_name_counts_twice() {
+    let (room, path) = client();
+    let before = whole(&room);
+    for (line, said) in [
+        (&["check", "lab-01", "lab-01"][..], "named twice"),
+        (&["rename", "lab-01", "lab-01"], "has that name already"),
+        (&["set", "lab-01", "--server=224.0.0.1", "--network=10.0.0.0/24"], "can't be a server's address"),
+        (&["set", "lab-01", "--address=10.0.0.1"], "of its server"),
+        (&["set", "lab-01", "--interface="], "no interface has an empty name"),
+    ] {
+        let told = fails(with(room.client(line), &path), 2);
+        assert!(told.contains(said) && !told.contains("client remove"), "{line:?}: {told}");
+    }
+    let record = room.at("state/clients/lab-07.toml");
+    std::fs::write(&record, "garbage").unwrap();
+    for line in [&["list"][..], &["check"], &["check", "lab-01"]] {
+        let (code, out, said) = ran(with(room.client(line), &path));
+        assert!(
+            code == 65 && out.contains("lab-01") && said.contains("lab-07.toml"),
+            "{line:?}: {out}{said}"
+        );
+    }
+    // The exports of all clients are written together, so a change would take that one's away.
+    for line in [
+        &["set", "lab-01", "--mode=ro"][..],
+        &["check", "lab-01", "--repair"],
+        &["rename", "lab-01", "lab-02"],
+    ] {
+        let said = fails(with(room.client(line), &path), 65);
+        assert!(said.contains("lab-07.toml") && said.contains("its exports go"), "{line:?}: {said}");
+    }
+    std::fs::remove_file(&record).unwrap();
+    assert_eq!(whole(&room), before);
+}
+
+#[test]
+fn a_table_that_cannot_be_kept_is_refused_before_anything_changes() {
+    let (room, path) = client();
+    // A link that leads nowhere at the client stands where a directory is needed.
+    shell(room.path(), "cd srv/clients/lab-01/etc && mv systemd ../kept && ln -s /nowhere systemd");
+    let before = whole(&room);
+    let said = fails(with(room.client(&["set", "lab-01", "--board=a2ef5649"]), &path), 65);
+    assert!(said.contains("etc/systemd is a link that leads nowhere"), "{said}");
+    let said = fails(with(room.client(&["check", "--repair"]), &path), 65);
+    assert!(said.contains("put a plain file or directory there"), "{said}");
+    assert_eq!(whole(&room), before);
+}

@@ -15,7 +15,7 @@ use super::names::{Name, Network};
 use super::record::{Origin, Phase, Record};
 use super::view::View;
 use super::{Clients, Error, exports, home, host, keys, nfs, reach, rename};
-use crate::error::{Knob, Remedy, remedy};
+use crate::error::{Finding, Knob, Remedy, remedy};
 use crate::image::ImageOptions;
 use crate::netboot::content::place::Prefix;
 pub(super) use places::new_boot;
@@ -151,6 +151,7 @@ impl Clients {
             request.interface.as_deref(),
             &addresses,
         )?;
+        host::usable(server, network)?;
         let options = ImageOptions { spool_dir: request.spool_dir.clone(), stop: Some(self.stop.clone()) };
         let left_out =
             [&places.clients, &places.tftp, &places.shared, &places.state].map(|path| absolute(path));
@@ -230,7 +231,7 @@ impl Clients {
             keys: Vec::new(),
         };
         if let Some(begun) = &begun
-            && (begun.origin.identity != record.origin.identity
+            && (!material.is_of(&begun.origin)
                 || begun.root != record.root
                 || begun.boot != record.boot
                 || begun.mode != record.mode)
@@ -241,7 +242,8 @@ impl Clients {
             self.exporter()?;
             exports::refuse_foreign(&places.exports, &exports::of(&record))?;
         }
-        let mut reach = Vec::new();
+        let mut reach: Vec<Finding> = Vec::new();
+        reach.extend(super::check::same_address(&record, &records));
         if request.export {
             reach.extend(nfs::findings(&nfs::look(&places.ganesha)));
             reach.extend(super::check::moved_server(&record)?);
@@ -282,7 +284,7 @@ impl Clients {
         if first.phase != Phase::Ready {
             return Err(Error::Unfinished { name: first.name.clone(), from: first.origin.from.clone() });
         }
-        if first.origin.identity != material.identity {
+        if !material.is_of(&first.origin) {
             return Err(Error::Cannot {
                 what: format!("{} was made from {}", root.display(), first.origin.from.display()),
                 hint: remedy!["give another name for the shared root with ", Knob::Shared],

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::checklist::Act;
 use super::manage::Exporter;
-use super::record::{Lock, Phase, Record};
+use super::record::{Phase, Record};
 use super::source::{HostSource, Source, is_odd, is_special};
 use super::{Clients, Error, Name, exports, home, host, nfs, reach};
 use crate::board::Mac;
@@ -57,6 +57,7 @@ impl Clients {
         }
         self.check_exports(&record, &mut found)?;
         found.extend(moved_server(&record)?);
+        found.extend(same_address(&record, &self.sound()?.0));
         found.extend(served(&record, &self.places.tftp));
         if whole {
             check_boot(&record, &mut found)?;
@@ -118,8 +119,10 @@ impl Clients {
                 return Ok(());
             }
         };
-        let (path, wanted) = self.exports_text(&exporter, &self.all()?);
-        if std::fs::read_to_string(&path).ok().as_deref() != Some(&wanted) {
+        let (all, damaged) = self.sound()?;
+        let (path, wanted) = self.exports_text(&exporter, &all);
+        // Nobody knows what of it belongs to a client whose record can't be read.
+        if damaged.is_empty() && std::fs::read_to_string(&path).ok().as_deref() != Some(&wanted) {
             let what = format!("{} doesn't hold what it should", path.display());
             let remedy = remedy![Task::ClientRepair.of(&record.name), " writes it anew"];
             found.push(Finding::problem("export", what, remedy));
@@ -129,7 +132,7 @@ impl Clients {
         if let Err(error) = exports::refuse_foreign(&self.places.exports, &wanted) {
             found.push(Finding::problem("export", error.to_string(), "take the line out of that file"));
         }
-        found.extend(self.beyond(record, &self.all()?)?);
+        found.extend(self.beyond(record, &all)?);
         if matches!(exporter, Exporter::Kernel(_)) {
             let table = std::fs::read_to_string(TABLE).unwrap_or_default();
             for export in exports::of(record) {
@@ -150,14 +153,10 @@ impl Clients {
     /// # Errors
     /// [`Error::NoClient`]; and what changing ends with.
     pub fn repair_client(&self, name: &Name) -> Result<usize, Error> {
-        let record = self.one(name)?;
+        let (_lock, record) = self.locked(name)?;
         if record.phase != Phase::Ready {
             return Err(Error::Unfinished { name: record.name, from: record.origin.from });
         }
-        if !rustix::process::geteuid().is_root() {
-            return Err(Error::NotRoot);
-        }
-        let _lock = Lock::take(&self.places.state)?;
         let record = if record.becoming.is_some() { self.put_back(record)? } else { record };
         let count = self.repair(&record)?;
         odd(&record.boot, true)?;
@@ -195,6 +194,17 @@ pub fn unsure_address(record: &Record, hosts: &[(Mac, Ipv4Addr)]) -> Option<Find
             "only {only} may mount it, and the DHCP server here doesn't always give the board that address"
         ),
         format!("add the board's MAC address with {only} to `netboot.hosts`"),
+    ))
+}
+
+/// Whether another client may mount from the one address that a client may mount from.
+pub(super) fn same_address(record: &Record, all: &[Record]) -> Option<Finding> {
+    let only: Ipv4Addr = record.network.parse().ok()?;
+    let other = all.iter().find(|other| other.name != record.name && other.network == record.network)?;
+    Some(Finding::warning(
+        "network",
+        format!("{only} is the address of client `{}` too, and two boards can't have it", other.name),
+        remedy![Task::ClientSet.of(&record.name), " with ", Knob::Address, " gives it another one"],
     ))
 }
 
@@ -331,5 +341,16 @@ mod tests {
         assert!(unsure_address(&client, &[host(7)]).is_some(), "another board has it");
         client.exported = false;
         assert_eq!(unsure_address(&client, &[]), None);
+    }
+
+    #[test]
+    fn two_clients_with_one_address_are_told() {
+        let (mut one, mut other) = (record("lab-01"), record("lab-02"));
+        assert_eq!(same_address(&one, &[one.clone(), other.clone()]), None, "a network is for many");
+        one.network = "10.0.0.7".to_owned();
+        assert_eq!(same_address(&one, &[one.clone(), other.clone()]), None);
+        other.network = "10.0.0.7".to_owned();
+        let found = same_address(&one, &[one.clone(), other]).unwrap();
+        assert!(found.what.contains("lab-02") && found.remedy.names(Knob::Address), "{found:?}");
     }
 }

@@ -153,7 +153,7 @@ pub enum Error {
         package: &'static str,
     },
     /// A program failed.
-    #[error("{program} failed ({status}): {said}")]
+    #[error("{program} failed ({status}){}", behind(said))]
     Program {
         /// Its name and arguments.
         program: String,
@@ -177,6 +177,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong.
         what: String,
+    },
+    /// Something of a root, or of boot files, isn't what the checklist could work on.
+    #[error("{} {why}", path.display())]
+    Unfit {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
     },
     /// The server's address, or the client's network, isn't known.
     #[error("{what}")]
@@ -208,6 +216,11 @@ pub enum Error {
     /// The user stopped it.
     #[error("stopped before the end")]
     Stopped,
+}
+
+/// What a program said, where it said something.
+fn behind(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": {said}") }
 }
 
 /// The first few of many.
@@ -247,7 +260,7 @@ impl Explain for Error {
             Self::Os { source, .. } => Kind::of_io(source),
             Self::Image(error) => error.kind(),
             Self::Ext4 { source, .. } => source.kind(),
-            Self::NotRaspberryPiOs { .. } | Self::BadEntry { .. } => Kind::BadData,
+            Self::NotRaspberryPiOs { .. } | Self::BadEntry { .. } | Self::Unfit { .. } => Kind::BadData,
             Self::BadName { .. } | Self::BadBoard { .. } | Self::BadAddress { .. } => Kind::Usage,
             Self::Exists { .. }
             | Self::BoardTaken { .. }
@@ -321,7 +334,12 @@ impl Explain for Error {
                     " removes it",
                 ]
             }
-            Self::BoardTaken { name, .. } => remedy![Task::ClientRemove.of(name), " frees the board"],
+            Self::BoardTaken { name, .. } => remedy![
+                Task::ClientSet.of(name),
+                " gives that client another board, ",
+                Task::ClientRemove.of(name),
+                " removes it",
+            ],
             Self::Exposed { path, .. } => remedy![
                 "if only clients are in it: ",
                 Action::host_as_root("chown root:").arg(path.display()),
@@ -358,7 +376,14 @@ impl Explain for Error {
                  removed"
                     .into()
             }
-            Self::State { .. } => "the file is piprov's own; move it away to go on without that client".into(),
+            Self::State { .. } => "the file is piprov's own; move it away to go on without that client: its exports \
+                                   go then, and its root and boot files stay where they are"
+                .into(),
+            Self::Unfit { .. } => {
+                "put a plain file or directory there, in the source or among the client's files, then \
+                 again"
+                    .into()
+            }
             Self::NoAddress { .. } => remedy![
                 "give ",
                 Knob::Server,

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::Error;
 use super::names::Network;
+use crate::error::{Knob, remedy};
 
 /// An address of this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,7 @@ pub(super) fn server_and_network(
         (None, Some(server), ..) => {
             Err(no(format!("{server} is no address of this host, so the clients' network isn't known")))
         }
+        (None, _, Some(""), _) => Err(no("no interface has an empty name".to_owned())),
         (None, _, Some(interface), _) => {
             Err(no(format!("the interface {interface} has no IPv4 address for boards")))
         }
@@ -68,6 +70,33 @@ pub(super) fn server_and_network(
             Err(no("neither this host's address nor the clients' network is known".to_owned()))
         }
     }
+}
+
+/// Refuses addresses that no host on a network has, and a client that would be its own server.
+pub(super) fn usable(server: Ipv4Addr, network: Network) -> Result<(), Error> {
+    let cannot = |what: String| Error::Cannot {
+        what,
+        hint: remedy![
+            "give the address of a host on the client's network with ",
+            Knob::Server,
+            " and ",
+            Knob::Address,
+        ],
+    };
+    let nobodys = |address: Ipv4Addr| {
+        // RFC 1122, section 3.2.1.3: this network, this host; and groups, reserved ones, everybody.
+        let first = address.octets()[0];
+        first == 0 || first == 127 || first >= 224
+    };
+    for (what, address) in [("server", server), ("client", network.address())] {
+        if nobodys(address) {
+            return Err(cannot(format!("{address} can't be a {what}'s address on a network")));
+        }
+    }
+    if network == Network::one(server) {
+        return Err(cannot(format!("{server} can't be the address of the client and of its server")));
+    }
+    Ok(())
 }
 
 /// Finds a program, also where an ordinary user's PATH doesn't look.
@@ -125,6 +154,20 @@ mod tests {
         assert!(ask(None, None, Some("wlan0")).unwrap_err().contains("wlan0"));
         assert!(ask(None, Some("172.16.0.0/16"), None).unwrap_err().contains("172.16.0.0/16"));
         assert!(ask(None, None, None).is_err());
+        assert_eq!(ask(None, None, Some("")).unwrap_err(), "no interface has an empty name");
+    }
+
+    #[test]
+    fn addresses_that_no_host_has() {
+        let ask = |server: &str, network: &str| usable(server.parse().unwrap(), network.parse().unwrap());
+        assert!(ask("10.0.0.1", "10.0.0.7").is_ok() && ask("192.168.1.5", "192.168.1.0/24").is_ok());
+        for bad in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1"] {
+            let told = ask(bad, "10.0.0.0/24").unwrap_err().to_string();
+            assert!(told.contains(bad) && told.contains("server"), "{told}");
+            let told = ask("10.0.0.1", bad).unwrap_err().to_string();
+            assert!(told.contains(bad) && told.contains("client"), "{told}");
+        }
+        assert!(ask("10.0.0.1", "10.0.0.1").unwrap_err().to_string().contains("of its server"));
     }
 
     #[test]

@@ -94,12 +94,46 @@ fn cmdline(config: &str, boot: &View<'_>) -> Result<Option<String>, Error> {
     Ok(None)
 }
 
+/// The command lines that config.txt names for some boards only, each below which filter. A trial boot is none.
+pub(super) fn other_cmdlines(config: &str) -> Vec<(String, String)> {
+    let (mut section, mut prefix, mut name) = ("all", "", CMDLINE);
+    let mut found: Vec<(String, String)> = Vec::new();
+    for line in config.lines().map(str::trim) {
+        if let Some(new) = line.strip_prefix('[') {
+            section = new.trim_end_matches(']').trim();
+            continue;
+        }
+        let all = section == "all";
+        let path = if let Some(value) = line.strip_prefix("os_prefix=").map(str::trim) {
+            if all {
+                prefix = value;
+            }
+            format!("{value}{name}")
+        } else if let Some(value) = line.strip_prefix("cmdline=").map(str::trim) {
+            if all {
+                name = value;
+            }
+            format!("{prefix}{value}")
+        } else {
+            continue;
+        };
+        let inside =
+            Path::new(&path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        if !all && !matches!(section, "tryboot" | "none") && inside && found.len() < 20 {
+            found.push((path, section.to_owned()));
+        }
+    }
+    found
+}
+
 /// Where fstab mounts the boot partition; without such a line, where its directory is.
 fn boot_place(root: &View<'_>) -> Result<String, Error> {
-    let fstab = root.text("etc/fstab")?.unwrap_or_default();
+    let fstab = root.kept("etc/fstab")?.unwrap_or_default();
     for place in BOOT_PLACES {
-        let mounted =
-            |line: &str| line.split_whitespace().nth(1) == Some(place) && !line.trim_start().starts_with('#');
+        let mounted = |line: &str| {
+            line.split_whitespace().nth(1).map(|at| at.trim_end_matches('/')) == Some(place)
+                && !line.trim_start().starts_with('#')
+        };
         if fstab.lines().any(mounted) {
             return Ok(place.to_owned());
         }

@@ -72,6 +72,14 @@ impl Clients {
         self.records().all()
     }
 
+    /// All clients whose records can be read, and what is wrong with the other records.
+    ///
+    /// # Errors
+    /// When the records' directory can't be read.
+    pub fn sound(&self) -> Result<(Vec<Record>, Vec<Error>), Error> {
+        self.records().sound()
+    }
+
     /// One client.
     ///
     /// # Errors
@@ -194,13 +202,27 @@ impl Clients {
     /// # Errors
     /// [`Error::NoClient`]; and what removing ends with. It can be tried again.
     pub fn remove(&self, name: &Name) -> Result<Record, Error> {
-        let record = self.one(name)?;
-        if !rustix::process::geteuid().is_root() {
-            return Err(Error::NotRoot);
-        }
-        let _lock = Lock::take(&self.places.state)?;
+        let (_lock, record) = self.locked(name)?;
         self.undo(&record)?;
         Ok(record)
+    }
+
+    /// A client that is about to be changed. The lock comes first: what was read before it may be a change ago. A record
+    /// of another client that can't be read is an error here: the exports are written from all of them, and what a
+    /// client shares is removed when no other has it.
+    pub(super) fn locked(&self, name: &Name) -> Result<(Lock, Record), Error> {
+        let is_root = rustix::process::geteuid().is_root();
+        // Nothing is made for a client that isn't there.
+        if !is_root || !self.places.state.exists() {
+            self.one(name)?;
+        }
+        if !is_root {
+            return Err(Error::NotRoot);
+        }
+        let lock = Lock::take(&self.places.state)?;
+        let record = self.one(name)?;
+        self.all()?;
+        Ok((lock, record))
     }
 
     /// What the checklist still wants of a client.
@@ -272,4 +294,44 @@ pub(super) fn facts(record: &Record, protocol: Protocol) -> Result<Facts, Error>
         machine_id: record.machine_id.clone(),
         keys: keys.collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::tests::record;
+    use super::*;
+
+    #[test]
+    fn nothing_is_read_before_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        let places = Places {
+            tftp: at("tftp"),
+            clients: at("clients"),
+            shared: at("shared"),
+            state: at("state"),
+            exports: at("exports"),
+            ganesha: at("ganesha"),
+        };
+        let clients = Clients::new(places, Stop::new().unwrap());
+        let name: Name = "lab-01".parse().unwrap();
+        assert!(matches!(clients.remove(&name), Err(Error::NoClient { .. })));
+        assert!(!at("state").exists(), "nothing is made for a client that isn't there");
+        let lock = Lock::take(&at("state")).unwrap();
+        // Whoever has the lock may be about to make it, or to rename it.
+        assert!(matches!(clients.remove(&name), Err(Error::Locked { .. })));
+        assert!(matches!(clients.repair_client(&name), Err(Error::Locked { .. })));
+        drop(lock);
+        assert!(matches!(clients.remove(&name), Err(Error::NoClient { .. })));
+        // With a record that can't be read nobody knows what else has the shared root.
+        let mut client = record("lab-01");
+        (client.root, client.boot, client.made) = (at("clients/lab-01"), at("tftp/a2ef5644"), vec![]);
+        std::fs::create_dir_all(&client.root).unwrap();
+        clients.records().write(&client).unwrap();
+        std::fs::write(at("state/clients/lab-02.toml"), "garbage").unwrap();
+        assert!(matches!(clients.remove(&name), Err(Error::State { .. })));
+        assert_eq!(clients.one(&name).unwrap(), client, "it isn't even begun");
+        let (sound, damaged) = clients.sound().unwrap();
+        assert!(sound == [client] && damaged[0].to_string().contains("lab-02.toml"), "{damaged:?}");
+    }
 }

@@ -6,6 +6,7 @@ use super::Error;
 use super::checklist::LEFT_OUT;
 use super::copy::Take;
 use super::layout::{BOOT_PLACES, Layout};
+use super::record::Origin;
 use super::source::{BootSource, Ext4Source, FatSource, HostSource, Node, Source};
 use super::view::View;
 use crate::beneath::Links;
@@ -16,6 +17,27 @@ use crate::image::{Image, ImageOptions};
 /// Directories of a system whose contents are not the system's: the kernel's, and what a restart empties.
 const EMPTY: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
 
+/// What no system starts without, or what the checklist makes a client of.
+const NEEDED: [&str; 17] = [
+    "etc/fstab",
+    "etc/group",
+    "etc/os-release",
+    "etc/passwd",
+    "etc/shadow",
+    "bin",
+    "lib",
+    "sbin",
+    "usr/bin",
+    "usr/lib",
+    "usr/sbin",
+    "var/lib",
+    "dev",
+    "proc",
+    "run",
+    "sys",
+    "tmp",
+];
+
 /// A root and its boot files, open for reading.
 pub(super) struct Material {
     pub(super) from: PathBuf,
@@ -24,6 +46,8 @@ pub(super) struct Material {
     pub(super) layout: Layout,
     /// What tells it from another of the same path.
     pub(super) identity: String,
+    /// The identity that former versions wrote of a directory, which every directory of its disk has.
+    former: Option<String>,
     /// Where it is an image.
     pub(super) image: Option<Image>,
     /// Bytes of the root, roughly.
@@ -70,17 +94,37 @@ impl Material {
                 return Err(cannot("it is no path below the root"));
             }
             let text = below.to_str().ok_or_else(|| cannot("it is not UTF-8"))?;
-            if View(&*self.root).find_link(text)?.is_none() {
+            let view = View(&*self.root);
+            if view.find_link(text)?.is_none() {
                 return Err(cannot("it is not in the source"));
+            }
+            // What is copied is looked up by its own path, and that has no link in it.
+            if let Some(link) = view.link_above(text)? {
+                return Err(cannot(&format!("/{link} is a link, and what it leads to has another path")));
+            }
+            let boot = Path::new(self.layout.boot.trim_start_matches('/'));
+            if below.starts_with(boot) || boot.starts_with(&below) {
+                return Err(cannot("the boot files are always copied"));
+            }
+            if NEEDED.iter().any(|needed| Path::new(needed).starts_with(&below)) {
+                return Err(cannot("no client starts without it"));
             }
             self.excluded.push(below);
         }
         self.excluded.sort();
         self.excluded.dedup();
         for path in &self.excluded {
-            self.identity.push_str(&format!(", without {}", path.display()));
+            let without = format!(", without {}", path.display());
+            self.identity.push_str(&without);
+            self.former.iter_mut().for_each(|former| former.push_str(&without));
         }
         Ok(())
+    }
+
+    /// Whether this is what something was made from.
+    pub(super) fn is_of(&self, origin: &Origin) -> bool {
+        let as_before = || self.former.as_ref() == Some(&origin.identity) && self.from == origin.from;
+        self.identity == origin.identity || as_before()
     }
 
     fn image(from: &Path, force: bool, options: &ImageOptions) -> Result<Self, Error> {
@@ -119,6 +163,7 @@ impl Material {
             boot,
             layout,
             identity,
+            former: None,
             image: Some(image),
             expected,
             running: false,
@@ -149,7 +194,8 @@ impl Material {
         // Where the files are says more than where fstab would mount them.
         layout.boot = place.to_owned();
         Ok(Self {
-            identity: format!("directory on device {}", top.id.0),
+            identity: format!("directory {}, inode {} on device {}", from.display(), top.id.1, top.id.0),
+            former: Some(format!("directory on device {}", top.id.0)),
             boot,
             device: Some(top.id.0),
             running: from == Path::new("/"),
@@ -248,5 +294,46 @@ mod tests {
         for bad in ["/", "", ".", "../etc", "/home/../etc", "/none"] {
             assert!(matches!(open(&tree, &[bad]), Err(Error::Cannot { .. })), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_would_be_copied_all_the_same_is_not_left_out() {
+        let tree = tree();
+        std::os::unix::fs::symlink("pi/video", tree.path("root/home/lnk")).unwrap();
+        for (bad, why) in [
+            ("/home/lnk/x", "/home/lnk is a link"),
+            ("/boot", "boot files"),
+            ("/boot/cmdline.txt", "boot files"),
+            ("/etc", "no client starts"),
+            ("/etc/fstab", "no client starts"),
+            ("/var", "no client starts"),
+        ] {
+            tree.directory("root/var/lib");
+            let error = open(&tree, &[bad]).err().unwrap().to_string();
+            assert!(error.contains(why), "{bad}: {error}");
+        }
+        assert_eq!(
+            takes(&open(&tree, &["/home/lnk"]).unwrap(), "home/pi/video"),
+            Take::All,
+            "the link alone"
+        );
+        assert!(open(&tree, &["/var/lib/piprov", "/etc/piprov"]).is_ok());
+    }
+
+    #[test]
+    fn two_directories_of_one_disk_are_two_sources() {
+        let (one, other) = (tree(), tree());
+        let (first, second) = (open(&one, &["/home"]).unwrap(), open(&other, &["/home"]).unwrap());
+        let of = |material: &Material, identity: &str| Origin {
+            from: material.from.clone(),
+            identity: identity.to_owned(),
+            ..Origin::default()
+        };
+        assert!(first.is_of(&of(&first, &first.identity)));
+        assert!(!first.is_of(&of(&second, &second.identity)));
+        // As a former version wrote it, the path tells them apart.
+        let former = first.former.clone().unwrap();
+        assert!(former.ends_with(", without home") && first.is_of(&of(&first, &former)));
+        assert!(!second.is_of(&of(&first, &former)));
     }
 }

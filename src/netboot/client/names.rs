@@ -84,6 +84,12 @@ impl Network {
         self.prefix
     }
 
+    /// The network's first address; of one address alone, that.
+    #[must_use]
+    pub const fn address(self) -> Ipv4Addr {
+        self.address
+    }
+
     /// Whether all of another network lies in this one.
     #[must_use]
     pub fn holds(self, other: Self) -> bool {

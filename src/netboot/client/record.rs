@@ -32,7 +32,8 @@ pub enum Phase {
 pub struct Origin {
     /// The image or directory.
     pub from: PathBuf,
-    /// What tells it from another of the same path: length and time of an image, and its file system's UUID.
+    /// What tells it from another: length and time of an image, and its file system's UUID; path, inode and device of
+    /// a directory.
     pub identity: String,
     /// sha256 of the image's file, where it is compressed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,16 +159,26 @@ impl Records {
 
     /// All clients by name.
     pub(super) fn all(&self) -> Result<Vec<Record>, Error> {
-        let Some(dir) = self.open()? else { return Ok(Vec::new()) };
-        let mut records = Vec::new();
+        let (records, damaged) = self.sound()?;
+        damaged.into_iter().next().map_or(Ok(records), Err)
+    }
+
+    /// All clients by name whose records can be read, and what is wrong with the others.
+    pub(super) fn sound(&self) -> Result<(Vec<Record>, Vec<Error>), Error> {
+        let Some(dir) = self.open()? else { return Ok(Default::default()) };
+        let (mut records, mut damaged) = (Vec::new(), Vec::new());
         for entry in dir.names().map_err(Error::os("reading", &self.dir))? {
             let stem = entry.to_str().and_then(|entry| entry.strip_suffix(".toml"));
             if let Some(name) = stem.filter(|stem| stem.parse::<Name>().is_ok()) {
-                records.extend(read(&dir, name)?);
+                match read(&dir, name) {
+                    Ok(record) => records.extend(record),
+                    Err(error) => damaged.push(error),
+                }
             }
         }
         records.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(records)
+        damaged.sort_by_key(ToString::to_string);
+        Ok((records, damaged))
     }
 
     pub(super) fn find(&self, name: &Name) -> Result<Option<Record>, Error> {
@@ -179,7 +190,7 @@ impl Records {
         if let Some(record) = self.find(name)? {
             return Ok(record);
         }
-        let names: Vec<String> = self.all()?.into_iter().map(|record| record.name).collect();
+        let names: Vec<String> = self.sound()?.0.into_iter().map(|record| record.name).collect();
         let near = crate::near::near(name.as_str(), names.iter().map(String::as_str));
         Err(Error::NoClient { name: name.to_string(), near })
     }

@@ -77,6 +77,13 @@ impl Clients {
     /// Whether a client can get this name.
     fn renamable(&self, old: &Name, new: &Name) -> Result<Begun, Error> {
         let records = self.records();
+        if old == new {
+            let record = records.need(old)?;
+            return Err(Error::Cannot {
+                what: format!("client `{}` has that name already", record.name),
+                hint: "give it another one".into(),
+            });
+        }
         let there = records.find(new)?;
         let record = match (records.find(old)?, there) {
             (None, Some(there)) if there.was.as_deref() == Some(old.as_str()) => return Ok(Begun::New),

@@ -141,6 +141,7 @@ impl Clients {
         }
         let mut findings = Vec::new();
         findings.extend(check::moved_server(&after)?);
+        findings.extend(check::same_address(&after, &self.all()?));
         Ok(Set { settings: settings(&before, &after), before, after, lines, findings })
     }
 
@@ -200,6 +201,10 @@ impl Clients {
             });
         }
         let (server, network) = self.reached(before, wanted)?;
+        // What a client has already is `check`'s.
+        if server != before.server || network != before.network {
+            host::usable(server, network.parse()?)?;
+        }
         Ok(Becoming { board: name, mode, boot, server, network })
     }
 

@@ -93,6 +93,50 @@ impl View<'_> {
         Ok(self.read(path, 1 << 20)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
+    /// Reads a file of text that is changed and written again, at most 1 MiB of it: [`kept`] keeps what is no UTF-8.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] where something is there that isn't such a file: what is in it would be lost.
+    pub(super) fn kept(&self, path: &str) -> Result<Option<String>, Error> {
+        const LONGEST: u64 = 1 << 20;
+        let Some(node) = self.find(path)? else { return Ok(None) };
+        let unfit = |why| Error::Unfit { path: self.0.path().join(path), why };
+        if node.kind != FileKind::File {
+            return Err(unfit("is no plain file"));
+        }
+        if node.size > LONGEST {
+            return Err(unfit("has more than 1 MiB, so that it can't be rewritten"));
+        }
+        Ok(self.read(path, LONGEST)?.map(|bytes| kept(&bytes)))
+    }
+
+    /// The first part above a path that is a link.
+    pub(super) fn link_above(&self, path: &str) -> Result<Option<String>, Error> {
+        for above in above(path) {
+            if self.find_link(above)?.is_some_and(|node| node.kind == FileKind::Symlink) {
+                return Ok(Some(above.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Fails if no directory can be made for a path: something that is none, or a link that leads nowhere, is above it.
+    pub(super) fn has_way(&self, path: &str) -> Result<(), Error> {
+        for above in above(path) {
+            let unfit = |why| Err(Error::Unfit { path: self.0.path().join(above), why });
+            match self.find(above)? {
+                Some(node) if node.kind == FileKind::Directory => {}
+                Some(_) => return unfit("is no directory, and one is needed there"),
+                None if self.find_link(above)?.is_some() => {
+                    return unfit("is a link that leads nowhere here, and a directory is needed there");
+                }
+                // Whatever is missing is made.
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
     /// Whether there is something.
     pub(super) fn has(&self, path: &str) -> Result<bool, Error> {
         Ok(self.find(path)?.is_some())
@@ -100,12 +144,63 @@ impl View<'_> {
 
     /// The names in a directory; empty where there is no directory.
     pub(super) fn names(&self, path: &str) -> Result<Vec<String>, Error> {
+        Ok(self.all_names(path)?.into_iter().filter_map(|name| name.into_string().ok()).collect())
+    }
+
+    /// The same with those that are no UTF-8.
+    pub(super) fn all_names(&self, path: &str) -> Result<Vec<OsString>, Error> {
         let Some(node) = self.find(path)?.filter(|node| node.kind == FileKind::Directory) else {
             return Ok(Vec::new());
         };
         let names = listed(self.0, &node, Path::new(path))?;
-        Ok(names.into_iter().filter_map(|(name, _)| name.into_string().ok()).collect())
+        Ok(names.into_iter().map(|(name, _)| name).collect())
     }
+}
+
+/// The paths above a path, the outer ones first.
+fn above(path: &str) -> impl Iterator<Item = &str> {
+    let path = path.trim_matches('/');
+    path.match_indices('/').map(move |(at, _)| &path[..at])
+}
+
+/// The characters that stand for bytes that are no UTF-8: the last ones for private use, one for each byte.
+const FIRST: u32 = 0x10_ff00;
+
+/// Bytes as text, from which [`bytes`] makes the same bytes again. What is no UTF-8 becomes characters for private
+/// use, and so do the bytes of such characters themselves.
+pub(super) fn kept(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    let stands_for =
+        |byte: u8| char::from_u32(FIRST + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER);
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            if u32::from(char) < FIRST {
+                text.push(char);
+            } else {
+                let mut buf = [0; 4];
+                text.extend(char.encode_utf8(&mut buf).bytes().map(stands_for));
+            }
+        }
+        text.extend(chunk.invalid().iter().copied().map(stands_for));
+    }
+    text
+}
+
+/// The bytes that a text stands for that [`kept`] may have made.
+pub(super) fn bytes(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    for char in text.chars() {
+        match u32::from(char).checked_sub(FIRST).and_then(|byte| u8::try_from(byte).ok()) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
+}
+
+/// The same for people: what is no UTF-8 can't be shown.
+pub(super) fn shown(text: &str) -> String {
+    String::from_utf8_lossy(&bytes(text)).into_owned()
 }
 
 /// The parts of a path, the last first.
@@ -151,5 +246,44 @@ mod tests {
         assert!(!view.has("loop").unwrap() && view.find_link("loop").unwrap().is_some());
         assert!(!view.has("etc/os-release/x").unwrap());
         assert_eq!(view.names("lib").unwrap(), ["os-release"]);
+        assert_eq!(view.link_above("lib/os-release").unwrap().as_deref(), Some("lib"));
+        assert_eq!(view.link_above("usr/lib/os-release").unwrap(), None);
+        assert!(view.has_way("lib/new/x").is_ok() && view.has_way("etc/new/x").is_ok());
+        for (path, why) in
+            [("out/x/y", "leads nowhere"), ("loop/x", "leads nowhere"), ("lib/os-release/x", "no dir")]
+        {
+            assert!(view.has_way(path).unwrap_err().to_string().contains(why), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_rewritten_keeps_its_bytes_or_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        std::fs::write(at("latin"), b"ssid caf\xe9\n").unwrap();
+        std::fs::write(at("long"), vec![b'#'; (1 << 20) + 1]).unwrap();
+        std::fs::create_dir(at("directory")).unwrap();
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), kind, rustix::fs::Mode::RUSR, 0).unwrap();
+        let source = HostSource::open(dir.path()).unwrap();
+        let view = View(&source);
+        let text = view.kept("latin").unwrap().unwrap();
+        assert!(text.starts_with("ssid caf") && text.ends_with('\n'), "{text:?}");
+        assert_eq!((bytes(&text), shown(&text).as_str()), (b"ssid caf\xe9\n".to_vec(), "ssid caf\u{fffd}\n"));
+        assert_eq!(view.kept("none").unwrap(), None);
+        for bad in ["long", "directory", "pipe"] {
+            assert!(matches!(view.kept(bad), Err(Error::Unfit { .. })), "{bad}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bytes_come_back(
+            mut text in proptest::collection::vec(proptest::num::u8::ANY, 0..40),
+            more in "[a\u{10ff00}\u{10ffe9}\u{10ffff}\u{10fefe}]{0,5}",
+        ) {
+            text.extend_from_slice(more.as_bytes());
+            proptest::prop_assert_eq!(bytes(&kept(&text)), text);
+        }
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct Add {
     /// This host's address, as the client sees it; default: from --interface
     #[arg(long, value_name = "IP")]
     server: Option<Ipv4Addr>,
-    /// The client's address; only it may mount
+    /// The client's address; only it may mount. Not with --network
     ///
     /// The DHCP server has to give the board this address each time (in piprov's, `netboot.hosts`).
     #[arg(long, value_name = "IP", conflicts_with = "network")]

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Where, name};
+use super::{Where, name, tell_all};
 use crate::cli::Global;
 use crate::cli::table;
 use crate::cli::ui::{Style, Ui};
@@ -20,14 +20,15 @@ pub(super) struct List {
 impl List {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let (clients, _) = self.place.clients(global, ui, stop)?;
-        let records = clients.all()?;
+        let (records, damaged) = clients.sound()?;
         if ui.json {
             for record in records {
                 ui.object(&json!({ "event": "client", "board": record.who(), "client": record }));
             }
-            return Ok(());
+            return tell_all(ui, damaged);
         }
         if records.is_empty() {
+            tell_all(ui, damaged)?;
             ui.say("There are no clients. `piprov netboot client add` makes one.");
             return Ok(());
         }
@@ -43,7 +44,7 @@ impl List {
             ]
         }));
         table::tell(ui, Style::Strong, &rows);
-        Ok(())
+        tell_all(ui, damaged)
     }
 }
 

@@ -52,7 +52,8 @@ impl Remove {
             ui.say(format_args!("This removes the root of {name} with all that is in it."));
         }
         confirm(name.as_str(), self.confirm.as_deref(), ui, stop)?;
-        clients.remove(&name)?;
+        // Somebody may have changed it while the question stood.
+        let record = clients.remove(&name)?;
         if ui.json {
             ui.object(&json!({ "event": "removed", "board": record.who(), "paths": texts(&paths) }));
         } else {

@@ -10,9 +10,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::{Global, common, ui::Ui};
+use crate::cli::{Failure, Global, common, report, ui::Ui};
 use crate::config::Settings;
-use crate::netboot::client::{Clients, Name, Places};
+use crate::error::Explain;
+use crate::netboot::client::{Clients, Error, Name, Places};
 use crate::stop::Stop;
 
 #[derive(Debug, Args)]
@@ -103,6 +104,17 @@ impl Where {
         };
         Ok((Clients::new(places, stop.clone()), settings))
     }
+}
+
+/// Tells what is wrong with clients, after all that could be done with the others; the first is what the command ends
+/// with.
+fn tell_all(ui: &Ui, errors: Vec<Error>) -> crate::cli::Result<()> {
+    let mut kind = None;
+    for error in errors {
+        kind = kind.or(Some(error.kind()));
+        report::tell(ui, &Failure::from(error));
+    }
+    kind.map_or(Ok(()), |kind| Err(Failure::already_told(kind)))
 }
 
 /// A client's name; what is wrong with it is told by the error, not by clap.

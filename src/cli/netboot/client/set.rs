@@ -36,7 +36,7 @@ pub(super) struct Set {
     /// This host's address, as the client sees it
     #[arg(long, value_name = "IP")]
     server: Option<Ipv4Addr>,
-    /// The client's address; only it may mount
+    /// The client's address; only it may mount. Not with --network
     #[arg(long, value_name = "IP", conflicts_with = "network")]
     address: Option<Ipv4Addr>,
     /// The clients' network

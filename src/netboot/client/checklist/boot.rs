@@ -1,6 +1,6 @@
 //! The initramfs: the image's own, if it can mount a root over NFS.
 
-use super::{Act, Error, Item, Where};
+use super::{Act, Error, Item, Where, bytes};
 use crate::netboot::client::initramfs::{Inside, inspect};
 
 /// The first program of a client whose root is shared, in that root.
@@ -10,7 +10,7 @@ pub(in super::super) const OVERLAY_INIT: &str = "/usr/lib/piprov/overlay-init";
 const LONGEST: u64 = 512 << 20;
 
 pub(super) fn initramfs(item: &mut Item<'_>) -> Result<(), Error> {
-    let config = item.boot.text("config.txt")?.unwrap_or_default();
+    let config = item.boot.kept("config.txt")?.unwrap_or_default();
     let prefix = item.facts.layout.prefix();
     let names = item.boot.names(prefix)?;
     let (used, automatic) = used(&config, &names);
@@ -33,7 +33,7 @@ pub(super) fn initramfs(item: &mut Item<'_>) -> Result<(), Error> {
     if automatic && without.iter().all(|(_, _, built_in)| *built_in) {
         let text = without_initramfs(&config);
         let why = format!("{name} has {what}, and the kernel does without it");
-        item.change(Where::Boot, "config.txt", Act::Write { bytes: text.into(), mode: 0o644 }, &why);
+        item.change(Where::Boot, "config.txt", Act::Write { bytes: bytes(&text), mode: 0o644 }, &why);
     } else {
         item.note(format!(
             "{name} has {what}, so the client will not find its root. In the source: install nfs-common and \

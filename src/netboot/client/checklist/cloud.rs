@@ -6,7 +6,7 @@ pub(super) fn cloud_init(item: &mut Item<'_>) -> Result<(), Error> {
     if !item.root.has("etc/cloud")? {
         return Ok(());
     }
-    if let Some(old) = item.boot.text("meta-data")? {
+    if let Some(old) = item.boot.kept("meta-data")? {
         let text = meta_data(&old, &item.facts.name.to_string(), &item.facts.machine_id);
         item.write(Where::Boot, "meta-data", &text, "an instance of its own")?;
     }

@@ -1,12 +1,44 @@
 //! The kernel's command line.
 
 use super::{Error, Facts, Item, Mode, Where};
+use crate::netboot::client::layout::other_cmdlines;
 
 pub(super) fn cmdline(item: &mut Item<'_>) -> Result<(), Error> {
     let path = &item.facts.layout.cmdline;
-    let old = item.boot.text(path)?.unwrap_or_default();
+    let old = item.boot.kept(path)?.unwrap_or_default();
     let text = line(&old, item.facts) + "\n";
-    item.write(Where::Boot, path, &text, "the root over NFS, and no first boot")
+    item.write(Where::Boot, path, &text, "the root over NFS, and no first boot")?;
+    let config = item.boot.text("config.txt")?.unwrap_or_default();
+    for (other, filter) in other_cmdlines(&config) {
+        if other != *path && item.boot.text(&other)?.is_some_and(|line| !line.contains("root=/dev/nfs")) {
+            item.note(format!(
+                "Below [{filter}] config.txt takes another command line, {other}, whose root is not over NFS: take that line \
+                 out of config.txt, or put the client's root into {other}."
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The words of a command line: what is in quotation marks belongs together, as the kernel has it (lib/cmdline.c,
+/// next_arg). Where the last mark is missing, it is set at the end, so that nothing behind it is taken as quoted.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    for char in line.chars() {
+        let char = if matches!(char, '\n' | '\r') { ' ' } else { char };
+        quoted ^= char == '"';
+        if char.is_whitespace() && !quoted {
+            words.push(std::mem::take(&mut word));
+        } else {
+            word.push(char);
+        }
+    }
+    if quoted {
+        word.push('"');
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// The line with the root over NFS. Spelled so that the kernel itself understands it and klibc's nfsmount of an
@@ -15,14 +47,14 @@ fn line(old: &str, facts: &Facts) -> String {
     // Of images that grow themselves at their first start, `quiet` belongs to that.
     let resizes = old.contains("init_resize.sh");
     let mut words: Vec<String> = Vec::new();
-    for word in old.split_whitespace() {
-        if is_of_the_card(word) || (word == "quiet" && resizes) {
+    for word in self::words(old) {
+        if is_of_the_card(&word) || (word == "quiet" && resizes) {
             continue;
         }
         words.push(match word.strip_prefix("ds=nocloud") {
             // Raspberry Pi Imager names the instance here too.
             Some(_) => format!("ds=nocloud;i=piprov-{}", facts.name),
-            None => word.to_owned(),
+            None => word,
         });
     }
     let access = if facts.mode == Mode::Rw { "rw" } else { "ro" };
@@ -39,11 +71,14 @@ fn line(old: &str, facts: &Facts) -> String {
 
 /// What has to go: the card's root, what works on it at the first start, and what a former run has added.
 fn is_of_the_card(word: &str) -> bool {
-    const KEYS: [&str; 12] = [
+    const KEYS: [&str; 15] = [
         "root",
         "rootfstype",
         "rootflags",
         "rootdelay",
+        "resume",
+        "resume_offset",
+        "resumedelay",
         "fsck.repair",
         "fsck.mode",
         "nfsroot",
@@ -53,6 +88,8 @@ fn is_of_the_card(word: &str) -> bool {
         "piprov.layer",
         "nfsrootdebug",
     ];
+    // A mark may stand before the key, too.
+    let word = word.strip_prefix('"').unwrap_or(word);
     let (key, value) = word.split_once('=').unwrap_or((word, ""));
     match key {
         "init" => ["firstboot", "init_resize.sh", "init_resize2.sh", "piprov"]
@@ -61,14 +98,14 @@ fn is_of_the_card(word: &str) -> bool {
         "systemd.unit" => value == "kernel-command-line.target",
         // Of Raspberry Pi Imager, for firstrun.sh.
         "systemd.run" | "systemd.run_success_action" | "systemd.run_failure_action" => true,
-        "rw" | "ro" | "rootwait" | "resize" => true,
+        "rw" | "ro" | "rootwait" | "resumewait" | "resize" => true,
         key => KEYS.contains(&key) && word.contains('='),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::tests::facts;
+    use super::super::super::tests::{Tree, facts, notes};
     use super::super::Protocol;
     use super::*;
 
@@ -101,6 +138,11 @@ mod tests {
                  ds=nocloud;i=rpi-imager-1 cgroup_enable=memory",
                 "console=serial0,115200 ds=nocloud;i=piprov-lab-01 cgroup_enable=memory",
             ),
+            (
+                "root=\"PARTUUID=x y\" \"rootflags=a b\" resume=/dev/sda2 resumewait a=\"b  c\" quiet",
+                "a=\"b  c\" quiet",
+            ),
+            ("a root=/dev/sda2\nb=\"c root=x\n", "a b=\"c root=x \""),
             // A boot over the network that somebody made by hand.
             (
                 "root=/dev/nfs nfsroot=10.0.0.9:/nfs/c,vers=4.1,proto=tcp rw ip=dhcp init=/bin/bash",
@@ -112,6 +154,29 @@ mod tests {
             assert_eq!(line(&new, &facts), new);
         }
         assert_eq!(line("", &facts), nfs);
+    }
+
+    #[test]
+    fn a_command_line_for_some_boards_is_told() {
+        let tree = Tree::new();
+        tree.file("boot/cmdline.txt", "root=x");
+        tree.file("boot/pi4.txt", "root=/dev/mmcblk0p2");
+        tree.file("boot/new/cmdline.txt", "root=/dev/mmcblk0p2");
+        let said = || {
+            notes(&tree, &facts()).into_iter().filter(|note| note.contains("another command line")).count()
+        };
+        for (config, told) in [
+            ("[pi4]\ncmdline=pi4.txt\n", 1),
+            ("[pi4]\n[all]\ncmdline=cmdline.txt\n", 0),
+            ("[pi4]\ncmdline=none.txt\n[pi5]\ncmdline=../pi4.txt\n", 0),
+            ("[tryboot]\nos_prefix=new/\n", 0),
+            ("[pi5]\nos_prefix=new/\n", 1),
+        ] {
+            tree.file("boot/config.txt", config);
+            assert_eq!(said(), told, "{config}");
+        }
+        tree.file("boot/new/cmdline.txt", "root=/dev/nfs nfsroot=10.0.0.1:/x");
+        assert_eq!(said(), 0, "somebody has done it");
     }
 
     #[test]

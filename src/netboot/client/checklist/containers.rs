@@ -1,7 +1,7 @@
 //! Programs that stack file systems. Overlayfs takes no upper directory on NFS (kernel, filesystems/overlayfs), and none
 //! on another overlay; so their images need a disk of another kind.
 
-use super::{Error, Item};
+use super::{Error, Item, fstab};
 
 /// A program, and the directory that it needs a disk for.
 const PROGRAMS: [(&str, &str); 6] = [
@@ -14,7 +14,9 @@ const PROGRAMS: [(&str, &str); 6] = [
 ];
 
 pub(super) fn containers(item: &mut Item<'_>) -> Result<(), Error> {
-    let fstab = item.root.text("etc/fstab")?.unwrap_or_default();
+    // Of the table as the client will have it.
+    let old = item.root.kept("etc/fstab")?.unwrap_or_default();
+    let fstab: Vec<&str> = fstab::staying(&old).collect();
     for (program, place) in PROGRAMS {
         if item.root.has(program)? && !has_disk(&fstab, place) {
             let name = program.rsplit('/').next().unwrap_or(program);
@@ -29,8 +31,8 @@ pub(super) fn containers(item: &mut Item<'_>) -> Result<(), Error> {
 }
 
 /// Whether something other than NFS is mounted at a place, or above it but not at the top.
-fn has_disk(fstab: &str, place: &str) -> bool {
-    fstab.lines().any(|line| {
+fn has_disk(fstab: &[&str], place: &str) -> bool {
+    fstab.iter().any(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [what, at, kind, ..] = fields[..] else { return false };
         let around = at != "/" && std::path::Path::new(place).starts_with(at);
@@ -55,6 +57,8 @@ mod tests {
             ("/dev/sda1 /var/lib/docker ext4 nofail 0 2", 1),
             ("/dev/sda1 /var/lib ext4 nofail 0 2", 0),
             ("/dev/sda1 / ext4 nofail 0 2", 2),
+            // This line goes.
+            ("/dev/sda1 /var/lib/docker ext4 defaults 0 2", 2),
             ("#/dev/sda1 /var/lib ext4 nofail 0 2", 2),
             ("10.0.0.1:/x /var/lib nfs nofail 0 2", 2),
         ] {

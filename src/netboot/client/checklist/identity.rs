@@ -61,7 +61,7 @@ pub(super) fn machine_id(item: &mut Item<'_>) -> Result<(), Error> {
 pub(super) fn hostname(item: &mut Item<'_>) -> Result<(), Error> {
     let name = item.facts.name.to_string();
     item.write(Where::Root, "etc/hostname", &format!("{name}\n"), "its name")?;
-    let old = item.root.text("etc/hosts")?.unwrap_or_else(|| "127.0.0.1\tlocalhost\n".to_owned());
+    let old = item.root.kept("etc/hosts")?.unwrap_or_else(|| "127.0.0.1\tlocalhost\n".to_owned());
     item.write(Where::Root, "etc/hosts", &hosts(&old, &name), "its name in the table of hosts")
 }
 

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::layout::Layout;
 use super::names::Name;
-use super::view::View;
+use super::view::{View, bytes, shown};
 use crate::netboot::content::place::Prefix;
 
 pub(super) use boot::OVERLAY_INIT;
@@ -174,10 +174,11 @@ impl Item<'_> {
         self.plan.changes.push(Change { item, tree, path, act, why });
     }
 
-    /// Wants a file to have these contents.
+    /// Wants a file to have these contents; the text may be one that was [`kept`](super::view::kept).
     fn write(&mut self, tree: Where, path: &str, text: &str, why: &str) -> Result<(), Error> {
-        if self.view(tree).text(path)?.as_deref() != Some(text) {
-            self.change(tree, path, Act::Write { bytes: text.into(), mode: 0o644 }, why);
+        let bytes = bytes(text);
+        if self.view(tree).read(path, 1 << 20)?.as_ref() != Some(&bytes) {
+            self.change(tree, path, Act::Write { bytes, mode: 0o644 }, why);
         }
         Ok(())
     }
@@ -215,11 +216,11 @@ impl Item<'_> {
     }
 
     fn tell(&mut self, text: impl Into<String>) {
-        self.plan.told.push(text.into());
+        self.plan.told.push(shown(&text.into()));
     }
 
     fn note(&mut self, text: impl Into<String>) {
-        self.plan.notes.push(text.into());
+        self.plan.notes.push(shown(&text.into()));
     }
 }
 
@@ -246,6 +247,11 @@ pub(super) fn plan(facts: &Facts, root: &View<'_>, boot: &View<'_>) -> Result<Ch
     ];
     for (name, item) in items {
         item(&mut Item { name, facts, root, boot, plan: &mut plan })?;
+    }
+    // What can't be done is known before anything is.
+    for change in plan.changes.iter().filter(|change| change.act != Act::Remove) {
+        let view = if change.tree == Where::Root { root } else { boot };
+        view.has_way(&change.path)?;
     }
     Ok(plan)
 }

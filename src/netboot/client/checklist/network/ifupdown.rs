@@ -1,6 +1,7 @@
 //! ifupdown: the stanzas of interfaces(5) that are about the boot interface become comments.
 
 use super::{INTERFACES, Item, Where};
+use crate::image::ext4::FileKind;
 use crate::netboot::client::Error;
 
 const MAIN: &str = "etc/network/interfaces";
@@ -12,8 +13,43 @@ const MARK: &str = "# piprov: ";
 pub(super) fn ifupdown(item: &mut Item<'_>) -> Result<(), Error> {
     let mut files = vec![MAIN.to_owned()];
     files.extend(item.root.names(MORE)?.into_iter().take(MOST_FILES).map(|name| format!("{MORE}/{name}")));
-    for path in files {
-        let Some(old) = item.root.text(&path)? else { continue };
+    // ifup reads it all the same.
+    if item.root.all_names(MORE)?.iter().any(|name| name.to_str().is_none()) {
+        item.note(format!(
+            "{MORE} has a file whose name is not UTF-8, and ifupdown may take the boot interface by it: rename that file."
+        ));
+    }
+    let mut next = 0;
+    while let Some(path) = files.get(next).cloned() {
+        next += 1;
+        if item.root.find(&path)?.is_some_and(|node| node.kind == FileKind::Directory) {
+            continue;
+        }
+        let Some(old) = item.root.kept(&path)? else { continue };
+        for pattern in sources(&old) {
+            match sourced(item, &pattern)? {
+                Some(more) => {
+                    for file in more {
+                        if files.len() < MOST_FILES && !files.contains(&file) {
+                            files.push(file);
+                        }
+                    }
+                }
+                None => item.note(format!(
+                    "{path} takes `{}` in, which can't be followed here, and ifupdown may take the boot interface by it: look \
+                     whether anything there is about {}.",
+                    pattern.chars().take(120).collect::<String>(),
+                    INTERFACES.join(" or "),
+                )),
+            }
+        }
+        if let Some(taker) = taker(&old) {
+            item.note(format!(
+                "{path} makes the boot interface a part of another one (`{}`), which takes the root away: take it out of that \
+                 line.",
+                taker.chars().take(120).collect::<String>()
+            ));
+        }
         let (text, was_static) = without(&old);
         if text == old {
             continue;
@@ -23,6 +59,63 @@ pub(super) fn ifupdown(item: &mut Item<'_>) -> Result<(), Error> {
         item.write(Where::Root, &path, &text, "ifupdown leaves the boot interface alone")?;
     }
     Ok(())
+}
+
+/// What a file takes in besides itself: paths from the top, or patterns of them; of a directory, all that is in it.
+fn sources(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in text.replace("\\\n", " ").lines() {
+        let mut words = line.split_whitespace();
+        let whole = match words.next() {
+            Some("source") => "",
+            Some("source-directory") => "/*",
+            _ => continue,
+        };
+        for path in words.take(MOST_FILES) {
+            // What is relative is so to the directory of the main file.
+            let base = if path.starts_with('/') { "" } else { "etc/network/" };
+            found.push(format!("{base}{}{whole}", path.trim_matches('/')));
+        }
+    }
+    found.truncate(MOST_FILES);
+    found
+}
+
+/// The files that a pattern means; `None` where that can't be told.
+fn sourced(item: &Item<'_>, pattern: &str) -> Result<Option<Vec<String>>, Error> {
+    let wild = |text: &str| text.contains(['*', '?', '[']);
+    // As a shell has it (wordexp(3)).
+    if pattern.contains(['$', '`', '~', '{', '"', '\'', '\\']) || pattern.split('/').any(|part| part == "..")
+    {
+        return Ok(None);
+    }
+    let (dir, name) = pattern.rsplit_once('/').unwrap_or(("", pattern));
+    if wild(dir) {
+        return Ok(None);
+    }
+    if !wild(name) {
+        return Ok(Some(vec![pattern.to_owned()]));
+    }
+    let names = item.root.names(dir)?.into_iter().filter(|there| matches(name, there)).take(MOST_FILES);
+    Ok(Some(names.map(|name| format!("{dir}/{name}")).collect()))
+}
+
+/// Whether a file's name may be meant by a pattern.
+fn matches(pattern: &str, name: &str) -> bool {
+    // What isn't ASCII is taken to fit: looking at one file more does no harm.
+    !name.starts_with('.') && (!name.is_ascii() || !pattern.is_ascii() || fits(pattern, name))
+}
+
+/// The line by which a bridge or a bond takes the boot interface.
+fn taker(text: &str) -> Option<&str> {
+    const KEYS: [&str; 6] =
+        ["bridge_ports", "bridge-ports", "bond-slaves", "bond_slaves", "slaves", "bond-primary"];
+    let takes = |line: &&str| {
+        let mut words = line.split_whitespace();
+        words.next().is_some_and(|key| KEYS.contains(&key))
+            && words.any(|name| matches!(name, "all" | "regex") || is_ours(name))
+    };
+    text.lines().map(str::trim).find(takes)
 }
 
 /// Whether a name of interfaces(5) stands for the boot interface: itself, an alias of it, or a pattern that fits it.
@@ -112,7 +205,7 @@ fn commented(out: &mut String, lines: &[&str]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::super::tests::{Tree, changed, facts, told};
+    use super::super::super::super::tests::{Tree, changed, facts, notes, told};
     use super::*;
 
     #[test]
@@ -157,6 +250,53 @@ mod tests {
         );
         tree.apply(&facts);
         assert_eq!(changed(&tree, &facts, "network"), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_taken_in_is_read_too() {
+        let tree = Tree::new();
+        let facts = facts();
+        tree.file(
+            "root/etc/network/interfaces",
+            "source /etc/network/more\nsource-directory other\nsource /etc/network/x-*\nsource interfaces.d/*\nsource $HOME/x\n",
+        );
+        for name in ["more", "other/lan", "x-1", "y-1"] {
+            tree.file(&format!("root/etc/network/{name}"), "auto eth0\niface eth0 inet dhcp\n");
+        }
+        let changes = changed(&tree, &facts, "network");
+        for name in ["more", "other/lan", "x-1"] {
+            let start = format!("etc/network/{name} # piprov: auto eth0\n");
+            assert!(changes.iter().any(|change| change.starts_with(&start)), "{name}: {changes:?}");
+        }
+        assert!(!changes.iter().any(|change| change.contains("y-1")), "{changes:?}");
+        let said = notes(&tree, &facts).join(" ");
+        assert!(said.contains("takes `etc/network/$HOME/x` in"), "{said}");
+        tree.apply(&facts);
+        assert_eq!(changed(&tree, &facts, "network"), [""; 0]);
+    }
+
+    #[test]
+    fn bridges_and_odd_names_are_told() {
+        use std::os::unix::ffi::OsStrExt;
+        let tree = Tree::new();
+        let facts = facts();
+        let said = || notes(&tree, &facts).join(" ");
+        tree.file(
+            "root/etc/network/interfaces",
+            "iface br0 inet dhcp\n bridge_ports eth1 eth2\n# bridge_ports eth0\n",
+        );
+        tree.directory("root/etc/network/interfaces.d");
+        assert!(!said().contains("ifupdown") && !said().contains("part of another"), "{}", said());
+        for port in ["eth0", "all", "eth1 end0"] {
+            tree.file(
+                "root/etc/network/interfaces",
+                &format!("auto br0\niface br0 inet dhcp\n  bridge_ports {port}\n"),
+            );
+            assert!(said().contains(&format!("(`bridge_ports {port}`)")), "{}", said());
+        }
+        let name = std::ffi::OsStr::from_bytes(b"lan\xff");
+        std::fs::write(tree.path("root/etc/network/interfaces.d").join(name), "auto eth0\n").unwrap();
+        assert!(said().contains("not UTF-8"), "{}", said());
     }
 
     proptest::proptest! {

@@ -9,6 +9,9 @@ use super::{Error, Item, Mode, Where};
 /// What the board's own interface is called: with the Pi's kernel, and by systemd's rules for names.
 const INTERFACES: [&str; 2] = ["eth0", "end0"];
 
+/// The list of name servers of a root that can't be written to.
+const IN_MEMORY: &str = "/run/piprov-resolv.conf";
+
 const RESOLVE: &str = "etc/systemd/system/piprov-resolve.service";
 
 pub(super) fn network(item: &mut Item<'_>) -> Result<(), Error> {
@@ -26,7 +29,15 @@ pub(super) fn network(item: &mut Item<'_>) -> Result<(), Error> {
             .lines()
             .any(|line| line.starts_with("nameserver"))
     {
-        item.link("etc/resolv.conf", "/run/piprov-resolv.conf", "name servers in memory")?;
+        item.link("etc/resolv.conf", IN_MEMORY, "name servers in memory")?;
+    }
+    // What was a link for a read-only root is a file again where the unit below can write.
+    if item.facts.mode == Mode::Rw
+        && let Some(node) = item.root.find_link("etc/resolv.conf")?
+        && node.kind == crate::image::ext4::FileKind::Symlink
+        && item.root.0.target(&node)? == IN_MEMORY
+    {
+        item.remove("etc/resolv.conf", "the client writes its name servers itself")?;
     }
     // Nothing else tells the client which host answers its questions for names.
     item.write(Where::Root, RESOLVE, RESOLVE_UNIT, "name servers from the boot's DHCP answer")?;
@@ -94,7 +105,12 @@ mod tests {
         assert_eq!(changed(&tree, &facts, "network")[0], "etc/resolv.conf -> /run/piprov-resolv.conf");
         tree.apply(&facts);
         assert_eq!(changed(&tree, &facts, "network"), [""; 0]);
-        std::fs::remove_file(tree.path("root/etc/resolv.conf")).unwrap();
+        // A root that can be written to again has a file again.
+        facts.mode = Mode::Rw;
+        assert_eq!(changed(&tree, &facts, "network"), ["etc/resolv.conf removed"]);
+        tree.apply(&facts);
+        assert_eq!(changed(&tree, &facts, "network"), [""; 0]);
+        facts.mode = Mode::Ro;
         tree.file("root/etc/resolv.conf", "nameserver 10.0.0.53\n");
         assert_eq!(changed(&tree, &facts, "network"), [""; 0], "somebody's own");
     }

@@ -15,12 +15,47 @@ pub(super) fn network_manager(item: &mut Item<'_>) -> Result<(), Error> {
         unmanaged.push(format!("mac:{mac}"));
     }
     let text = format!("{HEAD}[keyfile]\nunmanaged-devices={}\n", unmanaged.join(";"));
-    let path = "etc/NetworkManager/conf.d/90-piprov-netboot.conf";
-    item.leave(Where::Root, path, &text, "NetworkManager")
+    item.leave(Where::Root, &format!("{}/{NM_OURS}", NM[0]), &text, "NetworkManager")?;
+    for place in NM {
+        let behind = |name: &String| name.ends_with(".conf") && name.as_str() > NM_OURS;
+        let names: Vec<String> =
+            item.root.names(place)?.into_iter().filter(behind).take(MOST_FILES).collect();
+        for name in names {
+            let path = format!("{place}/{name}");
+            if item.root.text(&path)?.is_some_and(|text| manages(&text)) {
+                item.note(format!(
+                    "{path} comes behind piprov's file and lists other interfaces as unmanaged, so NetworkManager may take the \
+                     boot interface down: rename it so that it comes before {NM_OURS}."
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where NetworkManager's files lie; of two that say the same the later one counts, by name (NetworkManager.conf(5)).
+const NM: [&str; 2] = ["etc/NetworkManager/conf.d", "usr/lib/NetworkManager/conf.d"];
+const NM_OURS: &str = "90-piprov-netboot.conf";
+/// Real ones have a handful.
+const MOST_FILES: usize = 200;
+
+/// Whether a file of NetworkManager's takes the boot interface out of the list of those that are left alone.
+fn manages(text: &str) -> bool {
+    let lists = |line: &str| {
+        let (key, value) = line.split_once('=')?;
+        let ours = || INTERFACES.iter().all(|name| value.contains(&format!("interface-name:{name}")));
+        match key.trim() {
+            "unmanaged-devices" => Some(!ours()),
+            // What is taken out of the list.
+            "unmanaged-devices-" => Some(true),
+            _ => None,
+        }
+    };
+    text.lines().any(|line| lists(line) == Some(true))
 }
 
 pub(super) fn dhcpcd(item: &mut Item<'_>) -> Result<(), Error> {
-    let Some(old) = item.root.text("etc/dhcpcd.conf")? else { return Ok(()) };
+    let Some(old) = item.root.kept("etc/dhcpcd.conf")? else { return Ok(()) };
     // At the top: behind a line `interface …` it would count for that interface alone, and be left out.
     let line = format!("{HEAD}denyinterfaces {}\n", INTERFACES.join(" "));
     if old.starts_with(&line) {
@@ -67,7 +102,7 @@ pub(super) fn connman(item: &mut Item<'_>) -> Result<(), Error> {
     if !item.root.has("usr/sbin/connmand")? && !item.root.has("etc/connman")? {
         return Ok(());
     }
-    let old = item.root.text("etc/connman/main.conf")?.unwrap_or_default();
+    let old = item.root.kept("etc/connman/main.conf")?.unwrap_or_default();
     item.leave(Where::Root, "etc/connman/main.conf", &blacklisted(&old), "ConnMan")?;
     wait_online(item, "connman-wait-online.service")
 }
@@ -137,6 +172,26 @@ mod tests {
         assert!(!notes(&tree, &facts).join(" ").contains("comes before"));
         tree.file("root/etc/systemd/network/00-lan.network", "");
         assert!(notes(&tree, &facts).join(" ").contains("00-lan.network comes before"));
+    }
+
+    #[test]
+    fn a_later_file_of_network_manager_is_told() {
+        let tree = Tree::new();
+        let facts = facts();
+        let at = "root/etc/NetworkManager/conf.d";
+        tree.file(&format!("{at}/10-first.conf"), "[keyfile]\nunmanaged-devices=none\n");
+        tree.file(&format!("{at}/99-more.conf"), "[keyfile]\nunmanaged-devices+=interface-name:wlan0\n");
+        tree.file(
+            &format!("{at}/99-same.conf"),
+            "unmanaged-devices=interface-name:eth0;interface-name:end0\n",
+        );
+        let said = || notes(&tree, &facts).join(" ");
+        assert!(!said().contains("comes behind"), "{}", said());
+        tree.file(&format!("{at}/99-zz.conf"), "[keyfile]\nunmanaged-devices=none\n");
+        assert!(said().contains("99-zz.conf comes behind"), "{}", said());
+        std::fs::remove_file(tree.path(&format!("{at}/99-zz.conf"))).unwrap();
+        tree.file("root/usr/lib/NetworkManager/conf.d/95.conf", "unmanaged-devices-=interface-name:eth0\n");
+        assert!(said().contains("conf.d/95.conf comes behind"), "{}", said());
     }
 
     #[test]
