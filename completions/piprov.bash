@@ -343,6 +343,9 @@ _piprov() {
             piprov__subcmd__netboot__subcmd__client,show)
                 cmd="piprov__subcmd__netboot__subcmd__client__subcmd__show"
                 ;;
+            piprov__subcmd__objects,forget)
+                cmd="piprov__subcmd__objects__subcmd__forget"
+                ;;
             piprov__subcmd__objects,move)
                 cmd="piprov__subcmd__objects__subcmd__move"
                 ;;
@@ -447,6 +450,9 @@ _piprov() {
                 ;;
             piprov__subcmd__slot,remove)
                 cmd="piprov__subcmd__slot__subcmd__remove"
+                ;;
+            piprov__subcmd__slot,rename)
+                cmd="piprov__subcmd__slot__subcmd__rename"
                 ;;
             piprov__subcmd__stage1,build)
                 cmd="piprov__subcmd__stage1__subcmd__build"
@@ -3571,8 +3577,34 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__objects)
-            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version show move remove"
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version show move remove forget"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__objects__subcmd__forget)
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -5081,7 +5113,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__slot)
-            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version list places put remove mended"
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version list places put rename remove mended"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5219,6 +5251,32 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__slot__subcmd__remove)
+            opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --station)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        piprov__subcmd__slot__subcmd__rename)
             opts="-q -v -h -V --station --token-file --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -255,7 +255,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l older-than -d 'Only runs that began so many days ago, or before' -r
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l older-than -d 'Only runs that began so long ago, or before: 90d, 12h' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l keep -d 'The latest N runs stay' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l damaged -d 'Remove this file too, which is no record or can\'t be read; may be given again' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l confirm -d 'Remove them without asking; `runs`, for scripts' -r
@@ -802,7 +802,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l priority -d 'The lowest runs first, those of one number by their names [default: 100]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l background -d 'What comes next doesn\'t wait for its end: yes or no [default: no]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l once -d 'A board runs it once, and it may start the board again: yes or no [default: no]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l limit -d 'So long it may take, then it is ended, in seconds [default: 600]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l limit -d 'So long it may take, then it is ended: 90, 5m, 1h [default: 600]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1269,20 +1269,21 @@ complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -f -a "list" -d 'List slots, with those at which boards fail again and again'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -f -a "places" -d 'List places at which boards were seen and that are no slots, the newest first'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -f -a "put" -d 'Make or change a slot'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -f -a "remove" -d 'Remove a slot; the boards in it are in none then'
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put remove mended" -f -a "mended" -d 'Say that a slot is mended: its runs count from now'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -f -a "list" -d 'List slots, with those at which boards fail again and again'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -f -a "places" -d 'List places at which boards were seen and that are no slots, the newest first'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -f -a "put" -d 'Make or change a slot'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -f -a "rename" -d 'Give a slot another name'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -f -a "remove" -d 'Remove a slot; the boards in it are in none then'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -f -a "mended" -d 'Say that a slot is mended: its runs count from now'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1313,6 +1314,15 @@ complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1487,18 +1497,19 @@ complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -l json -d 'Print results as JSON, one object a line'
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -s q -l quiet -d 'Print results and errors only'
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -s v -l verbose -d 'Say more about the same events'
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -f -a "show" -d 'Show where they are, and how far a move is'
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -f -a "move" -d 'Keep them elsewhere from now on, and copy those that are there'
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove" -f -a "remove" -d 'Remove what was left in a place that isn\'t used any more'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -f -a "show" -d 'Show where they are, and how far a move is'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -f -a "move" -d 'Keep them elsewhere from now on, and copy those that are there'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -f -a "remove" -d 'Remove what was left in a place that isn\'t used any more'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -f -a "forget" -d 'Wait no more for a station that doesn\'t come back'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -1527,6 +1538,15 @@ complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -l json -d 'Print results as JSON, one object a line'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -s q -l quiet -d 'Print results and errors only'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more about the same events'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -l no-color -d 'Print without colours'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
@@ -2030,9 +2050,9 @@ complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_see
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -f -a "build" -d 'Build the first stage out of Debian\'s packages'
-complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l arch -d 'The boards\' processor; give it again for another kind in the same directory' -r -f -a "armv6\t'Zero, Zero W, 1, Compute Module 1'
-armv7\t'2, 3, Zero 2 W, Compute Module 3, with 32 bits'
-arm64\t'3, Zero 2 W, Compute Module 3, with 64 bits'"
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l arch -d 'The boards\' processor; give it again for another kind in the same directory' -r -f -a "armv6\t'Zero, Zero W, A, A+, Compute Module 1'
+armv7\t'3A+, Zero 2 W, Compute Module 3, with 32 bits'
+arm64\t'3A+, Zero 2 W, Compute Module 3, with 64 bits'"
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s o -l output -d 'The directory to write, such as /srv/usbboot/clients/1ststage' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l deb -d 'A package that is there already; give it for each one' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l mirror -d 'Debian archive to fetch from; default: the one in apt\'s own sources' -r
@@ -2059,7 +2079,7 @@ arm64\t'Pi 3, 4, 5, Zero 2 W, Compute Module 3, 4, 5'
 amd64\t'PCs'"
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s o -l output -d 'The directory to write, such as /srv/netboot/tftp' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l agent -d 'The agent [default: beside this program, or in lib/piprov; for armv6 none]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l station -d 'Where the boards find the station, such as http://10.0.0.1:7400' -r
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l station -d 'Where the boards find the station, such as http://10.0.0.1:8080' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l over-usb -d 'Boards find the station at this port of the host that boots them over USB' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l pin -d 'sha256 of the station\'s certificate: boards believe no other one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l station-key -d 'The station\'s public key: boards follow no other station' -r
