@@ -34,7 +34,10 @@ impl Check {
         let mut said = names.clone();
         said.sort();
         if let Some(twice) = said.windows(2).find(|pair| pair[0] == pair[1]) {
-            Err(Usage { message: format!("`{}` is named twice", twice[0]), hint: None })?;
+            Err(Usage {
+                message: format!("`{}` is named twice", twice[0]),
+                hint: Some("name each client once".into()),
+            })?;
         }
         let (clients, settings) = self.place.clients(global, ui, stop)?;
         // What can't be looked at is told when all else is looked at.

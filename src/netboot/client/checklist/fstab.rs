@@ -123,8 +123,9 @@ fn fates(text: &str) -> Vec<(&str, Fate)> {
     // What is bound from a disk that goes may itself be bound from; a table has few steps of that.
     for _ in 0..4 {
         let before = gone.len();
-        for (line, fate) in &mut fates {
-            let Some([what, place, kind, options]) = fields(*line) else { continue };
+        for entry in &mut fates {
+            let (line, fate): (&str, &mut Fate) = (entry.0, &mut entry.1);
+            let Some([what, place, kind, options]) = fields(line) else { continue };
             if *fate == Fate::Stays && is_on(what, kind, &gone) && !may_lack(options) {
                 *fate = Fate::Vanishes(Why::OnDisk);
             }
