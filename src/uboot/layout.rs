@@ -5,7 +5,7 @@
 //! What does change is the partition table, which is computed here and written last.
 //!
 //! A card's table is of the image's kind, with one exception: an MBR has four entries. Where the image uses them all, the
-//! last two partitions become logical ones ([`nest`]), and where that can't be, the card gets a GPT. Such a GPT has an MBR
+//! last two partitions become logical ones (see `nest`), and where that can't be, the card gets a GPT. Such a GPT has an MBR
 //! with U-Boot's partition in it, for boot ROMs that know no GPT.
 //!
 //! Block numbers in tables are 32 bit (MBR) or 64 bit (GPT); all offsets here are bytes, and multiples of
