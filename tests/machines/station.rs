@@ -233,6 +233,8 @@ const BOOTCODE4: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/usb-boot/bootcode
 pub(crate) fn system() -> &'static str {
     static SAID: OnceLock<String> = OnceLock::new();
     SAID.get_or_init(|| {
+        // What an earlier run left there would stand beside it.
+        let _ = std::fs::remove_dir_all(SYSTEM);
         std::fs::create_dir_all(Path::new(BOOTCODE4).parent().unwrap()).unwrap();
         std::fs::write(BOOTCODE4, [4; 3000]).unwrap();
         build("arm64", &agent("arm64"), Path::new(SYSTEM), &[&["--force"][..], &OVER_USB].concat())
