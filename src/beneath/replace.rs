@@ -287,6 +287,25 @@ mod tests {
     }
 
     #[test]
+    fn what_root_makes_in_the_directory_of_another_user_is_that_users() {
+        let (dir, at) = lab();
+        std::os::unix::fs::chown(dir.path(), Some(4711), Some(4712)).unwrap();
+        at.replace_file("own", b"key", Access::OfDirectory(0o600)).unwrap();
+        at.replace_file("roots", b"key", Access::Mode(0o600)).unwrap();
+        let owner = |name: &str| {
+            let found = std::fs::metadata(dir.path().join(name)).unwrap();
+            (found.uid(), found.gid())
+        };
+        assert_eq!((owner("own"), mode(&dir, "own")), ((4711, 4712), 0o600));
+        assert_eq!(owner("roots"), (0, 0));
+        // Who owns the directory can put a link there: what it leads to stays whose it was.
+        let other = dir.path().join("roots");
+        std::os::unix::fs::symlink(&other, dir.path().join("link")).unwrap();
+        at.replace_file("link", b"key", Access::OfDirectory(0o600)).unwrap();
+        assert_eq!((owner("link"), owner("roots")), ((4711, 4712), (0, 0)));
+    }
+
+    #[test]
     fn a_link_is_replaced_and_not_followed() {
         let (_dir, at) = lab();
         at.replace_file("secret", b"secret", Access::Mode(0o600)).unwrap();

@@ -124,15 +124,7 @@ impl Slot {
                 let slot = match known {
                     Some(slot) => Known { name, ..slot },
                     // That there is none is the station's to say.
-                    None => Known {
-                        name,
-                        kind: SlotKind::Usb,
-                        place: String::new(),
-                        position: 0,
-                        cell: None,
-                        suspected: None,
-                        mended: None,
-                    },
+                    None => Known::new(name, SlotKind::Usb, String::new()),
                 };
                 show(&station.put(&path(["slots", &args.one.name]), &slot)?, ui);
                 Ok(())

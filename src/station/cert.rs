@@ -235,6 +235,13 @@ mod tests {
         let made = make(dir.path(), &names, false).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
         assert_eq!((mode(&made.cert), mode(&made.key)), (0o644, 0o600));
+        // The service, which runs as another user, has to read what root has made.
+        std::os::unix::fs::chown(dir.path(), Some(4711), Some(4712)).unwrap();
+        let again = make(dir.path(), &names, true).unwrap();
+        for path in [&again.cert, &again.key] {
+            assert_eq!(std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(path).unwrap()), 4711);
+        }
+        let made = again;
         assert_eq!(digest(&std::fs::read(&made.cert).unwrap()), Some(made.sha256.clone()));
         assert_eq!(digest(b"no certificate"), None);
         let pem = std::fs::read(&made.cert).unwrap();

@@ -183,6 +183,14 @@ pub struct Slot {
     pub mended: Option<Time>,
 }
 
+impl Slot {
+    /// One of which nothing else is known.
+    #[must_use]
+    pub const fn new(name: String, kind: SlotKind, place: String) -> Self {
+        Self { name, kind, place, position: 0, cell: None, suspected: None, mended: None }
+    }
+}
+
 /// Why a slot is suspected: its last runs fail again and again, on several boards, and those at other slots don't.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]

@@ -201,6 +201,28 @@ fn migrated(store: &str, error: MigrateError) -> Error {
     }
 }
 
+/// Opens a file of the database, or makes it. Where root does it for a station that runs as another user (a copy is taken in,
+/// what people did is proved), it is that user's, and no link of that user's is followed. What SQLite makes beside its
+/// file has the same owner.
+fn own_file(path: &Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            if rustix::process::geteuid().is_root() && std::fs::metadata(dir)?.uid() != 0 {
+                options.custom_flags(libc::O_NOFOLLOW);
+            }
+            options.create(true).truncate(false).open(path)
+        }
+        made => {
+            let (file, (dir, _)) = (made?, crate::beneath::place_of(path)?);
+            crate::beneath::own_as(&file, &dir).map(|()| file)
+        }
+    }
+}
+
 async fn sqlite(file: &Path, name: &str) -> Result<Db, Error> {
     let failed = |doing, path: &Path| {
         let path = path.to_owned();
@@ -214,22 +236,7 @@ async fn sqlite(file: &Path, name: &str) -> Result<Db, Error> {
     let mut lock = file.as_os_str().to_owned();
     lock.push(".lock");
     let lock = PathBuf::from(lock);
-    let open = |path: &Path| {
-        let mut options = std::fs::OpenOptions::new();
-        options.read(true).write(true).mode(0o600);
-        // A copy that root takes in is the station's, which runs as another user. What SQLite makes beside its file has the same
-        // owner.
-        match options.create_new(true).open(path) {
-            Ok(file) => {
-                let (dir, _) = crate::beneath::place_of(path)?;
-                crate::beneath::own_as(&file, &dir).map(|()| file)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                options.create_new(false).create(true).truncate(false).open(path)
-            }
-            Err(error) => Err(error),
-        }
-    };
+    let open = own_file;
     let held = open(&lock).map_err(failed("opening", &lock))?;
     let held = tokio::task::spawn_blocking(move || wait_for_lock(held)).await.map_err(|_| Error::Locked)?;
     let held = held.map_err(failed("locking", &lock))?.ok_or(Error::Locked)?;
@@ -329,4 +336,36 @@ async fn version(db: &Db, tables: &[String]) -> Result<Option<i64>, Error> {
     }
     let row = db.row("SELECT max(version) FROM _sqlx_migrations", &[]).await?;
     row.map_or(Ok(None), |mut row| row.maybe_number())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn what_root_makes_is_the_stations_and_no_link_of_its_user_is_followed() {
+        let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::os::unix::fs::chown(dir.path(), Some(4711), Some(4712)).unwrap();
+        let path = dir.path().join("station.db");
+        let made = own_file(&path).unwrap().metadata().unwrap();
+        assert_eq!((made.uid(), made.gid(), made.mode() & 0o777), (4711, 4712, 0o600));
+        assert_eq!(
+            own_file(&path).unwrap().metadata().unwrap().ino(),
+            made.ino(),
+            "it is opened, and not made anew"
+        );
+        // A file that is there, and one that isn't.
+        let roots = elsewhere.path().join("roots");
+        std::fs::write(&roots, "root's").unwrap();
+        for target in [&roots, &elsewhere.path().join("new")] {
+            let link = dir.path().join("link");
+            let _ = std::fs::remove_file(&link);
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            assert!(own_file(&link).is_err(), "{}", target.display());
+        }
+        assert!(!elsewhere.path().join("new").exists());
+        assert_eq!(std::fs::metadata(&roots).unwrap().uid(), 0);
+    }
 }

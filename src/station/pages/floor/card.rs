@@ -157,15 +157,7 @@ impl Card {
         let board = &place.board;
         let mut card = slot.map_or_else(
             || {
-                let nowhere = Slot {
-                    name: words::short(board),
-                    kind: SlotKind::Usb,
-                    place: String::new(),
-                    position: 0,
-                    cell: None,
-                    suspected: None,
-                    mended: None,
-                };
+                let nowhere = Slot::new(words::short(board), SlotKind::Usb, String::new());
                 let key = board_key(&board.id);
                 Self { key, place: String::new(), ..Self::empty(&nowhere, beside.acts) }
             },
