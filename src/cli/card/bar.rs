@@ -43,11 +43,3 @@ impl Progress for Bar {
         }
     }
 }
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
-}

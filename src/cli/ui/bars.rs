@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 use super::Text;
 
@@ -13,10 +13,11 @@ use super::Text;
 pub struct Bar(ProgressBar);
 
 impl Bar {
-    /// A line of its own, on stderr.
+    /// A line of its own, on stderr. It goes away when it is dropped.
     #[must_use]
     pub fn alone(redraws_per_second: u8) -> Self {
-        Self(ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(redraws_per_second)))
+        let target = ProgressDrawTarget::stderr_with_hz(redraws_per_second);
+        Self(ProgressBar::with_draw_target(None, target).with_finish(ProgressFinish::AndClear))
     }
 
     /// What it begins with.
