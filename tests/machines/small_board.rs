@@ -47,9 +47,14 @@ fn a_virtual_pi_zero_without_an_agent_is_deployed_and_proves_it() {
         Machine::on(command, &["-serial"], &path("console"))
     };
     // Where its host is busy, QEMU's board may stand still for good. Then it is switched off and on, as a person would do:
-    // the station gives it its job again.
+    // the station gives it its job again. One that stands still when all was proved and the answer is on its way has none
+    // any more, and is deployed once more.
+    let deploy = || {
+        station.json(&["board", "deploy", MAC, "--image", "os", "--end", "power-off", "--confirm", MAC]);
+    };
     let mut machine = start();
     let mut after = |what: &str, is: &dyn Fn(&Machine) -> bool| {
+        let mut done = 0;
         for _ in 0..4 {
             let end = Instant::now() + Duration::from_secs(150);
             while Instant::now() < end {
@@ -61,18 +66,21 @@ fn a_virtual_pi_zero_without_an_agent_is_deployed_and_proves_it() {
             println!("{what} doesn't come, so the board is switched off and on: {}", machine.said());
             machine.off();
             machine = start();
+            if station.runs("done").len() > done {
+                done += 1;
+                deploy();
+            }
         }
         panic!("`{what}` doesn't come:\n{}", machine.said());
     };
     let found = format!("board {MAC} on usb0, disk mmcblk0");
     after("its client", &|machine| machine.said().contains(&found));
     after("the board", &|_| station.board(MAC).is_some_and(|board| board["enrolment"] == "enrolled"));
-    let deploy = ["board", "deploy", MAC, "--image", "os", "--end", "power-off", "--confirm", MAC];
-    station.json(&deploy);
+    deploy();
     let said = after("its end", &|machine| machine.said().contains("reboot: Power down"));
     assert!(said.contains("switching off"), "{said}");
     let done = station.runs("done");
-    assert!(done.len() == 1 && done[0]["simulated"] != true, "{done:?}");
+    assert!(!done.is_empty() && done.iter().all(|run| run["simulated"] != true), "{done:?}");
     // What it proved is so, and behind the image nothing was touched.
     let card = std::fs::read(path("card.img")).unwrap();
     assert!(card[..image.len()] == image, "{said}");
