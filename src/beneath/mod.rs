@@ -25,7 +25,7 @@ pub use dir::Dir;
 pub use item::{Attributes, Item};
 pub use mounts::{Mount, mount_of, mounted_below, unescape};
 pub use remove::NotRemoved;
-pub use replace::{Access, NewFile, own_as, place_of};
+pub use replace::{Access, NewFile, own_as, own_file, place_of};
 pub use socket::{Listener, Peer, SocketError, SocketPlace};
 
 /// How symbolic links are taken on the way.

@@ -1,18 +1,19 @@
 //! A file that is there whole or not at all, whenever the power goes or the process is killed.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::fs::{FileType, FlockOperation};
+use rustix::fs::{FileType, FlockOperation, OFlags};
 use rustix::io::Errno;
 
-use super::Item;
 use super::dir::{Dir, checked};
+use super::{Item, regular};
 
 /// Begins the names of files that are being written.
 const NEW: &str = ".piprov-new-";
@@ -147,6 +148,29 @@ pub fn own_as(file: impl AsFd, dir: impl AsFd) -> io::Result<()> {
     }
     let (of, file) = (rustix::fs::fstat(dir)?, file.as_fd());
     Ok(Item::Open(file).set_owner(of.st_uid, of.st_gid)?)
+}
+
+/// Opens a regular file that a service keeps, to read and write, or makes it. Where root does it for a service that runs as
+/// another user, it is that user's, and no link of that user's is followed. What is no regular file isn't waited for.
+///
+/// # Errors
+/// What the system says; [`io::ErrorKind::InvalidInput`] for what is no regular file.
+pub fn own_file(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(mode);
+    match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let is_others = rustix::process::geteuid().is_root() && std::fs::metadata(dir)?.uid() != 0;
+            let links = if is_others { OFlags::NOFOLLOW } else { OFlags::empty() };
+            options.custom_flags((OFlags::NONBLOCK | links).bits().cast_signed());
+            regular(options.create(true).truncate(false).open(path)?.into())
+        }
+        made => {
+            let (file, (dir, _)) = (made?, place_of(path)?);
+            own_as(&file, &dir).map(|()| file)
+        }
+    }
 }
 
 /// Opens the directory that a path lies in, following links on the way, and gives its name there, which is not looked

@@ -17,7 +17,7 @@ use crate::tftp::Limits;
 /// # Errors
 /// When a configuration file is wrong.
 pub(super) fn settings(global: &Global, ui: &Ui) -> crate::cli::Result<Settings> {
-    let settings = Settings::load(global.config())?;
+    let settings = Settings::load(global.config().as_deref())?;
     for warning in &settings.warnings {
         ui.warn(super::remedy::word(warning));
     }
@@ -59,6 +59,11 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| format!("a time from 0 to {LONGEST} s is needed, such as 90, 1.5s, 5m or 1h"))
+}
+
+/// A time before now, with its unit: a bare number is a few seconds to one and days to another.
+pub(super) fn with_unit(text: &str) -> Option<Duration> {
+    seconds(text).ok().filter(|_| text.ends_with(|last: char| last.is_ascii_alphabetic()))
 }
 
 /// That a board is named twice, by whatever names: nothing is done then, whatever was to be done.

@@ -112,8 +112,9 @@ pub struct Global {
     /// Print without colours
     #[arg(long, global = true)]
     pub no_color: bool,
-    /// Read this configuration file instead of the usual ones
-    #[arg(long, global = true, value_name = "FILE", env = "PIPROV_CONFIG", hide_env_values = true, value_parser = any_path())]
+    /// Read this configuration file, not the usual ones [env: PIPROV_CONFIG]
+    // Not by clap: each message of use would then ask for the option too, wherever the variable is set.
+    #[arg(long, global = true, value_name = "FILE", value_parser = any_path())]
     pub config: Option<PathBuf>,
 }
 
@@ -124,14 +125,12 @@ fn any_path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
 }
 
 impl Global {
-    /// The configuration file that was named. An environment variable that is empty names none, as with all others.
+    /// The configuration file that was named, by the option or else by the environment. A variable that is empty names none,
+    /// as with all others.
     #[must_use]
-    pub fn config(&self) -> Option<&std::path::Path> {
-        let unset = |path: &std::path::Path| {
-            path.as_os_str().is_empty()
-                && std::env::var_os("PIPROV_CONFIG").is_some_and(|value| value.is_empty())
-        };
-        self.config.as_deref().filter(|path| !unset(path))
+    pub fn config(&self) -> Option<PathBuf> {
+        let named = || std::env::var_os("PIPROV_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
+        self.config.clone().or_else(named)
     }
 }
 

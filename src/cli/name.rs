@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use clap::CommandFactory as _;
+
 /// The names, and the subcommand that each stands for.
 const NAMES: [(&str, &str); 3] = [("mklive", "mklive"), ("clnlive", "clnlive"), ("nukelive", "nukelive")];
 
@@ -23,10 +25,22 @@ pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// `piprov help COMMAND` is what others call `piprov COMMAND --help`; both words may stand there.
+/// `piprov help COMMAND`, or `piprov COMMAND help`, is what others call `piprov COMMAND --help`; both words may stand
+/// there. The word is no `help` where a command has arguments of its own: a board may have that name.
 fn help(arguments: &mut Vec<OsString>) {
-    if arguments.get(1).is_some_and(|word| word == "help") {
-        arguments.remove(1);
+    let all = super::Cli::command();
+    let (mut command, mut at, mut asked) = (&all, 1, false);
+    while let Some(word) = arguments.get(at).filter(|_| command.has_subcommands()) {
+        if word == "help" {
+            arguments.remove(at);
+            asked = true;
+        } else if let Some(next) = command.find_subcommand(word) {
+            (command, at) = (next, at + 1);
+        } else {
+            break;
+        }
+    }
+    if asked {
         arguments.push("--help".into());
     }
 }
@@ -49,6 +63,9 @@ mod tests {
         assert_eq!(expanded(&["piprov", "usbboot", "-1"]), ["piprov", "usbboot", "--hub-port=1"]);
         assert_eq!(expanded(&["piprov", "help"]), ["piprov", "--help"]);
         assert_eq!(expanded(&["piprov", "help", "run", "list"]), ["piprov", "run", "list", "--help"]);
+        assert_eq!(expanded(&["piprov", "run", "help", "list"]), ["piprov", "run", "list", "--help"]);
+        assert_eq!(expanded(&["piprov", "help", "help"]), ["piprov", "--help"]);
+        assert_eq!(expanded(&["piprov", "help", "nothing"]), ["piprov", "nothing", "--help"]);
         assert_eq!(expanded(&["piprov", "flash", "help"]), ["piprov", "flash", "help"]);
         assert_eq!(expanded(&["nukelive"]), ["piprov", "nukelive"]);
         assert_eq!(expanded(&["./piprov", "mklive"]), ["./piprov", "mklive"]);

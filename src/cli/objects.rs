@@ -88,7 +88,9 @@ impl Explain for NotMoved {
     fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Interrupted => Some("`piprov objects show` tells how far it is.".into()),
-            Self::Elsewhere { .. } => None,
+            Self::Elsewhere { .. } => {
+                Some("Find out who did; then `piprov objects move` again, where that is right.".into())
+            }
         }
     }
 }

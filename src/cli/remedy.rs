@@ -164,6 +164,7 @@ const fn command(task: Task) -> &'static str {
         Task::HostNetworkUndoBelow => "sudo piprov doctor --undo --root DIR",
         Task::List => "piprov list",
         Task::Nfs => "piprov netboot nfs",
+        Task::RunList => "piprov run list",
         Task::Serve => "piprov netboot serve",
         Task::Stage1 => "piprov stage1 build --arch ARCH -o DIR",
         Task::TargetsAdd => "piprov targets add --targets FILE NAME --mac MAC",

@@ -163,6 +163,15 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether it is nobody's mistake: the interface isn't there yet, or isn't up, or has no address so far.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        use crate::wire::Error::{Down, NoInterface};
+        matches!(self, Self::NoAddress { .. } | Self::Interface(NoInterface { .. } | Down { .. }))
+    }
+}
+
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {

@@ -21,7 +21,13 @@ struct Boards {
     macs: HashSet<Mac>,
     /// With the MAC address that told this number last. As many as are given, whatever comes over the network.
     serials: HashMap<Serial, Option<Mac>>,
+    /// What was told of numbers that aren't given any more. A client's record may be away for a moment, while it is moved or
+    /// put right, and a board that has its address tells its number no more.
+    before: HashMap<Serial, Mac>,
 }
+
+/// So many boards are remembered that aren't clients any more.
+const BEFORE: usize = 4096;
 
 impl Lasting {
     /// Only these boards from here on.
@@ -29,8 +35,19 @@ impl Lasting {
         let mut boards = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let known = std::mem::take(&mut boards.serials);
         boards.macs = macs.into_iter().collect();
-        boards.serials =
-            serials.into_iter().map(|serial| (serial, known.get(&serial).copied().flatten())).collect();
+        for serial in serials {
+            let before = boards.before.remove(&serial);
+            let told = known.get(&serial).copied().flatten().or(before);
+            boards.serials.insert(serial, told);
+        }
+        for (serial, told) in known {
+            if let Some(mac) = told.filter(|_| !boards.serials.contains_key(&serial)) {
+                if boards.before.len() >= BEFORE {
+                    boards.before.clear();
+                }
+                boards.before.insert(serial, mac);
+            }
+        }
     }
 
     /// A board has told its number; later stages of its boot don't.
@@ -83,5 +100,14 @@ mod tests {
         assert!(lasting.has(other) && !lasting.has(one));
         lasting.set([], []);
         assert!(!lasting.has(other));
+        // Its record was away for a moment.
+        lasting.set([], [serial]);
+        assert!(lasting.has(other));
+        for n in 0..3 * BEFORE {
+            let serial = Serial::of_low(u32::try_from(n).unwrap());
+            lasting.set([], [serial]);
+            lasting.heard(one, Some(serial));
+        }
+        assert!(lasting.0.read().unwrap().before.len() <= BEFORE);
     }
 }

@@ -13,7 +13,7 @@
 //! lease, on a line of its own: an older version leaves that line out and keeps the lease.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FlockOperation;
 
 use super::error::Error;
-use crate::beneath::{Access, place_of};
+use crate::beneath::{Access, own_file, place_of};
 use crate::board::{Mac, Serial};
 
 /// Lines that may be out of date before the file is written anew.
@@ -164,7 +164,12 @@ pub struct Store {
     barred: HashMap<Ipv4Addr, u64>,
     owners: HashMap<Ipv4Addr, Mac>,
     /// All that the file has; those of boards without a lease go when it is written anew.
-    serials: HashMap<Mac, Serial>,
+    /// With the number of the line that told it: the later one counts where two boards tell one number.
+    serials: HashMap<Mac, (u64, Serial)>,
+    /// Who told a number last.
+    tellers: HashMap<Serial, Mac>,
+    /// Lines of numbers that were read or written.
+    told: u64,
 }
 
 impl Store {
@@ -178,20 +183,13 @@ impl Store {
             std::fs::create_dir_all(dir).map_err(fail)?;
         }
         let lock_path = path.with_extension("lock");
-        let lock =
-            OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(fail)?;
+        let lock = own_file(&lock_path, 0o644).map_err(fail)?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::LeasesInUse { path: path.to_owned() }),
             Err(error) => return Err(fail(error.into())),
         }
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(fail)?;
+        let mut file = own_file(path, 0o644).map_err(fail)?;
         let mut bytes = Vec::new();
         (&mut file).take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
         if bytes.len() as u64 > MAX_BYTES {
@@ -211,6 +209,8 @@ impl Store {
             barred: HashMap::new(),
             owners: HashMap::new(),
             serials: HashMap::new(),
+            tellers: HashMap::new(),
+            told: 0,
         };
         let mut damage = store.read(&bytes);
         if let Some(damage) = damage.as_mut().filter(|damage| damage.lost > 0) {
@@ -246,7 +246,9 @@ impl Store {
         let address = match *record {
             Record::Lease(Lease { address, .. }) | Record::Barred { address, .. } => address,
             Record::Serial { mac, serial } => {
-                self.serials.insert(mac, serial);
+                self.told += 1;
+                self.serials.insert(mac, (self.told, serial));
+                self.tellers.insert(serial, mac);
                 return;
             }
         };
@@ -276,11 +278,10 @@ impl Store {
         leases.sort_by_key(|lease| lease.address);
         let barred =
             self.barred.iter().map(|(address, until)| Record::Barred { address: *address, until: *until });
-        let serials = leases.iter().filter_map(|lease| {
-            let serial = *self.serials.get(&lease.mac)?;
-            Some(Record::Serial { mac: lease.mac, serial })
-        });
-        let serials: Vec<Record> = serials.collect();
+        let told = leases.iter().filter_map(|lease| Some((lease.mac, *self.serials.get(&lease.mac)?)));
+        let mut told: Vec<_> = told.collect();
+        told.sort_by_key(|(_, (at, _))| *at);
+        let serials = told.into_iter().map(|(mac, (_, serial))| Record::Serial { mac, serial });
         leases.into_iter().map(Record::Lease).chain(serials).chain(barred).collect()
     }
 
@@ -291,7 +292,10 @@ impl Store {
     pub fn append(&mut self, records: &[Record]) -> io::Result<()> {
         // Each renewal tells the number that is there already.
         let is_known = |record: &Record| match record {
-            Record::Serial { mac, serial } => self.serials.get(mac) == Some(serial),
+            Record::Serial { mac, serial } => {
+                self.tellers.get(serial) == Some(mac)
+                    && self.serials.get(mac).is_some_and(|(_, told)| told == serial)
+            }
             _ => false,
         };
         let records: Vec<Record> = records.iter().filter(|record| !is_known(record)).copied().collect();
@@ -326,13 +330,14 @@ impl Store {
         self.lines = records.len();
         let leases = &self.leases;
         self.serials.retain(|mac, _| leases.contains_key(mac));
+        self.tellers.retain(|_, mac| leases.contains_key(mac));
         Ok(())
     }
 
     /// From now on every write fails as on a full disk.
     #[cfg(test)]
     pub(super) fn fill_disk(&mut self) {
-        self.file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        self.file = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     }
 }
 
@@ -343,7 +348,7 @@ fn set_aside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".damaged-{number}"));
         let aside = PathBuf::from(name);
-        match OpenOptions::new().write(true).create_new(true).open(&aside) {
+        match std::fs::OpenOptions::new().write(true).create_new(true).open(&aside) {
             Ok(mut file) => {
                 file.write_all(bytes)?;
                 file.sync_all()?;
@@ -525,6 +530,36 @@ mod tests {
             store.append(&[Record::Lease(lease), Record::Serial { mac, serial }]).unwrap();
         }
         assert!(store.lines < SLACK + 500 && store.serials.len() < SLACK, "{}", store.lines);
+    }
+
+    #[test]
+    fn who_told_a_number_last_is_known_over_a_restart() {
+        let place = Place::with(&[]);
+        let (mut store, _) = place.store();
+        for mac in [1, 2] {
+            store.append(&[lease(mac, 100 + mac, NEVER), serial(mac, 7)]).unwrap();
+        }
+        assert_eq!(place_last(&store), serial(2, 7));
+        store.append(&[serial(1, 7)]).unwrap();
+        assert_eq!(place_last(&store), serial(1, 7));
+        drop(store);
+        // Twice: opening writes it anew.
+        for _ in 0..2 {
+            assert_eq!(place.open().0.last(), Some(&serial(1, 7)));
+        }
+    }
+
+    fn place_last(store: &Store) -> Record {
+        *store.records().last().unwrap()
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let place = Place::with(&[]);
+        let path = place.path();
+        std::fs::remove_file(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        assert!(matches!(Store::open(&path), Err(Error::Leases { .. })));
     }
 
     #[test]

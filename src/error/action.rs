@@ -227,6 +227,8 @@ names! {
         ClientShow,
         /// Show the settings, and where each comes from.
         ConfigShow,
+        /// List the runs on record.
+        RunList,
         /// Look at what this host needs.
         Doctor,
         /// Make a card that lets a board boot from the network; with the directory of its boot partition.

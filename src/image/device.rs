@@ -14,6 +14,7 @@ use rustix::fs::{Advice, Mode, OFlags};
 use super::aligned::Aligned;
 use super::error::Error;
 use super::read_at::ReadAt;
+use crate::beneath::READ;
 
 /// How much is read at once; a card reader is slow with less.
 const BUFFER: usize = 2 << 20;
@@ -36,10 +37,10 @@ impl Device {
     /// [`Error::Os`]; [`Error::NotAnImage`] for a directory, a pipe or a character device.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let opening = |error: io::Error| Error::os(path, "opening", error);
-        let direct = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECT, Mode::empty());
+        let direct = rustix::fs::open(path, READ | OFlags::DIRECT, Mode::empty());
         let (file, direct) = match direct {
             Ok(fd) => (File::from(fd), true),
-            Err(rustix::io::Errno::INVAL) => (File::open(path).map_err(opening)?, false),
+            Err(rustix::io::Errno::INVAL) => (File::from(rustix::fs::open(path, READ, Mode::empty()).map_err(|errno| opening(errno.into()))?), false),
             Err(error) => return Err(opening(error.into())),
         };
         let kind = file.metadata().map_err(opening)?.file_type();

@@ -7,6 +7,7 @@ use super::port::Seen;
 use crate::beneath::Dir;
 use crate::board::identity::BROADCOM;
 use crate::board::{BadSerial, Chip, Identity, PortPath, Serial};
+use crate::format::message;
 
 /// The kernel gives a page at most.
 const LONGEST_ATTRIBUTE: u64 = 4096;
@@ -42,13 +43,13 @@ pub enum BadEvent {
     #[error("there is no {0} in the environment; this is a helper for udev's RUN")]
     Missing(&'static str),
     /// A device file whose name no device file has.
-    #[error("{} is no name of a device file", path.escape_debug())]
+    #[error("{} is no name of a device file", message(path))]
     BadName {
         /// DEVNAME.
         path: String,
     },
     /// A device path without a USB device in it.
-    #[error("{} is not below a USB device", path.escape_debug())]
+    #[error("{} is not below a USB device", message(path))]
     NoPort {
         /// DEVPATH.
         path: String,

@@ -97,6 +97,7 @@ impl Explain for Error {
                 Some(remedy![place, Task::ConfigShow])
             }
             Self::NotEqual { .. } => Some("look at the disk, and at the kernel's log".into()),
+            Self::NoRun { .. } | Self::Many { .. } => Some(remedy![Task::RunList, " shows their names"]),
             _ => None,
         }
     }

@@ -31,6 +31,19 @@ pub enum Closed {
     Io(io::Error),
 }
 
+/// What lies at a place where a file is expected, if it is something else.
+#[must_use]
+pub fn no_file(path: &Path) -> Option<&'static str> {
+    let stat = rustix::fs::stat(path).ok()?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => None,
+        FileType::Directory => Some("a directory"),
+        FileType::Fifo => Some("a pipe"),
+        FileType::Socket => Some("a socket"),
+        _ => Some("a device"),
+    }
+}
+
 /// A folder that can't be used.
 #[derive(Debug)]
 pub struct BadFolder {

@@ -108,6 +108,14 @@ pub enum Error {
         /// Where it leads, as it says itself.
         target: PathBuf,
     },
+    /// Something else lies where a file is expected.
+    #[error("{} is {what}, and no file", .path.display())]
+    NoFile {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// A link leads out of the folders that are served.
     #[error("{} leads to {}, outside the payload", .link.display(), .target.display())]
     LeadsOut {
@@ -236,6 +244,7 @@ impl Explain for Error {
             | Self::NoLoader { .. }
             | Self::KnownBad { .. }
             | Self::Dangling { .. }
+            | Self::NoFile { .. }
             | Self::BootcodeSize { .. }
             | Self::Stub { .. }
             | Self::Missing { .. }

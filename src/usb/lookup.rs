@@ -14,7 +14,7 @@ use serde::Serialize;
 pub(super) use loader::{Loader, PACKAGE};
 
 use super::bootfiles::Bootfiles;
-use super::border::{BadFolder, Border, Closed};
+use super::border::{BadFolder, Border, Closed, no_file};
 use super::error::Error;
 use super::message::{BadName, check_name};
 use crate::board::PortPath;
@@ -201,6 +201,11 @@ impl Payload {
     /// The link in the way to a file of this payload that leads to nothing, and where it leads.
     pub(super) fn dangling(&self, name: &Path) -> Option<(PathBuf, PathBuf)> {
         dangling(&self.dir, name)
+    }
+
+    /// What lies at a place where a file is expected, if it is something else.
+    pub(super) fn is_no_file(&self, path: &Path) -> Option<&'static str> {
+        no_file(path)
     }
 
     fn find_own(&self, asker: Asker, name: &str) -> Result<Option<Found>, BadName> {

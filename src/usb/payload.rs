@@ -53,6 +53,14 @@ pub struct Wanted {
     pub confirmed: Vec<String>,
 }
 
+/// Whether a setting of config.txt burns fuses, so that it can be confirmed by name.
+#[must_use]
+pub fn burns(setting: &str) -> bool {
+    let setting = setting.to_ascii_lowercase();
+    let name = setting.strip_prefix(settings::PROGRAM);
+    settings::FUSES.contains(&setting.as_str()) || name.is_some_and(|name| !name.is_empty())
+}
+
 /// Checks a payload for a board at a port, or for any board at any port. Gives what is to be said about it.
 ///
 /// # Errors
@@ -112,6 +120,9 @@ pub fn check(payload: &Payload, port: Option<PortPath>, wanted: &Wanted) -> Resu
         }
         for port in &ports {
             said.read(payload, Asker { chip: *chip, port: *port })?;
+        }
+        if let Some(error) = broken(payload, port, &["config.txt"]) {
+            return Err(error);
         }
         let config = settings::config(payload, asker)?;
         let is_set = |name| config.settings().iter().any(|setting| settings::is_set(setting, name));
@@ -204,11 +215,19 @@ fn paths<'a>(port: Option<PortPath>, names: &'a [&str]) -> impl Iterator<Item = 
     folders.into_iter().flat_map(|folder| names.iter().map(move |name| Path::new(&folder).join(name)))
 }
 
-/// Why a file that a board needs isn't one: a link that leads out of the payload or to nothing, or a file that can't be
-/// read.
+/// Why a file that a board needs isn't one: a link that leads out of the payload or to nothing, a file that can't be read,
+/// a pipe or directory of its name.
 fn broken(payload: &Payload, port: Option<PortPath>, names: &[&str]) -> Option<Error> {
     let nothing = || dangling(payload, port, names).next();
-    links(payload, port, names).or_else(|| nothing().map(|(link, target)| Error::Dangling { link, target }))
+    let other = || {
+        paths(port, names).find_map(|path| {
+            let path = payload.dir().join(path);
+            payload.is_no_file(&path).map(|what| Error::NoFile { path, what })
+        })
+    };
+    links(payload, port, names)
+        .or_else(|| nothing().map(|(link, target)| Error::Dangling { link, target }))
+        .or_else(other)
 }
 
 /// The links to nothing among some files, with where they lead.

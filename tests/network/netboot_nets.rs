@@ -260,6 +260,36 @@ fn a_further_interface_that_goes_away_is_taken_up_again_and_the_others_go_on() {
 }
 
 #[test]
+fn a_further_interface_that_is_not_there_when_serving_begins_is_served_as_soon_as_it_comes() {
+    let mut net = Net::new();
+    let two = TwoInterfaces::new(&mut net);
+    tree(&net.root, "");
+    let ours = net.lan.space("ours");
+    ip(&["-n", &ours, "link", "del", "eth1"]);
+    let serve = net.serve(&two.arguments());
+    let first = serve.until("it serves", |event| event["event"] == "serving");
+    assert_eq!(first["further"], serde_json::json!([]), "{first}");
+    serve.until("what that means", |event| {
+        let text = event["text"].to_string();
+        event["event"] == "warning" && text.contains("no network interface `eth1`") && text.contains("All else is served")
+    });
+    let boot = |host: &str, kind, n, server| {
+        let mut boards = vec![Board::new(kind, n)];
+        net.lan.inside(host, || run(&mut boards, "eth0", Duration::from_secs(60)));
+        boots(&boards[0]);
+        assert_eq!(boards[0].tftp, server, "{host}");
+    };
+    boot("client", Kind::Pi4, 1, OURS);
+    plug(&net.lan, "second", ("ours", SECOND));
+    serve.until("it has come", |event| {
+        event["event"] == "interface" && event["interface"] == "eth1" && event["change"] == "back"
+    });
+    boot("second", Kind::Pi5, 2, SECOND);
+    boot("client", Kind::Pi4, 3, OURS);
+    serve.end();
+}
+
+#[test]
 fn another_tftp_server_is_named_and_none_is_started() {
     let net = Net::new();
     let nas = Ipv4Addr::new(10, 99, 0, 1);

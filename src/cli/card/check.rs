@@ -47,7 +47,10 @@ impl Check {
             return Ok(boots?);
         }
         boots::tell(ui, show::lines(&image, &fit, &card));
-        ui.result("fits    yes");
+        match self.card_size {
+            Some(_) => ui.result("fits    yes"),
+            None => ui.result("fits    such a card"),
+        }
         Ok(boots?)
     }
 }

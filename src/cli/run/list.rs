@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{Place, style, tell_left_out, took, word};
 use crate::cli::client::{Station, path};
+use crate::cli::common;
 use crate::cli::report::Usage;
 use crate::cli::table::Columns;
 use crate::cli::ui::{Style, Ui};
@@ -82,15 +83,7 @@ impl FromStr for Since {
             let midnight = date.to_zoned(jiff::tz::TimeZone::system()).map_err(|_| wrong())?;
             return Ok(Self::Moment(midnight.timestamp()));
         }
-        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-        let unit = match unit {
-            "m" => 60,
-            "h" => 3600,
-            "d" => 86_400,
-            _ => return Err(wrong()),
-        };
-        let number: u32 = number.parse().map_err(|_| wrong())?;
-        Ok(Self::Ago(Duration::from_secs(u64::from(number) * unit)))
+        common::with_unit(text).map(Self::Ago).ok_or_else(wrong)
     }
 }
 

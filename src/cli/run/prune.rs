@@ -19,13 +19,8 @@ use crate::stop::Stop;
 /// What a person types, and a script gives: it is this that is removed.
 const NAME: &str = "runs";
 
-/// A time with its unit: a bare number is a few seconds to one and days to another, and what is removed is gone.
 fn ago(text: &str) -> Result<Duration, String> {
-    let units = |text: &str| text.ends_with(|last: char| last.is_ascii_alphabetic());
-    common::seconds(text)
-        .ok()
-        .filter(|_| units(text))
-        .ok_or_else(|| "a time with its unit is needed: 90d, 12h".to_owned())
+    common::with_unit(text).ok_or_else(|| "a time with its unit is needed: 90d, 12h".to_owned())
 }
 
 #[derive(Debug, clap::Args)]

@@ -109,6 +109,7 @@ fn tree(ui: &Ui, name: &str, value: &Value, depth: usize) {
             }
             return;
         }
+        Value::String(text) => text.trim_end().to_owned(),
         value => plain(value),
     };
     let text = match ui.width_out {

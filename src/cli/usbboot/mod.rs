@@ -69,7 +69,7 @@ pub struct Usbboot {
     /// Only the board with this serial number
     ///
     /// In 8 digits, as its boot ROM tells it, or in 16, as /proc/cpuinfo does.
-    #[arg(short = 'i', long, value_name = "SERIAL")]
+    #[arg(short = 'i', long, value_name = "SERIAL", value_parser = serial)]
     serial: Option<Serial>,
     /// End when so many boards have ended
     #[arg(long, value_name = "NUMBER", value_parser = boards)]
@@ -103,7 +103,7 @@ pub struct Usbboot {
     /// revoke_devkey and whatever begins with program_: program_pubkey, program_jtag_lock, program_rpiboot_gpio,
     /// program_usb_boot_mode and others. It is for ever, on every board that is plugged in. eeprom_write_protect and
     /// erase_eeprom are no fuses and need no leave.
-    #[arg(long, value_name = "SETTING", value_delimiter = ',')]
+    #[arg(long, value_name = "SETTING", value_delimiter = ',', value_parser = fuse)]
     confirm: Vec<String>,
     /// Look for boards so often; matters only where the system doesn't tell
     #[arg(short = 'm', long, value_name = "MICROSECONDS", value_parser = clap::value_parser!(u64).range(1..))]
@@ -141,6 +141,21 @@ impl From<Wanted> for wait_for::Wanted {
 
 fn boards(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|boards| *boards > 0).ok_or_else(|| "a number from 1 up is needed".to_owned())
+}
+
+/// Another one no boot ROM tells, so that it would be waited for in vain.
+fn serial(text: &str) -> Result<Serial, String> {
+    let is_its = matches!(text.len(), 8 | 16) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let serial = text.parse().ok().filter(|_| is_its);
+    serial.ok_or_else(|| "a Raspberry Pi's serial number has 8 or 16 hexadecimal digits".to_owned())
+}
+
+/// A setting that burns fuses: of another one the leave would say nothing.
+fn fuse(text: &str) -> Result<String, String> {
+    match payload::burns(text) {
+        true => Ok(text.to_owned()),
+        false => Err("no such setting burns fuses: there are revoke_devkey and what begins with program_".to_owned()),
+    }
 }
 
 fn transfer(text: &str) -> Result<usize, String> {

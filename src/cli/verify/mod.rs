@@ -4,6 +4,7 @@ mod card;
 mod digest;
 mod report;
 
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -74,6 +75,16 @@ pub struct Verify {
     spool_dir: Option<PathBuf>,
 }
 
+/// Whether two paths lead to one file or device.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let of = |path: &Path| {
+        let stat = std::fs::metadata(path).ok()?;
+        // A device may have several names.
+        Some(if stat.file_type().is_block_device() { (0, stat.rdev()) } else { (stat.dev(), stat.ino()) })
+    };
+    of(one).is_some_and(|one| of(other) == Some(one))
+}
+
 /// What the ways of comparing share.
 struct Job<'a> {
     image: Image,
@@ -86,6 +97,11 @@ impl Verify {
     pub(super) fn run(self, _global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         // What is compared with is looked at first: a wrong path should not cost a decompression.
         let device = self.device.as_deref().map(Device::open).transpose()?;
+        let named = self.device.as_deref().or(self.card.as_deref());
+        if let Some(other) = named.filter(|other| is_same(&self.image, other)) {
+            let message = format!("{} is the image itself: of course they are equal", other.display());
+            return Err(Usage { message, hint: None }.into());
+        }
         let report = self.report.as_deref().map(Report::read).transpose()?;
         let options = ImageOptions { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
         let image = Image::open(&self.image, &options)?;

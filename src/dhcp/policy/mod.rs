@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::config::{AddressPlan, Mode};
 use super::event::{Answer, Event, Heard, Silence};
-use super::lease::{Lease, Record};
+use super::lease::Record;
 use super::packet::{Kind, PXE_PORT, Packet, SERVER_PORT, code};
 use super::pi::{DhcpClient, Stage};
 use crate::arming::Verdict;
@@ -110,21 +110,12 @@ impl Policy {
 
     /// Takes over the serial numbers that were on disk.
     fn restore_serials(&mut self, records: &[Record]) {
-        let ends: HashMap<Mac, u64> = records
-            .iter()
-            .filter_map(|record| match record {
-                Record::Lease(Lease { mac, until, .. }) => Some((*mac, *until)),
-                _ => None,
-            })
-            .collect();
+        // They stand in the order of time: where two say the same number, it is that of the one that was here last.
         let told = records.iter().filter_map(|record| match record {
-            Record::Serial { mac, serial } => Some((ends.get(mac).copied().unwrap_or(0), *mac, *serial)),
+            Record::Serial { mac, serial } => Some((*mac, *serial)),
             _ => None,
         });
-        let mut told: Vec<_> = told.collect();
-        // Where two say the same number, it is that of the one that was here last.
-        told.sort_by_key(|(until, mac, _)| (*until, *mac));
-        for (_, mac, serial) in told {
+        for (mac, serial) in told {
             self.plan().lasting.heard(mac, Some(serial));
             self.serials.insert(mac, serial);
         }

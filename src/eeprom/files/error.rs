@@ -99,6 +99,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
             Self::Os { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "Is the path right?".into(),
                 io::ErrorKind::PermissionDenied => remedy![Action::AsRoot],
                 io::ErrorKind::ReadOnlyFilesystem => "Mount it so that it can be written to.".into(),
                 _ => return None,

@@ -158,6 +158,9 @@ impl Disk {
         if let Some(partuuid) = after(["PARTUUID=", "/dev/disk/by-partuuid/"]) {
             return self.by_partuuid(&partuuid);
         }
+        if spec == "/dev/mmcblk0" {
+            return Meant::Nothing("is the whole disk, and no partition of it".to_owned());
+        }
         let number = match super::lines::device(spec) {
             Some(("mmcblk0", number)) => Some(number),
             _ => super::lines::device_number(spec).filter(|minor| (1..8).contains(minor)),
@@ -174,8 +177,13 @@ impl Disk {
     }
 
     fn by_partuuid(&self, partuuid: &str) -> Meant<'_> {
+        let (partuuid, behind) = offset(partuuid);
         if let Some(part) = self.parts.iter().find(|part| part.partuuid.eq_ignore_ascii_case(partuuid)) {
-            return Meant::Partition(part);
+            return if behind == 0 {
+                Meant::Partition(part)
+            } else {
+                self.by_number(part.number.saturating_add(behind))
+            };
         }
         let own = partuuid.split_once('-').filter(|(id, number)| id.len() == 8 && number.len() == 2);
         let own = own.and_then(|(id, number)| {
@@ -183,6 +191,7 @@ impl Disk {
         });
         match own {
             Some((id, number)) if Some(id) == self.id => Meant::NoPartition(number),
+            None if self.id.is_some_and(|id| misspelt(partuuid, id)) => Meant::Nothing(MISSPELT.to_owned()),
             _ => Meant::Elsewhere,
         }
     }
@@ -202,6 +211,22 @@ impl Disk {
         all.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
         told(&all, what)
     }
+}
+
+/// What is said of a name that begins with the disk's id, and that no kernel finds: it compares texts.
+pub(super) const MISSPELT: &str = "names no partition: behind the disk's id stand `-` and two digits";
+
+/// Whether a PARTUUID begins with the id of this MBR, and isn't one of its partitions' by its form.
+pub(super) fn misspelt(partuuid: &str, id: u32) -> bool {
+    let own = partuuid.get(..8).is_some_and(|own| u32::from_str_radix(own, 16) == Ok(id));
+    let digits = partuuid.get(8..).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
+    own && partuuid.len() < 36 && !(digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// A PARTUUID, and how many partitions further the meant one is: `…/PARTNROFF=1` (block/early-lookup.c).
+pub(super) fn offset(partuuid: &str) -> (&str, u32) {
+    let split = partuuid.split_once("/PARTNROFF=");
+    split.and_then(|(name, behind)| Some((name, behind.parse().ok()?))).unwrap_or((partuuid, 0))
 }
 
 fn told(all: &[String], what: &str) -> String {
@@ -340,6 +365,7 @@ mod tests {
             ("UUID=00112233-4455-6677-8899-aabbccddeeff", 2),
             ("LABEL=swap", 3),
             ("PARTUUID=35C84628-02", 2),
+            ("PARTUUID=35c84628-01/PARTNROFF=2", 3),
             ("/dev/mmcblk0p4", 4),
             ("179:3", 3),
             ("b304", 4),
@@ -363,7 +389,7 @@ mod tests {
             assert!(told.contains(why), "{spec}: {told}");
         }
         for spec in
-            ["", "/dev/sda1", "/dev/mmcblk0", "179:0", "179:8", "8:1", "PARTUUID=deadbeef-01", "/dev/nfs"]
+            ["", "/dev/sda1", "/dev/mmcblk1", "179:0", "179:8", "8:1", "PARTUUID=deadbeef-01", "/dev/nfs"]
         {
             assert!(matches!(disk.meant(spec), Meant::Elsewhere), "{spec}");
         }

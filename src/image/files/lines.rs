@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::NewNames;
-use super::disk::{Disk, Meant};
+use super::disk::{Disk, MISSPELT, Meant, misspelt, offset};
 use crate::format::brief;
 
 /// Words of the kernel's command line that name a partition: `root` and `resume` are the kernel's and initramfs-tools', `boot`
@@ -241,6 +241,11 @@ impl<'a> Names<'a> {
                 true => (rest.strip_suffix('"')?, "\""),
                 false => (rest, ""),
             };
+            let (name, behind) = offset(name);
+            if let Some(own) = self.disk_id.filter(|id| tell && misspelt(name, *id)) {
+                self.notes.push(format!("`{spec}` in {file} {MISSPELT} ({own:08x}-02)."));
+                return None;
+            }
             // The kernel writes both in hexadecimal (block/partitions/msdos.c).
             let parts = name.split_once('-').filter(|(id, number)| id.len() == 8 && number.len() == 2);
             let parts = parts.and_then(|(id, number)| {
@@ -263,6 +268,7 @@ impl<'a> Names<'a> {
                 }
                 return None;
             }
+            let old = old.saturating_add(behind);
             let Some(new) = self.new.numbers.get(&old) else {
                 if tell {
                     self.notes.push(format!(
@@ -274,6 +280,7 @@ impl<'a> Names<'a> {
             if self.new.becomes_gpt {
                 return Some(format!("/dev/mmcblk0p{new}"));
             }
+            // Directly, where it was so many behind another one: that one may have moved by less.
             return (*new != old).then(|| format!("{}{text}-{new:02x}{quote}", &spec[..prefix.len()]));
         }
         if all && let Some(Meant::Nothing(why)) = self.disk.map(|disk| disk.meant(spec)) {
@@ -302,7 +309,13 @@ impl<'a> Names<'a> {
             Some(_) => (spec, ""),
             None => spec.split_at(spec.find('/').unwrap_or(spec.len())),
         };
-        Some(format!("{}{new}{behind}", partition.trim_end_matches(|c: char| c.is_ascii_digit())))
+        let renamed = format!("{}{new}{behind}", partition.trim_end_matches(|c: char| c.is_ascii_digit()));
+        if tell && disk != "mmcblk0" {
+            self.notes.push(format!(
+                "`{spec}` in {file} is taken for this image's own disk, and becomes `{renamed}`."
+            ));
+        }
+        Some(renamed)
     }
 }
 
@@ -373,7 +386,8 @@ pub(super) fn device(spec: &str) -> Option<(&str, u32)> {
         None => spec.split('/').next().filter(|name| name.starts_with("mmcblk") || name.starts_with("sd"))?,
     };
     let base = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    let number = name[base.len()..].parse().ok()?;
+    // No kernel takes one with a zero in front.
+    let number = Some(&name[base.len()..]).filter(|digits| !digits.starts_with('0'))?.parse().ok()?;
     let disk = match base.strip_suffix('p') {
         // A disk whose name ends with a digit has a `p` before the number.
         Some(disk) if disk.ends_with(|c: char| c.is_ascii_digit()) => disk,

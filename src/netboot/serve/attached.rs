@@ -15,6 +15,7 @@ use crate::dhcp::packet::{CLIENT_PORT, SERVER_PORT};
 use crate::error::{Action, Knob, Remedy, chain, remedy};
 use crate::netboot::reason::Site;
 use crate::tftp::{self, Limits};
+use crate::dhcp;
 use crate::wire::interfaces::Follow;
 use crate::wire::{Interface, PacketSocket, Rule, Scope};
 
@@ -36,6 +37,8 @@ pub(super) struct Attached {
     pub(super) serves_files: bool,
     /// Further interfaces.
     pub(super) further: Vec<Further>,
+    /// Further interfaces that weren't there when serving began.
+    pub(super) absent: Vec<Absent>,
     /// Addresses of further interfaces at which a TFTP server was started.
     pub(super) fetched: BTreeSet<Ipv4Addr>,
     /// The number of the last of those servers.
@@ -57,6 +60,25 @@ pub(super) struct Further {
 impl Further {
     pub(super) const fn new(link: Link) -> Self {
         Self { link, is_unfit: false }
+    }
+}
+
+/// A further interface that isn't there, or has no address yet: a USB adapter, one that comes up late.
+#[derive(Debug)]
+pub(super) struct Absent {
+    config: dhcp::Config,
+    /// Why it isn't served, as it was told last.
+    why: Remedy,
+}
+
+impl Absent {
+    pub(super) fn new(config: dhcp::Config, error: &dhcp::Error) -> Self {
+        let why = not_served(&config.interface, error);
+        Self { config, why }
+    }
+
+    pub(super) const fn why(&self) -> &Remedy {
+        &self.why
     }
 }
 
@@ -105,6 +127,7 @@ impl Attached {
         }
         let all = self.follow.all();
         self.look_further(&all, crew, health, follower, now)?;
+        self.admit(&all, crew, follower)?;
         // What was moved to may have more news; a bound, so that it can't go on for ever.
         for _ in 0..4 {
             let news = self.link.look(&all, now);
@@ -133,6 +156,39 @@ impl Attached {
             for news in self.further[at].link.look(all, now) {
                 health.forget();
                 self.act_further(at, news, crew, follower)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves further interfaces that have come.
+    fn admit(
+        &mut self,
+        all: &[Interface],
+        crew: &mut Crew<'_, '_>,
+        follower: &Follower<'_>,
+    ) -> Result<(), Error> {
+        for mut absent in std::mem::take(&mut self.absent) {
+            if !all.iter().any(|one| one.name == absent.config.interface) {
+                self.absent.push(absent);
+                continue;
+            }
+            match crew.open_further(&absent.config) {
+                Ok(server) => {
+                    let link = Link::further(server.interface().clone(), server.plan().server);
+                    tell(&link, false, follower, InterfaceChange::Back);
+                    crew.add_further(server)?;
+                    self.further.push(Further::new(link));
+                    self.resume_further(self.further.len() - 1, crew, follower)?;
+                }
+                Err(error) => {
+                    let why = not_served(&absent.config.interface, &error);
+                    if why != absent.why {
+                        follower.tell(What::Warning { text: why.clone() });
+                        absent.why = why;
+                    }
+                    self.absent.push(absent);
+                }
             }
         }
         Ok(())

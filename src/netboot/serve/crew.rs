@@ -105,6 +105,11 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         }
     }
 
+    /// Opens a DHCP server for a further interface.
+    pub(super) fn open_further(&self, config: &dhcp::Config) -> Result<dhcp::Server, dhcp::Error> {
+        dhcp::Server::open(config, dhcp::Handed::default(), self.stop)
+    }
+
     /// Takes a DHCP server of a further interface, and starts it.
     pub(super) fn add_further(&mut self, server: dhcp::Server) -> Result<(), Error> {
         self.further.push(Dhcp::Parked(Box::new(server)));

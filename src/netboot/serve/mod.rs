@@ -51,7 +51,7 @@ use crate::tftp::{self, Limits};
 use crate::wire::frame::{Payload, Udp};
 use crate::wire::interfaces::Follow;
 use crate::wire::{interfaces, neighbours};
-use attached::{Attached, Further, HandedOver};
+use attached::{Absent, Attached, Further, HandedOver};
 use boots::Boots;
 use crew::{Crew, Health};
 use follower::Follower;
@@ -69,7 +69,7 @@ const NFS_PORT: u16 = 2049;
 pub struct ServeOptions {
     /// DHCP: the interface, the mode, the state directory.
     pub dhcp: dhcp::Config,
-    /// DHCP on further interfaces. One that goes away is waited for, and all else goes on.
+    /// DHCP on further interfaces. One that goes away, or isn't there yet, is waited for, and all else goes on.
     pub further: Vec<dhcp::Config>,
     /// The TFTP tree.
     pub tftp_root: PathBuf,
@@ -168,14 +168,22 @@ impl Server {
         };
         let arms = Arc::clone(&config.arms);
         let dhcp = dhcp::Server::open(&config, handed, stop)?;
-        let open = |config: &dhcp::Config| {
-            let fail = |source| Error::Further { interface: config.interface.clone(), source };
-            dhcp::Server::open(config, Handed::default(), stop).map_err(fail)
-        };
-        let further = further.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let (mut servers, mut absent) = (Vec::new(), Vec::new());
+        for config in further {
+            match dhcp::Server::open(&config, Handed::default(), stop) {
+                Ok(server) => servers.push(server),
+                // As with one that goes away later.
+                Err(error) if error.may_pass() => absent.push(Absent::new(config, &error)),
+                Err(source) => return Err(Error::Further { interface: config.interface, source }),
+            }
+        }
+        let further = servers;
         let plans: Vec<_> =
             std::iter::once(dhcp.plan()).chain(further.iter().map(dhcp::Server::plan)).collect();
-        homeless(&config, &plans)?;
+        // An address may be in the network of one that isn't there.
+        if absent.is_empty() {
+            homeless(&config, &plans)?;
+        }
         let link = |server: &dhcp::Server| Link::further(server.interface().clone(), server.plan().server);
         let links: Vec<Link> = further.iter().map(link).collect();
         if !tftp.is_empty() {
@@ -190,6 +198,7 @@ impl Server {
             handed: handed_over,
             serves_files: !tftp.is_empty(),
             further: links.into_iter().map(Further::new).collect(),
+            absent,
             fetched,
             last,
             limits,
@@ -280,6 +289,9 @@ impl Server {
         follower.tell(serving);
         if let Some(text) = contradicted(&plan.admission) {
             follower.tell(What::Warning { text });
+        }
+        for absent in &attached.absent {
+            follower.tell(What::Warning { text: absent.why().clone() });
         }
         for damage in std::iter::once(&dhcp).chain(&further).filter_map(dhcp::Server::damage) {
             follower.tell(What::Warning { text: damage.to_string().into() });

@@ -1,7 +1,6 @@
 //! The store is opened: made where it is missing, brought to the newest form, or refused.
 
 use std::fmt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use super::db::{Db, values};
 use super::{Error, Store};
+use crate::beneath::own_file;
 
 /// Forms of the store, each made of the one before. They go forward only.
 static FORMS: Migrator = sqlx::migrate!("./migrations");
@@ -201,28 +201,6 @@ fn migrated(store: &str, error: MigrateError) -> Error {
     }
 }
 
-/// Opens a file of the database, or makes it. Where root does it for a station that runs as another user (a copy is taken in,
-/// what people did is proved), it is that user's, and no link of that user's is followed. What SQLite makes beside its
-/// file has the same owner.
-fn own_file(path: &Path) -> std::io::Result<std::fs::File> {
-    use std::os::unix::fs::MetadataExt as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).mode(0o600);
-    match options.clone().create_new(true).open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            if rustix::process::geteuid().is_root() && std::fs::metadata(dir)?.uid() != 0 {
-                options.custom_flags(libc::O_NOFOLLOW);
-            }
-            options.create(true).truncate(false).open(path)
-        }
-        made => {
-            let (file, (dir, _)) = (made?, crate::beneath::place_of(path)?);
-            crate::beneath::own_as(&file, &dir).map(|()| file)
-        }
-    }
-}
-
 async fn sqlite(file: &Path, name: &str) -> Result<Db, Error> {
     let failed = |doing, path: &Path| {
         let path = path.to_owned();
@@ -236,7 +214,7 @@ async fn sqlite(file: &Path, name: &str) -> Result<Db, Error> {
     let mut lock = file.as_os_str().to_owned();
     lock.push(".lock");
     let lock = PathBuf::from(lock);
-    let open = own_file;
+    let open = |path: &Path| own_file(path, 0o600);
     let held = open(&lock).map_err(failed("opening", &lock))?;
     let held = tokio::task::spawn_blocking(move || wait_for_lock(held)).await.map_err(|_| Error::Locked)?;
     let held = held.map_err(failed("locking", &lock))?.ok_or(Error::Locked)?;
@@ -349,10 +327,10 @@ mod tests {
         let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::os::unix::fs::chown(dir.path(), Some(4711), Some(4712)).unwrap();
         let path = dir.path().join("station.db");
-        let made = own_file(&path).unwrap().metadata().unwrap();
+        let made = own_file(&path, 0o600).unwrap().metadata().unwrap();
         assert_eq!((made.uid(), made.gid(), made.mode() & 0o777), (4711, 4712, 0o600));
         assert_eq!(
-            own_file(&path).unwrap().metadata().unwrap().ino(),
+            own_file(&path, 0o600).unwrap().metadata().unwrap().ino(),
             made.ino(),
             "it is opened, and not made anew"
         );
@@ -363,7 +341,7 @@ mod tests {
             let link = dir.path().join("link");
             let _ = std::fs::remove_file(&link);
             std::os::unix::fs::symlink(target, &link).unwrap();
-            assert!(own_file(&link).is_err(), "{}", target.display());
+            assert!(own_file(&link, 0o600).is_err(), "{}", target.display());
         }
         assert!(!elsewhere.path().join("new").exists());
         assert_eq!(std::fs::metadata(&roots).unwrap().uid(), 0);

@@ -122,7 +122,7 @@ impl<'a> Settings<'a> {
     fn take(&mut self, config: &ConfigFiles, in_payload: impl Fn(&str) -> String) {
         for setting in config.settings() {
             let name = setting.name.to_ascii_lowercase();
-            let burns = name.starts_with(PROGRAM) || FUSES.contains(&name.as_str());
+            let burns = super::burns(&name);
             let burns = burns && !self.confirmed.iter().any(|known| known.eq_ignore_ascii_case(&name));
             let line = setting.place.line;
             let place = || format!("{}:{line}", in_payload(&setting.place.file).escape_debug());

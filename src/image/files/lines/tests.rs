@@ -23,12 +23,23 @@ fn root_follows_its_partition() {
         ),
         ("root=PARTUUID=35C84628-02", "root=PARTUUID=35C84628-03"),
         ("root=/dev/mmcblk0p2 ro", "root=/dev/mmcblk0p3 ro"),
-        ("a\troot=/dev/sda1\r\n", "a\troot=/dev/sda2\r\n"),
-        ("root=/dev/nvme0n1p2", "root=/dev/nvme0n1p3"),
+        // The second behind the first.
+        ("root=PARTUUID=35c84628-01/PARTNROFF=1 x", "root=PARTUUID=35c84628-03             x"),
         ("root=/dev/disk/by-partuuid/35c84628-01", "root=/dev/disk/by-partuuid/35c84628-02"),
     ];
     for (old, new) in cases {
         assert_eq!(cmdline(old), (new.to_owned(), vec![]), "{old}");
+    }
+}
+
+#[test]
+fn a_root_on_a_disk_of_another_name_follows_and_is_told() {
+    for (old, new) in
+        [("a\troot=/dev/sda1\r\n", "a\troot=/dev/sda2\r\n"), ("root=/dev/nvme0n1p2", "root=/dev/nvme0n1p3")]
+    {
+        let (renamed, notes) = cmdline(old);
+        assert_eq!(renamed, new);
+        assert!(notes.len() == 1 && notes[0].contains("taken for this image's own disk"), "{notes:?}");
     }
 }
 
@@ -56,6 +67,10 @@ fn other_words_follow_too() {
 fn a_word_that_leads_astray_is_told_with_its_file() {
     for (text, told) in [
         ("root=PARTUUID=35c84629-02", "of another disk: this image's id is 35c84628"),
+        ("root=PARTUUID=35c84628-2", "behind the disk's id stand `-` and two digits (35c84628-02)"),
+        ("root=PARTUUID=35c84628", "behind the disk's id stand `-` and two digits"),
+        ("root=PARTUUID=35c84628-02x", "behind the disk's id stand `-` and two digits"),
+        ("root=PARTUUID=35c84628-01/PARTNROFF=6", "names partition 7, which"),
         ("root=PARTUUID=35c84628-07", "names partition 7, which this image doesn't have"),
         ("root=PARTUUID=363b0989-d4c6-4e61-9268-8d2c61e8c8b3", "that this image doesn't have"),
         (
@@ -96,10 +111,8 @@ fn what_names_no_partition_of_ours_stays() {
     for text in [
         "",
         "root=PARTUUID=35c84628-05",
-        "root=PARTUUID=35c84628-02x",
-        "root=PARTUUID=35c84628",
-        "root=/dev/mmcblk0 root=/dev/ram0 root=/dev/p2 root=/dev/sd2 root=/dev/mmcblk0p root=/dev/é2",
-        "root=PARTUUID=éééééééé root=PARTUUID=35c84628-é",
+        "root=/dev/mmcblk0p02 root=/dev/mmcblk0 root=/dev/ram0 root=/dev/p2 root=/dev/sd2 root=/dev/mmcblk0p root=/dev/é2",
+        "root=PARTUUID=éééééééé",
     ] {
         assert_eq!(cmdline(text), (text.to_owned(), vec![]));
     }

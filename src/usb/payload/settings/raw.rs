@@ -2,7 +2,6 @@
 
 use std::io;
 
-use super::{FUSES, PROGRAM};
 use crate::image::read_at::ReadAt;
 
 const BUFFER: usize = 1 << 20;
@@ -51,7 +50,7 @@ fn fuse(line: &[u8]) -> Option<String> {
     }
     let end = line.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_')?;
     let name = std::str::from_utf8(&line[..end]).ok()?.to_ascii_lowercase();
-    if !(name.starts_with(PROGRAM) && name.len() > PROGRAM.len() || FUSES.contains(&name.as_str())) {
+    if !super::super::burns(&name) {
         return None;
     }
     let value = line[end..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
