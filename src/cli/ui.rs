@@ -249,7 +249,8 @@ impl Ui {
         let text = error.render();
         let text = if colour { text.ansi().to_string() } else { text.to_string() };
         // What helps has one name, whoever says it. No argument in it makes a line: those hold no control characters.
-        let text = text.replace("\n  tip: ", "\n  hint: ").replace("\n  \u{1b}[32mtip:", "\n  \u{1b}[32mhint:");
+        let text =
+            text.replace("\n  tip: ", "\n  hint: ").replace("\n  \u{1b}[32mtip:", "\n  \u{1b}[32mhint:");
         self.write(stream, &Text::trusted(text.trim_end_matches('\n').to_owned()));
     }
 

@@ -234,7 +234,9 @@ impl Form for MenuText {
 
     fn read(&self, raw: &Raw, _: &Path) -> Result<String, String> {
         let good = |text: &&str| {
-            (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+            (1..=64).contains(&text.len())
+                && !text.trim().is_empty()
+                && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
         };
         raw.text().filter(good).map(str::to_owned).ok_or_else(|| raw.not(&self.wanted()))
     }
@@ -290,6 +292,10 @@ impl Netboot {
         if self.tftp_server.value.is_some_and(|ip| !can_serve(ip)) {
             let why = "boards can fetch nothing from that address: it is no host's, or each host's own";
             return bad("netboot.tftp-server", &self.tftp_server.origin, why);
+        }
+        if let Some(ip) = self.dns.value.iter().find(|ip| !can_serve(**ip)) {
+            let why = format!("boards can ask no names at {ip}: it is no host's, or each host's own");
+            return bad("netboot.dns", &self.dns.origin, &why);
         }
         Ok(())
     }
@@ -360,6 +366,9 @@ mod tests {
         assert_eq!(check("netboot.allow", text("af04b2da")), Ok(()));
         assert_eq!(check("netboot.deny", Raw::List(Vec::new())), Ok(()));
         assert_eq!(check("netboot.tftp-server", text("10.0.0.5")), Ok(()));
+        for ip in ["0.0.0.0", "255.255.255.255"] {
+            assert!(check("netboot.dns", text(ip)).unwrap_err().contains("can ask no names"), "{ip}");
+        }
         assert_eq!(check("netboot.option-43", text("x")), Ok(()));
     }
 
@@ -386,6 +395,7 @@ mod tests {
             ("netboot.deny", "dc:a6:32:01"),
             ("netboot.tftp-server", "nas"),
             ("netboot.option-43", "\x1b[2J"),
+            ("netboot.option-43", "   "),
             ("netboot.boot-files", "7="),
         ] {
             assert!(set(key, text).is_err(), "{key} {text}");

@@ -181,12 +181,18 @@ impl AddressPlan {
             }
         };
         let network = Network::new(server, prefix);
+        if let Some(files) = config.tftp_server.filter(|files| network.has(*files)) {
+            inside(&(network, Some(name())), "the TFTP server", files)?;
+        }
         if config.mode == Mode::Dhcp {
             let relayed: Vec<Network> = config.relayed.iter().map(|net| net.network).collect();
             if config.range.is_none() && config.hosts.is_empty() && relayed.is_empty() {
                 return Err(Error::NoRange { network: network.to_string() });
             }
             fits((network, Some(name())), config.range, config.router)?;
+            if config.range == Some((server, server)) && config.hosts.is_empty() && relayed.is_empty() {
+                return Err(Error::NoRange { network: network.to_string() });
+            }
             for (at, net) in config.relayed.iter().enumerate() {
                 let others = relayed[..at].iter().chain([&network]);
                 if let Some(other) = others.into_iter().find(|other| other.overlaps(net.network)) {

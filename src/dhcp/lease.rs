@@ -558,7 +558,8 @@ mod tests {
         let place = Place::with(&[]);
         let path = place.path();
         std::fs::remove_file(&path).unwrap();
-        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
+            .unwrap();
         assert!(matches!(Store::open(&path), Err(Error::Leases { .. })));
     }
 

@@ -40,7 +40,12 @@ impl Device {
         let direct = rustix::fs::open(path, READ | OFlags::DIRECT, Mode::empty());
         let (file, direct) = match direct {
             Ok(fd) => (File::from(fd), true),
-            Err(rustix::io::Errno::INVAL) => (File::from(rustix::fs::open(path, READ, Mode::empty()).map_err(|errno| opening(errno.into()))?), false),
+            Err(rustix::io::Errno::INVAL) => (
+                File::from(
+                    rustix::fs::open(path, READ, Mode::empty()).map_err(|errno| opening(errno.into()))?,
+                ),
+                false,
+            ),
             Err(error) => return Err(opening(error.into())),
         };
         let kind = file.metadata().map_err(opening)?.file_type();

@@ -208,6 +208,9 @@ mod tests {
         }
         let other = tty("/devices/platform/serial8250");
         assert!(matches!(other.event(), Err(BadEvent::NoPort { .. })), "{:?}", other.event());
+        // An environment can be of any length.
+        let long = tty(&"/x".repeat(50_000)).event().unwrap_err();
+        assert!(long.to_string().chars().count() < 3000, "{long}");
     }
 
     #[test]

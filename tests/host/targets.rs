@@ -23,6 +23,16 @@ fn out(output: &Output) -> String {
 }
 
 #[test]
+fn a_board_that_is_named_twice_is_not_removed() {
+    let (_dir, path) = lab("a,dc:a6:32:00:00:01\nb,dc:a6:32:00:00:02\n");
+    let output =
+        piprov().args(["targets", "remove", "a", "b", "a", "--targets"]).arg(&path).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a is named twice"), "{output:?}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_it_quietly() {
     let rows: String =
         (0..5000).map(|at| format!("b{at},dc:a6:32:00:{:02x}:{:02x}\n", at / 256, at % 256)).collect();

@@ -54,6 +54,22 @@ fn rpiboots_flags_are_taken_under_its_name() {
 }
 
 #[test]
+fn what_no_board_can_be_and_no_fuse_is_are_refused() {
+    let place = Place::new();
+    for (flag, wrong, told) in [
+        ("-i", "nothex", "8 or 16 hexadecimal digits"),
+        ("-i", "c2ef56012", "8 or 16 hexadecimal digits"),
+        ("--confirm", "program_pubkey,bogus", "no such setting burns fuses"),
+    ] {
+        let mut command = common::piprov();
+        command.args(["usbboot", "-n", "-d", "payload", flag, wrong]).current_dir(place.0.path());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(stderr(&output).contains(told), "{output:?}");
+    }
+}
+
+#[test]
 fn the_wait_for_a_board_that_is_not_there_ends() {
     let place = Place::new();
     let mut command = common::piprov();

@@ -91,6 +91,10 @@ fn what_cannot_be_compared() {
     disk.run(&["verify", "disk.img", "--device", "missing"]).fails(66, "missing: opening: No such file");
     disk.run(&["verify", "missing", "--device", "disk.img"]).fails(66, "missing: opening");
     disk.run(&["verify", "disk.img", "--device", "/dev/null"]).fails(65, "neither a block device nor a file");
+    std::os::unix::fs::symlink("disk.img", disk.path("other.img")).unwrap();
+    disk.run(&["verify", "disk.img", "--device", "other.img"]).fails(2, "is the image itself");
+    disk.shell("coreutils", "mkfifo pipe");
+    disk.run(&["verify", "disk.img", "--device", "pipe"]).fails(65, "neither a block device nor a file");
     disk.run(&["verify", "cut.xz", "--device", "disk.img"]).fails(65, "damaged xz data at byte 4000000");
     disk.run(&["verify", "disk.img"]).fails(2, "--device <PATH>");
     disk.run(&["verify", "disk.img", "--offset", "1", "--sha256", "x"]).fails(2, "cannot be used with");

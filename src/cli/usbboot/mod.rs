@@ -154,7 +154,10 @@ fn serial(text: &str) -> Result<Serial, String> {
 fn fuse(text: &str) -> Result<String, String> {
     match payload::burns(text) {
         true => Ok(text.to_owned()),
-        false => Err("no such setting burns fuses: there are revoke_devkey and what begins with program_".to_owned()),
+        false => {
+            Err("no such setting burns fuses: there are revoke_devkey and what begins with program_"
+                .to_owned())
+        }
     }
 }
 

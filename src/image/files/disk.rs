@@ -214,7 +214,7 @@ impl Disk {
 }
 
 /// What is said of a name that begins with the disk's id, and that no kernel finds: it compares texts.
-pub(super) const MISSPELT: &str = "names no partition: behind the disk's id stand `-` and two digits";
+pub(super) const MISSPELT: &str = "names no partition: behind the disk's id stand a hyphen and two digits";
 
 /// Whether a PARTUUID begins with the id of this MBR, and isn't one of its partitions' by its form.
 pub(super) fn misspelt(partuuid: &str, id: u32) -> bool {

@@ -11,11 +11,11 @@ use super::error::Error;
 use super::event::{InterfaceChange, What};
 use super::follower::Follower;
 use super::link::{AWAY, Lack, Link, News};
+use crate::dhcp;
 use crate::dhcp::packet::{CLIENT_PORT, SERVER_PORT};
 use crate::error::{Action, Knob, Remedy, chain, remedy};
 use crate::netboot::reason::Site;
 use crate::tftp::{self, Limits};
-use crate::dhcp;
 use crate::wire::interfaces::Follow;
 use crate::wire::{Interface, PacketSocket, Rule, Scope};
 

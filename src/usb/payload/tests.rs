@@ -302,6 +302,36 @@ fn the_standard_payload_is_for_older_boards_too() {
 }
 
 #[test]
+fn what_lies_where_a_file_is_expected_is_named() {
+    for name in ["config.txt", "bootcode4.bin", "boot.img"] {
+        let (dir, payload) =
+            with(&[("bootcode4.bin", CODE), ("config.txt", b"boot_ramdisk=1"), ("boot.img", b"x")]);
+        let path = dir.path().join("root").join(name);
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let told = |payload: &Payload| check(payload, None, &Wanted::default()).unwrap_err();
+        assert!(
+            matches!(told(&payload), Error::NoFile { what: "a directory", .. }),
+            "{name}: {}",
+            told(&payload)
+        );
+        fs::remove_dir(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+        assert!(matches!(told(&payload), Error::NoFile { what: "a pipe", .. }), "{name}: {}", told(&payload));
+    }
+}
+
+#[test]
+fn settings_that_burn_fuses_are_told_from_others() {
+    for setting in ["revoke_devkey", "program_pubkey", "PROGRAM_new_one"] {
+        assert!(burns(setting), "{setting}");
+    }
+    for setting in ["", "bogus", "program_", "eeprom_write_protect", "xprogram_pubkey"] {
+        assert!(!burns(setting), "{setting}");
+    }
+}
+
+#[test]
 fn a_link_to_nothing_is_told_as_one() {
     use std::os::unix::fs::symlink;
     let four = Wanted { chips: vec![Chip::Bcm2711], ..Wanted::default() };

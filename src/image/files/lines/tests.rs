@@ -67,9 +67,9 @@ fn other_words_follow_too() {
 fn a_word_that_leads_astray_is_told_with_its_file() {
     for (text, told) in [
         ("root=PARTUUID=35c84629-02", "of another disk: this image's id is 35c84628"),
-        ("root=PARTUUID=35c84628-2", "behind the disk's id stand `-` and two digits (35c84628-02)"),
-        ("root=PARTUUID=35c84628", "behind the disk's id stand `-` and two digits"),
-        ("root=PARTUUID=35c84628-02x", "behind the disk's id stand `-` and two digits"),
+        ("root=PARTUUID=35c84628-2", "behind the disk's id stand a hyphen and two digits (35c84628-02)"),
+        ("root=PARTUUID=35c84628", "behind the disk's id stand a hyphen and two digits"),
+        ("root=PARTUUID=35c84628-02x", "behind the disk's id stand a hyphen and two digits"),
         ("root=PARTUUID=35c84628-01/PARTNROFF=6", "names partition 7, which"),
         ("root=PARTUUID=35c84628-07", "names partition 7, which this image doesn't have"),
         ("root=PARTUUID=363b0989-d4c6-4e61-9268-8d2c61e8c8b3", "that this image doesn't have"),
