@@ -301,6 +301,41 @@ fn an_image_with_a_gpt() {
 }
 
 #[test]
+fn an_image_with_four_primary_partitions_gets_a_gpt_from_which_the_board_still_starts() {
+    let mut rig = Rig::new(1);
+    let image = rig.image("os.img", SMALL);
+    let path = image.display();
+    shell(&format!("truncate -s +8MiB {path} && printf ',3MiB,83\\n,4MiB,83\\n' | sfdisk -q --append {path}"));
+    let mut bytes = std::fs::read(&image).unwrap();
+    let old = support::card::partitions(&image);
+    assert_eq!(old.len(), 4, "{old:?}");
+    // Something to find again in the two that were added.
+    for (n, (first, count)) in old[2..].iter().enumerate() {
+        let (first, len) = (*first as usize * 512, *count as usize * 512);
+        let pattern = |at: usize| (at / 512 % 251) as u8 ^ (0x40 << n);
+        (0..len).for_each(|at| bytes[first + at] = pattern(at));
+    }
+    std::fs::write(&image, &bytes).unwrap();
+    let card = rig.card("card.img", 2 * SMALL_CARD);
+    rig.board("lab-01", &card.path);
+    // Twice: the second time its U-Boot comes from that table.
+    for _ in 0..2 {
+        let ended = rig.flash(&["lab-01", "os.img", "--part-size", "16MiB"]).end();
+        assert_done(&ended, &["lab-01"]);
+        let told = shell(&format!("sgdisk --print {}", card.path.display()));
+        assert!(told.contains("GPT") && !told.contains("damaged"), "{told}");
+        let (now, new) = (card.bytes(), support::card::partitions(&card.path));
+        assert_eq!(new.len(), 5, "{new:?}");
+        for ((from, count), (to, room)) in old.iter().zip(&new[1..]).skip(2) {
+            assert_eq!(count, room);
+            let (from, to, len) = (*from as usize * 512, *to as usize * 512, *count as usize * 512);
+            support::card::assert_same(&now[to..to + len], &bytes[from..from + len], 0..len, "a partition");
+        }
+        card.assert_uboot_partition();
+    }
+}
+
+#[test]
 fn an_image_whose_last_block_is_not_full() {
     let mut rig = Rig::new(1);
     let image = rig.image("os.img", SMALL);
