@@ -362,7 +362,7 @@ fn the_commands_that_are_told_run_and_none_is_told_for_a_project_that_no_board_c
     let dry = said(&[&args[..], &["--dry-run"]].concat());
     let told = said(&args);
     assert_eq!(commands(&told), commands(&dry), "{told}");
-    assert_eq!(commands(&told).len(), 3, "{told}");
+    assert_eq!(commands(&told).len(), 4, "{told}");
     for command in commands(&told) {
         assert!(!types(&command).contains("until it has an image"), "{command}");
     }

@@ -271,8 +271,8 @@ impl Taking<'_> {
         }
         if has_users {
             ui.say(
-                "the accounts are disabled: `piprov user reset USER --role ROLE --link` and `piprov user enable USER` let \
-                 somebody in",
+                "the accounts are disabled: `piprov user reset USER --role ROLE`, `piprov user enable USER` and `piprov user \
+                 reset USER --link` let somebody in",
             );
         }
         Ok(())
