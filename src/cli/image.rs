@@ -1,7 +1,7 @@
 //! `piprov image`: the images that a station has.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use crate::error::Kind;
 use crate::format::{hex, size, size_exact};
 use crate::http::{Limits, Pauses, Resuming, Trust, Url};
 use crate::image::chunk::LONGEST_IMAGE;
+use crate::image::format::{Format, HEAD};
 use crate::progress::Progress;
 use crate::station_api::{AddedImage, Image as Known, ImageState, Verdict, image_name};
 use crate::stop::{Stop, read_or_stop};
@@ -146,6 +147,14 @@ pub(super) fn add(
     Sending { name, sha256, shown: &shown, bar }.send(from, len, station, ui, stop)
 }
 
+/// Whether a file begins as one that is packed like that. It is at its beginning afterwards.
+pub(super) fn is_as_named(file: &mut File, path: &Path, packed: Format) -> crate::cli::Result<()> {
+    let mut head = Vec::new();
+    file.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok(packed.is_what_it_says(path, &head)?)
+}
+
 impl Add {
     fn run(self, station: &Station, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let name = self.name.clone().or_else(|| image_name(&self.source));
@@ -161,7 +170,14 @@ impl Add {
             let again = client::again(ui, Some(Arc::clone(&bar)));
             let file = Resuming::open(&url, Trust::System, limits, pauses, stop, again)?;
             let len = file.len();
-            (From::Far(Box::new(file)), len)
+            let (mut file, mut head) = (file, Vec::new());
+            if let Some(packed) =
+                Format::of_name(Path::new(url.path.split(['?', '#']).next().unwrap_or_default()))
+            {
+                file.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
+                packed.is_what_it_says(Path::new(&self.source), &head)?;
+            }
+            (From::Far(Box::new(io::Cursor::new(head).chain(file))), len)
         } else if let Some((scheme, _)) = self.source.split_once("://") {
             let message = format!("{}: images come by http and https, not by {scheme}", self.source);
             return Err(Usage { message, hint: Some("`-` reads what another program fetches.".into()) })?;
@@ -177,8 +193,12 @@ impl Add {
 }
 
 /// A file of this host, with its length.
-fn local(file: File, path: &Path) -> crate::cli::Result<(From, Option<u64>)> {
+fn local(mut file: File, path: &Path) -> crate::cli::Result<(From, Option<u64>)> {
     let len = file.metadata()?.len();
+    // The station doesn't hear what the file is called: what is damaged at its beginning would be an image as it is.
+    if let Some(packed) = Format::of_name(path) {
+        is_as_named(&mut file, path, packed)?;
+    }
     // What is packed may be shorter than what it holds, never longer than the longest.
     if len > LONGEST_IMAGE {
         let (has, most) = (size(len), size(LONGEST_IMAGE));
@@ -243,7 +263,7 @@ enum From {
     /// A file or standard input of this host.
     Here(File),
     /// A URL.
-    Far(Box<Resuming>),
+    Far(Box<dyn Read>),
 }
 
 /// What is sent, with how far that is.

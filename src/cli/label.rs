@@ -21,8 +21,8 @@ const LONGEST: u64 = 16 << 20;
 
 /// Show, change and print labels
 ///
-/// A label is a template with a board's values: a name in braces stands for one, such as {serial}, {mac}, {called} or {duid}.
-/// A project says which label its boards get, on which printer, and when.
+/// A label is a template with a board's values: a name in braces stands for one, such as {serial}, {mac}, {called} or {duid};
+/// {slot|none} for `none` where the board has no such value, and {|{} for a brace. A project says which label its boards get, on which printer, and when.
 #[derive(Debug, clap::Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Label {
@@ -138,6 +138,7 @@ impl Label {
             Command::Show(args) => {
                 let label: Known = station.get(&path(["labels", &args.name]))?;
                 show(&label, ui);
+                doubts(&label, ui);
                 if !ui.json {
                     label.text.lines().for_each(|line| ui.result(line));
                 }
@@ -146,6 +147,7 @@ impl Label {
             Command::Add(args) => args.run(&station, ui),
             Command::Fill(args) => args.run(&station, ui),
             Command::Print(args) => {
+                let is_test = args.board.is_none();
                 let new = NewPrint {
                     label: args.one.name,
                     printer: args.printer,
@@ -154,6 +156,10 @@ impl Label {
                 };
                 let made: Page<Printed> = station.post("/api/v1/prints", &new)?;
                 queue(&made.items, ui);
+                // A test has a sample of each name, also of one that no board has.
+                if is_test {
+                    doubts(&station.get(&path(["labels", &new.label]))?, ui);
+                }
                 Ok(())
             }
             Command::Queue(args) => {
@@ -194,8 +200,11 @@ impl Add {
             Err(error) if error.status() == Some(404) => Known::default(),
             Err(error) => return Err(error)?,
         };
-        let label = Known { name, language: self.language.unwrap_or(before.language), text };
-        show(&station.put(&place, &label)?, ui);
+        let label =
+            Known { name, language: self.language.unwrap_or(before.language), text, ..Known::default() };
+        let label: Known = station.put(&place, &label)?;
+        show(&label, ui);
+        doubts(&label, ui);
         Ok(())
     }
 }
@@ -230,6 +239,11 @@ fn show(label: &Known, ui: &Ui) {
             ("length", count(label.text.len() as u64, "byte")),
         ],
     );
+}
+
+/// What no board could have of a label.
+fn doubts(label: &Known, ui: &Ui) {
+    label.warnings.iter().for_each(|told| ui.warn(told));
 }
 
 fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {

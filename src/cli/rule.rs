@@ -3,11 +3,14 @@
 use crate::board::Mac;
 use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, path, tell};
+use crate::cli::remedy::quoted;
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
 use crate::format::json::json;
 use crate::format::{count, parse_size, size};
-use crate::station_api::{Board, Matching, NewRule, NoBoard, Rule as Known, RuleTest, What, shadow};
+use crate::station_api::{
+    Board, Matching, NO_IMAGE, NewRule, NoBoard, Project, Rule as Known, RuleTest, What, shadow,
+};
 use crate::stop::Stop;
 
 /// Show and change which project an arriving board gets
@@ -230,6 +233,15 @@ impl Add {
         } else {
             let (place, name) = (rule.position, &rule.name);
             ui.result(format_args!("{place} {name}: {} → {}", wanted(&rule.matching), then(&rule.what)));
+        }
+        if let What::Project { project } = &rule.what {
+            let there: Project = station.get(&path(["projects", project]))?;
+            if there.image.is_none() {
+                let project = quoted(project);
+                ui.warn(format_args!(
+                    "{NO_IMAGE}: `piprov project set {project} --image IMAGE` gives it one"
+                ));
+            }
         }
         Ok(())
     }

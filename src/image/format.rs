@@ -72,20 +72,31 @@ impl Format {
         }
         match Self::of_name(path) {
             None => Ok(Self::Raw),
-            Some(named) => {
-                let what = format!(
-                    "named like {named} data, but it starts with {} instead of {}",
-                    hex(&head[..head.len().min(6)]),
-                    named.magic_text(),
-                );
-                not(
-                    &what,
-                    "the file may be damaged or misnamed; download it again, or give it another name if it is \
-                     a raw image"
-                        .into(),
-                )
-            }
+            Some(named) => Err(named.is_not(path, head)),
         }
+    }
+
+    /// Whether what is said to be packed so is packed: by its first bytes, and in whichever format. What isn't would be taken
+    /// for an image as it is.
+    ///
+    /// # Errors
+    /// As [`Self::detect`].
+    pub fn is_what_it_says(self, path: &Path, head: &[u8]) -> Result<(), Error> {
+        match Self::detect(path, head)? {
+            Self::Raw if self != Self::Raw => Err(self.is_not(path, head)),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_not(self, path: &Path, head: &[u8]) -> Error {
+        let what = format!(
+            "named like {self} data, but it starts with {} instead of {}",
+            hex(head.get(..head.len().min(6)).unwrap_or_default()),
+            self.magic_text(),
+        );
+        let hint = "the file may be damaged or misnamed; download it again, or give it another name if it is a raw \
+                    image";
+        Error::NotAnImage { path: path.to_owned(), what, hint: hint.into() }
     }
 
     fn of_magic(head: &[u8]) -> Option<Self> {
@@ -109,9 +120,16 @@ impl Format {
         }
     }
 
-    fn of_name(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-        match extension.as_str() {
+    /// How a file is packed, as its name says; `None` where that says nothing of it.
+    #[must_use]
+    pub fn of_name(path: &Path) -> Option<Self> {
+        Self::of_ending(&path.extension()?.to_str()?.to_ascii_lowercase())
+    }
+
+    /// How a file of this ending is packed, in lower case and without its point; `None` where that says nothing of it.
+    #[must_use]
+    pub fn of_ending(ending: &str) -> Option<Self> {
+        match ending {
             "gz" | "gzip" => Some(Self::Gz),
             "xz" => Some(Self::Xz),
             "zst" | "zstd" => Some(Self::Zst),

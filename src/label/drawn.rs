@@ -1,8 +1,8 @@
 //! Labels of our own: a line for each thing on them, with places and sizes in millimetres from the upper left corner.
 
 use super::code::{self, Kind};
+use super::template::{self, Filled, parts};
 use super::{Bitmap, Error, letters};
-use crate::format::braces::{Part, parts};
 use crate::station_api::Values;
 
 /// A label has so many dots at most: some 15 by 25 cm with 300 dots an inch.
@@ -122,11 +122,8 @@ fn line(text: &str) -> Result<Option<Line<'_>>, String> {
 fn filled(text: &str, values: &Values) -> Result<String, Error> {
     let mut filled = String::new();
     for part in parts(text) {
-        match part {
-            Part::Text(text) => filled.push_str(text),
-            Part::Name(name) => {
-                filled.push_str(values.get(name).ok_or_else(|| Error::NoValue { name: name.to_owned() })?);
-            }
+        match template::filled(part, values)? {
+            Filled::Text(text) | Filled::Value { text, .. } => filled.push_str(text),
         }
     }
     Ok(filled)

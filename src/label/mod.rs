@@ -7,6 +7,7 @@
 //! | `bitmap` | a picture of black and white dots |
 //! | `out` | a picture in the languages of printers |
 //! | `raw` | templates in a printer's own language, with values that can't become commands |
+//! | `template` | what stands in braces |
 //! | [`scan`] | what a code in a picture says |
 //!
 //! What is drawn is drawn in the printer's own dots: the picture on a page is the one that is printed, dot by dot.
@@ -18,12 +19,14 @@ mod letters;
 mod out;
 mod raw;
 pub mod scan;
+mod template;
 
 pub use bitmap::Bitmap;
+pub use template::literal;
 
 use crate::error::{Explain, Kind};
-use crate::format::braces::{Part, parts};
 use crate::station_api::{LONGEST_LABEL, Label, LabelLanguage, PrinterTakes, Values};
+use template::{Part, parts};
 
 /// A label has so many bytes at most once values are filled in.
 const LONGEST_FILLED: usize = 256 << 10;
@@ -90,7 +93,7 @@ pub struct Filled {
 pub fn names(template: &str) -> Vec<&str> {
     let mut names = Vec::new();
     for part in parts(template) {
-        if let Part::Name(name) = part
+        if let Part::Name(name, _) = part
             && !names.contains(&name)
         {
             names.push(name);

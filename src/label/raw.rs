@@ -1,27 +1,26 @@
 //! Templates in a printer's own language. A value is written so that it stays a text there, or refused where it can't be:
 //! what is printed is the value and nothing else.
 
+use super::template::{Filled, filled, parts};
 use super::{Error, LONGEST_FILLED};
-use crate::format::braces::{Part, parts};
 use crate::station_api::{LabelLanguage, Values};
 
 /// Fills a template.
 pub(super) fn fill(language: LabelLanguage, template: &str, values: &Values) -> Result<String, Error> {
-    let mut filled = String::new();
+    let mut whole = String::new();
     for part in parts(template) {
-        match part {
-            Part::Text(text) => filled.push_str(text),
-            Part::Name(name) => {
-                let value = values.get(name).ok_or_else(|| Error::NoValue { name: name.to_owned() })?;
+        match filled(part, values)? {
+            Filled::Text(text) => whole.push_str(text),
+            Filled::Value { name, text } => {
                 let refused = |what| Error::Command { name: name.to_owned(), what };
-                escape(language, value, &mut filled).map_err(refused)?;
+                escape(language, text, &mut whole).map_err(refused)?;
             }
         }
-        if filled.len() > LONGEST_FILLED {
+        if whole.len() > LONGEST_FILLED {
             return Err(Error::LongFilled);
         }
     }
-    Ok(filled)
+    Ok(whole)
 }
 
 /// Writes a value; where that can't be, what keeps it.

@@ -3,7 +3,7 @@ use super::*;
 const TEMPLATE: &str = "size 50 25\ntext 2 2 4 {serial}\nqr 2 8 15 {serial}\ndatamatrix 30 8 15 {mac}\n";
 
 fn label(language: LabelLanguage, text: &str) -> Label {
-    Label { name: "l".into(), language, text: text.into() }
+    Label { name: "l".into(), language, text: text.into(), ..Label::default() }
 }
 
 #[test]

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{PrinterTakes, Time};
 
-/// A template of a label. A name in braces stands for that value of the board, as `{serial}`.
+/// A template of a label. A name in braces stands for that value of the board, as `{serial}`; `{slot|none}` for `none` where
+/// the board has no such value, and `{|{}` for a brace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -16,6 +17,10 @@ pub struct Label {
     pub language: LabelLanguage,
     /// The template; at most [`LONGEST_LABEL`] bytes.
     pub text: String,
+    /// What no board could have of it as the station is now, each a sentence. Only told, where one label is asked for or put:
+    /// what comes in is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// See [`Label::text`].

@@ -61,8 +61,8 @@ pub use printer::{
     CommandPrinter, FilePrinter, FtpPrinter, NewPrinter, Printer, PrinterAt, PrinterTakes, TcpPrinter,
 };
 pub use project::{
-    Again, FIRST_BOOT_FORMAT, FirstBootSettings, MOST_RETRIES, MOST_SERIALS, Matching, NoBoard, Project,
-    Rule, What, shadow,
+    Again, FIRST_BOOT_FORMAT, FirstBootSettings, MOST_RETRIES, MOST_SERIALS, Matching, NO_IMAGE, NoBoard,
+    Project, Rule, What, shadow,
 };
 pub use project_file::{BadProjectFile, ProjectClone, ProjectFile, ProjectImport};
 pub use script::{ScriptRun, ScriptState};

@@ -58,6 +58,9 @@ pub struct Project {
     pub warnings: Vec<String>,
 }
 
+/// What becomes of a project without an image.
+pub const NO_IMAGE: &str = "no board can get this project until it has an image";
+
 /// See [`Project::first_boot`].
 pub type FirstBootSettings = BTreeMap<String, String>;
 

@@ -338,6 +338,86 @@ fn one_record_with_a_wrong_clock_keeps_no_other_from_coming_and_a_missing_projec
     assert!(!said.contains("piprov rule add all"), "{said}");
 }
 
+/// What is told to be typed can be typed: each command runs as it stands.
+#[test]
+fn the_commands_that_are_told_run_and_none_is_told_for_a_project_that_no_board_can_get() {
+    let station = cmprovision();
+    let path = |name: &str| station.path(name).display().to_string();
+    let args = ["import", "cmprovision", &path("cmp/database.sqlite"), "--files", &path("cmp")];
+    let said = |args: &[&str]| {
+        let output = station.run(args);
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{args:?}: {said}");
+        said.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let types = |command: &str| {
+        let command = command.replace("USER", "Ada").replace("ROLE", "operator").replace("IMAGE", "gateway");
+        said(&command.split(' ').skip(1).collect::<Vec<_>>())
+    };
+    let commands = |said: &str| {
+        let told = said.split('`').filter(|word| word.starts_with("piprov "));
+        told.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // Before anything is there the same is told.
+    let dry = said(&[&args[..], &["--dry-run"]].concat());
+    let told = said(&args);
+    assert_eq!(commands(&told), commands(&dry), "{told}");
+    assert_eq!(commands(&told).len(), 4, "{told}");
+    for command in commands(&told) {
+        assert!(!types(&command).contains("until it has an image"), "{command}");
+    }
+    let rules = station.json(&["rule", "list"]);
+    assert_eq!(rules[0]["value"]["what"]["project"], "gateway", "{rules:#?}");
+    // A project whose image is gone, and the one that the old server gave to each board.
+    database(
+        &station.path("cmp/database.sqlite"),
+        "UPDATE settings SET value = '3' WHERE key = 'active_project';",
+    );
+    let none = "no board can get this project until it has an image";
+    let said_of = |line: &str, said: &str| assert!(said.contains(line), "{line}: {said}");
+    let told = said(&args);
+    said_of(
+        &format!(
+            "image of a project late: it is taken without its image: the image `gone` isn't taken; {none}"
+        ),
+        &told,
+    );
+    said_of(&format!("each board got the project late there, which has no image here: {none}"), &told);
+    assert!(!told.contains("piprov rule add"), "{told}");
+    let warned = said(&["rule", "add", "late", "--model", "4", "--project", "late"]);
+    said_of(none, &warned);
+    commands(&warned).iter().for_each(|command| drop(types(command)));
+    assert!(!said(&["rule", "add", "later", "--model", "4", "--project", "late"]).contains(none));
+}
+
+/// What such a name says of a file isn't so: as an image it would be written onto disks byte for byte.
+#[test]
+fn what_is_named_as_packed_and_is_not_is_no_image() {
+    let station = cmprovision();
+    let path = |name: &str| station.path(name).display().to_string();
+    let more = "INSERT INTO images VALUES (3, 'torn.img', 'torn', 'xz', '', NULL, NULL, NULL, NULL);";
+    database(&station.path("cmp/database.sqlite"), more);
+    let torn: Vec<u8> = (0..2 << 20).map(|n: u32| (n / 3) as u8).collect();
+    fs::write(station.path("cmp/public/uploads/torn"), &torn).unwrap();
+    let args = ["import", "cmprovision", &path("cmp/database.sqlite"), "--files", &path("cmp")];
+    for args in [[&args[..], &["--dry-run"]].concat(), args.to_vec()] {
+        let lines = station.json(&args);
+        let left = left(&lines, "image");
+        assert!(
+            left.iter().any(|why| why.contains("torn") && why.contains("named like xz data")),
+            "{left:#?}"
+        );
+    }
+    for ending in ["gz", "xz", "bz2", "zst"] {
+        let file = format!("by-hand.img.{ending}");
+        fs::write(station.path(&file), &torn).unwrap();
+        let said = station.stderr(&["image", "add", &path(&file)], 65);
+        assert!(said.contains(&format!("named like {ending} data")), "{said}");
+    }
+    let images = station.json(&["image", "list"]);
+    assert!(images.len() == 1 && images[0]["value"]["name"] == "gateway", "{images:#?}");
+}
+
 /// What the page says is what works: its commands, one after the other.
 #[test]
 fn the_commands_of_the_page_run_in_their_order() {

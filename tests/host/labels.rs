@@ -468,3 +468,27 @@ fn labels_and_printers_are_made_shown_printed_and_removed_on_their_pages() {
     let figures = station.admin("GET", "/metrics", None);
     assert!(text(&figures).contains("piprov_labels_waiting "), "{}", text(&figures));
 }
+
+#[test]
+fn a_name_that_no_board_has_is_warned_of_where_a_test_shows_it_as_if_one_had_it() {
+    let station = local();
+    station.json(&["printer", "add", "off", "--tcp", "127.0.0.1:1"]);
+    let warned = |args: &[&str]| {
+        let said = station.stderr(args, 0).split_whitespace().collect::<Vec<_>>().join(" ");
+        said.contains("no board has the value `slto`")
+    };
+    let print = ["label", "print", "l", "--printer", "off"];
+    for (text, is_known) in [("{slto}", false), ("{slto|-}", false), ("{|{}slto} {slot|-} {called}", true)] {
+        fs::write(station.path("l"), text).unwrap();
+        let add = ["label", "add", "l", "--language", "text"];
+        for args in [&add[..], &["label", "show", "l"], &print] {
+            assert_eq!(warned(args), !is_known, "{text}: {args:?}");
+        }
+    }
+    let text = station.run(&["label", "fill", "l"]).stdout;
+    assert_eq!(String::from_utf8_lossy(&text), "{slto} slot-1 called");
+    // A source that gives it is enough.
+    add_label(&station, "l", "text", "{slto}");
+    station.json(&["values", "add", "slto", "--from", "1", "--to", "9"]);
+    assert!(!warned(&print));
+}

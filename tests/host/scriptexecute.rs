@@ -255,6 +255,60 @@ fn what_fails_says_which_step_it_was_and_the_image_is_not_begun_where_a_script_b
         "{record:#}"
     );
     assert!(rig.log(&record).contains("gzip: crc error"), "{}", rig.log(&record));
+    assert!(fs::read(board.disk()).unwrap().iter().all(|byte| *byte == 0xaa), "nothing came for the disk");
+}
+
+/// A board whose curl does what this says when it fetches the image: `$tries` counts from 0.
+fn fetches_so(board: &OldOs, how: &str) {
+    let curl = fs::read_link(board.path("bin/curl")).unwrap().display().to_string();
+    let text = format!(
+        "case \"$*\" in */api/shell/*)\n\
+         tries=$(cat \"$ROOM/tries\" 2>/dev/null || echo 0)\n\
+         echo $((tries + 1)) >\"$ROOM/tries\"\n\
+         head -c 4 \"$ROOM/disk\" >>\"$ROOM/before\"\n\
+         {how}\n\
+         esac\n\
+         exec {curl} \"$@\""
+    );
+    board.program("curl", &text.replace("CURL", &curl));
+}
+
+#[test]
+fn a_station_that_goes_away_while_the_image_comes_is_waited_for_and_the_disk_is_left_alone_till_then() {
+    let rig = rig(&["--enrol", "open"]);
+    let mut board = rig.board();
+    rig.project(json!({}));
+    fetches_so(
+        &board,
+        "case $tries in\n\
+         0 | 1) echo 'curl: (7) nobody listens' >&2; exit 7 ;;\n\
+         2) CURL \"$@\" | head -c 50000; exit 18 ;;\n\
+         3) printf 'HTTP/1.1 503 Service Unavailable\\r\\n\\r\\n' >curl.head; exit 22 ;;\n\
+         4) CURL \"$@\" | head -c 1500000; exit 56 ;;\n\
+         esac",
+    );
+    board.start(&rig.url());
+    let record = rig.ended(&board, 1);
+    assert_eq!((&record["outcome"], &record["proof"]), (&json!("done"), &json!("read-back")), "{record:#}");
+    rig.is_on(&board);
+    assert_eq!(fs::read_to_string(board.path("tries")).unwrap(), "6\n");
+    // Until the first MiB had come, the disk was what it was; from then on nothing could start from it.
+    let before = fs::read(board.path("before")).unwrap();
+    assert_eq!(before, [[0xaa; 4], [0xaa; 4], [0xaa; 4], [0xaa; 4], [0xaa; 4], [0; 4]].concat());
+    assert!(board.console().contains("curl: curl: (7) nobody listens"), "{}", board.console());
+}
+
+#[test]
+fn an_image_that_is_refused_or_damaged_is_not_waited_for() {
+    let rig = rig(&["--enrol", "open"]);
+    let mut board = rig.board();
+    rig.project(json!({}));
+    fetches_so(&board, "printf 'HTTP/1.1 404 Not Found\\r\\n\\r\\n' >curl.head; exit 22");
+    board.start(&rig.url());
+    let record = rig.ended(&board, 1);
+    assert_eq!(record["outcome"], "failed", "{record:#}");
+    assert_eq!(fs::read_to_string(board.path("tries")).unwrap(), "3\n");
+    assert!(fs::read(board.disk()).unwrap().iter().all(|byte| *byte == 0xaa));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::format::hex;
 use crate::image::chunk::LONGEST_IMAGE;
 use crate::progress::Progress;
 use crate::station::takeover::{Found, FoundFirmware, FoundImage};
-use crate::station_api::{Fate, Firmware, Image, ImageState, Taken};
+use crate::station_api::{Fate, Firmware, Image, ImageState, NO_IMAGE, Taken};
 
 /// No image of an EEPROM is longer.
 const LONGEST_FIRMWARE: u64 = 2 << 20;
@@ -115,8 +115,10 @@ impl Taking<'_> {
                 }
                 Err(why) => {
                     for project in found.without_image(&one.name) {
-                        let why =
-                            format!("it is taken without its image: the image `{}` isn't taken", one.name);
+                        let why = format!(
+                            "it is taken without its image: the image `{}` isn't taken; {NO_IMAGE}",
+                            one.name
+                        );
                         self.lacks.push(Lack { project, what: IMAGE, why });
                     }
                     self.left("image", &one.name, why);
@@ -153,6 +155,12 @@ impl Taking<'_> {
             (Ok(_), None) => return Ok(Err(NEEDED.to_owned())),
         };
         let shown = dir.at(&below);
+        // The station sees what is packed by its first bytes: what is damaged there would be an image as it is.
+        if let Some(packed) = one.packed
+            && let Err(error) = image::is_as_named(&mut file, &shown, packed)
+        {
+            return Ok(Err(error.message().unwrap_or_default()));
+        }
         if self.dry {
             if let Some(wanted) = &one.sha256 {
                 match digest(self, &mut file)? {

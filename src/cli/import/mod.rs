@@ -14,7 +14,7 @@ use crate::cli::remedy::quoted;
 use crate::cli::ui::Ui;
 use crate::format::json::json;
 use crate::station::takeover::{self, Found};
-use crate::station_api::{Fate, Import as Sent, Imported, LeftOut, Project, Taken};
+use crate::station_api::{Fate, Import as Sent, Imported, LeftOut, NO_IMAGE, Project, Taken};
 use crate::stop::Stop;
 
 /// Taking over a part of a history may take so long.
@@ -170,8 +170,7 @@ impl Taking<'_> {
         }
         sent?;
         let has_users = !found.import.users.is_empty();
-        self.next_steps(&found, has_users);
-        Ok(())
+        self.next_steps(&found, has_users)
     }
 
     fn part(&mut self, import: &Sent) -> crate::cli::Result<()> {
@@ -240,7 +239,7 @@ impl Taking<'_> {
     }
 
     /// What only a person may do.
-    fn next_steps(&self, found: &Found, has_users: bool) {
+    fn next_steps(&self, found: &Found, has_users: bool) -> crate::cli::Result<()> {
         let ui = self.ui;
         let is_left = |project: &String| {
             self.left.iter().any(|left| left.what == "project" && left.name == *project)
@@ -249,11 +248,18 @@ impl Taking<'_> {
         if let Some(project) = found.active.as_ref().filter(|project| is_left(project)) {
             ui.say(format_args!("each board got the project {} there, which isn't taken", quoted(project)));
         } else if let Some(project) = &found.active {
+            let has_image = self.has_image(found, project)?;
             let project = quoted(project);
-            ui.say(format_args!(
-                "each board got the project {project} there: `piprov rule add all --project {project}` does the same here, and \
-                 erases the disk of each board that comes"
-            ));
+            if has_image {
+                ui.say(format_args!(
+                    "each board got the project {project} there: `piprov rule add all --any --project {project}` does the same \
+                     here, and erases the disk of each board that comes"
+                ));
+            } else {
+                ui.say(format_args!(
+                    "each board got the project {project} there, which has no image here: {NO_IMAGE}"
+                ));
+            }
         }
         if !found.hosts.is_empty() {
             let hosts =
@@ -265,9 +271,21 @@ impl Taking<'_> {
         }
         if has_users {
             ui.say(
-                "the accounts are disabled: `piprov user reset USER --role ROLE --link` and `piprov user enable USER` let \
-                 somebody in",
+                "the accounts are disabled: `piprov user reset USER --role ROLE`, `piprov user enable USER` and `piprov user \
+                 reset USER --link` let somebody in",
             );
+        }
+        Ok(())
+    }
+
+    /// Whether a project has an image, or would have one.
+    fn has_image(&self, found: &Found, project: &str) -> crate::cli::Result<bool> {
+        let would =
+            self.dry && found.import.projects.iter().any(|one| one.name == *project && one.image.is_some());
+        match self.station.get::<Project>(&path(["projects", project])) {
+            Ok(there) => Ok(would || there.image.is_some()),
+            Err(error) if error.status() == Some(404) => Ok(would),
+            Err(error) => Err(error)?,
         }
     }
 }

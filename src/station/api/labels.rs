@@ -43,7 +43,7 @@ async fn labels(call: Call, asked: ListAsked, (): ()) -> Result<Page<Label>, Ref
 }
 
 async fn label(call: Call, (): (), (): ()) -> Result<Label, Refusal> {
-    Ok(call.station.store().label(call.part("label")).await?)
+    call.station.label(call.part("label")).await
 }
 
 async fn put(call: Call, (): (), label: Label) -> Result<Label, Refusal> {

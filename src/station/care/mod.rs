@@ -39,12 +39,24 @@ const ASKED: usize = 10;
 pub(super) struct Care {
     troubles: Mutex<Arc<[Trouble]>>,
     certificate: Mutex<Option<Certificate>>,
+    /// Why images can't be had now.
+    objects: Mutex<Option<String>>,
 }
 
 impl Care {
     /// What is wrong with the station itself.
     fn troubles(&self) -> Arc<[Trouble]> {
         Arc::clone(&self.troubles.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Why the bytes of images can't be had, as far as it was seen at the last look.
+    pub(super) fn objects_away(&self) -> Option<String> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what was seen of the place of the images' bytes.
+    fn saw_objects(&self, away: Option<String>) {
+        *self.objects.lock().unwrap_or_else(PoisonError::into_inner) = away;
     }
 
     /// The certificate that is served.
@@ -118,6 +130,7 @@ impl Station {
                 tracing::warn!(%error, "it can't be looked which slots are suspected");
             }
             let facts = self.facts(&mut memory).await;
+            self.care.saw_objects(facts.objects.away.as_ref().map(|(why, _)| why.clone()));
             let Some(new) = self.care.put(troubles(&facts)) else { continue };
             self.changes.tell(Thing::Settings, "station", None);
             for trouble in new {

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `values` | what stands in the place of names |
 //! | `queue` | what waits is printed, one label at a time for each printer |
+//! | `again` | what failed is printed once more, with what its board has by now |
 //!
 //! Here: labels and printers are made, changed and removed; labels are filled and wanted; codes are read.
 
+mod again;
 mod queue;
 mod values;
 
@@ -19,7 +21,8 @@ use super::web::{Refusal, Who};
 use super::{Station, now};
 use crate::label::{self, Filled, scan};
 use crate::station_api::{
-    Board, Label, NewPrint, NewPrinter, Print, Printer, PrinterAt, PrinterTakes, RunsAsked, Thing, Values,
+    Board, Label, NewPrint, NewPrinter, OWN, Print, Printer, PrinterAt, PrinterTakes, RunsAsked, Thing,
+    Values, ValuesOf,
 };
 
 /// Under this name pages hear of what is printed.
@@ -35,7 +38,34 @@ impl Station {
     pub(super) async fn put_label(&self, who: &Who, label: &Label) -> Result<Label, Refusal> {
         self.store().put_label(label).await?;
         self.changed(who, "label.put", &label.name).await;
-        Ok(label.clone())
+        self.with_doubts_of_label(label.clone()).await
+    }
+
+    /// A label, with what no board could have of it.
+    pub(super) async fn label(&self, name: &str) -> Result<Label, Refusal> {
+        self.with_doubts_of_label(self.store().label(name).await?).await
+    }
+
+    async fn with_doubts_of_label(&self, label: Label) -> Result<Label, Refusal> {
+        let names = label::names(&label.text);
+        let is_own = |name: &&str| OWN.contains(name) || MORE.contains(name);
+        let mut warnings = Vec::new();
+        if !names.iter().all(is_own) {
+            let sources = self.store().value_sources().await?;
+            // What a server answers isn't known before.
+            let asks = sources.iter().any(|source| matches!(source.of, ValuesOf::Http(_)));
+            let gives = |name: &str| {
+                sources.iter().any(|source| match &source.of {
+                    ValuesOf::Table(sheet) => sheet.columns.iter().any(|column| column == name),
+                    _ => source.name == name,
+                })
+            };
+            let unknown = names.into_iter().filter(|name| !asks && !is_own(name) && !gives(name));
+            warnings.extend(unknown.map(|name| {
+                format!("no board has the value `{name}`, and no source of the station gives it")
+            }));
+        }
+        Ok(Label { warnings, ..label })
     }
 
     /// Removes a label.
@@ -172,6 +202,7 @@ impl Station {
 
     /// Something is printed once more, or now.
     pub(super) async fn print_again(&self, who: &Who, id: &str) -> Result<Print, Refusal> {
+        self.takes_values_of_today(id).await?;
         let print = self.store().print_again(id, &who.by, now()).await?;
         self.did_named(who, "print.again", &print.label, Some(&print.called)).await;
         self.prints_changed();

@@ -8,14 +8,14 @@ use serde_json::{Map, Value as Json};
 
 use super::db::{Tx, json, values};
 use super::{Error, Store, check_name, firmware, identity, labels, people, plans, projects, runs, scripts};
-use crate::board::{Mac, Who};
+use crate::board::{Mac, Serial, Who};
 use crate::device_api::Script;
 use crate::error::Kind;
 use crate::format::json::json as members;
 use crate::run::{Ending, Record, RunId, Stage, Way};
 use crate::station_api::{
-    BoardFacts, Fate, Import, Imported, Label, LeftOut, NewPrinter, OldOutcome, OldRecord, PrinterAt,
-    Project, Taken, Time,
+    BoardFacts, Fate, Import, Imported, Label, LeftOut, NO_IMAGE, NewPrinter, OldOutcome, OldRecord,
+    PrinterAt, Project, Taken, Time,
 };
 
 /// The bounds of a record, as [`OldRecord`] has them.
@@ -334,8 +334,9 @@ async fn take_project(
         && tx.row(WHOLE, values![image]).await?.is_none()
     {
         if !(dry && import.images.contains(image)) {
-            let why =
-                format!("it is taken without its image: the station has no image `{image}` that is whole");
+            let why = format!(
+                "it is taken without its image: the station has no image `{image}` that is whole; {NO_IMAGE}"
+            );
             lines.push((IMAGE, why));
         }
         new.image = None;
@@ -402,12 +403,30 @@ async fn take_project(
     projects::put(tx, &new).await.map(|()| (true, lines))
 }
 
-/// The name of what was done to a board at a time: the same one each time that it comes.
-fn run_of(from: &str, record: &OldRecord) -> RunId {
-    let text = format!("piprov 2026 a run of {from}: {} {}", record.serial.directory(), record.started);
-    let hash = blake3::hash(text.as_bytes());
-    let chance = hash.as_bytes().iter().take(6).fold(0u64, |chance, byte| chance << 8 | u64::from(*byte));
-    RunId::new(chance)
+/// The names that what was done to a board at a time may have: the same ones each time that it comes. The first is of what
+/// boot programs tell of the board; where another board has that one, the second is of all of its number.
+fn runs_of(from: &str, record: &OldRecord) -> [RunId; 2] {
+    let serial = record.serial;
+    [serial.directory(), serial.as_str().to_ascii_lowercase()].map(|serial| {
+        let text = format!("piprov 2026 a run of {from}: {serial} {}", record.started);
+        let hash = blake3::hash(text.as_bytes());
+        let chance = hash.as_bytes().iter().take(6).fold(0u64, |chance, byte| chance << 8 | u64::from(*byte));
+        RunId::new(chance)
+    })
+}
+
+/// The name that a record gets; `None` where it is there already.
+async fn new_run(tx: &mut Tx, from: &str, record: &OldRecord) -> Result<Option<RunId>, Error> {
+    for run in runs_of(from, record) {
+        let Some(row) = tx.row("SELECT serial FROM run WHERE id = $1", values![run.as_str()]).await? else {
+            return Ok(Some(run));
+        };
+        let there = row.of("run").maybe_text()?.and_then(|text| text.parse::<Serial>().ok());
+        if there.is_none_or(|there| there.is_of_same_board(&record.serial)) {
+            return Ok(None);
+        }
+    }
+    Ok(None)
 }
 
 /// Degrees Celsius, where a text has some that can be.
@@ -445,10 +464,7 @@ async fn put_duid(tx: &mut Tx, board: &str, duid: &str, at: Time) -> Result<(), 
 
 /// Whether it is new, and the address that its board doesn't get.
 async fn take_record(tx: &mut Tx, from: &str, old: &OldRecord) -> Result<(bool, Option<Mac>), Error> {
-    let run = run_of(from, old);
-    if tx.row("SELECT id FROM run WHERE id = $1", values![run.as_str()]).await?.is_some() {
-        return Ok((false, None));
-    }
+    let Some(run) = new_run(tx, from, old).await? else { return Ok((false, None)) };
     let who = Who { mac: old.mac, serial: Some(old.serial), ..Who::default() };
     let seen = old.ended.unwrap_or(old.started);
     let (board, kept_out) = identity::find_or_make_old(tx, &who, seen).await?;

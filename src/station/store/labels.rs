@@ -15,7 +15,7 @@ const LONGEST_SECRET: usize = 200;
 
 fn label(row: Row) -> Result<Label, Error> {
     let mut row = row.of("label");
-    Ok(Label { name: row.text()?, language: row.word()?, text: row.text()? })
+    Ok(Label { name: row.text()?, language: row.word()?, text: row.text()?, warnings: Vec::new() })
 }
 
 fn no_such(what: &'static str, name: &str) -> Error {

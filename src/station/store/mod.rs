@@ -10,7 +10,7 @@
 //! | `object_place` | where the bytes of images are kept |
 //! | `values`, `draws`, `sheets` | what each board has of its own |
 //! | `firmware` | images of boards' EEPROMs |
-//! | `labels`, `prints` | labels and printers, and what is to be printed |
+//! | `labels`, `prints`, `failed_prints` | labels and printers, what is to be printed, and what couldn't be |
 //! | `scripts`, `script_runs` | what boards run beside that, and what became of it |
 //! | `people`, `second`, `passkeys`, `sessions`, `settings` | who may do what |
 //! | `audit` | what was done by whom, as a chain |
@@ -30,6 +30,7 @@ mod copy;
 mod db;
 mod draws;
 mod error;
+mod failed_prints;
 mod figures;
 mod firmware;
 mod floor;
@@ -75,6 +76,7 @@ pub use audit::{Chained, Did};
 pub use board_list::{GONE, There};
 pub use draws::Asks;
 pub use error::Error;
+pub use failed_prints::FailedPrint;
 pub use firmware::LastEeprom;
 pub use floor::{Place, Since, Waits};
 pub use hooks::Due;

@@ -5,26 +5,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::database::{Row, Rows, Table, Tables};
 use super::labels::{self, label_of};
+use super::order::{self, Ordered};
 use super::words::{file, is_binary, lines, name, quoted, register, shown, time, truth};
 use super::{Found, FoundFirmware, FoundHost, FoundImage};
 use crate::board::Serial;
 use crate::device_api::{Disk, End, Role, Script, When};
 use crate::format::count;
-use crate::station_api::{Again, Fate, OldLine, OldOutcome, OldRecord, Project, ProjectEeprom, image_name};
+use crate::image::format::Format;
+use crate::station_api::{
+    Again, Fate, NO_IMAGE, OldLine, OldOutcome, OldRecord, Project, ProjectEeprom, image_name,
+};
 
 const FROM: &str = "cmprovision";
+/// What lines of a project's image are about.
+const IMAGE: &str = "image of a project";
 /// Lines that are kept of each log of a board.
 const LINES: usize = 60;
 
 macro_rules! table {
     ($name:literal, $needed:literal, [$($column:literal),*], [$($later:literal),*]) => {
-        Table { name: $name, needed: $needed, columns: &[$($column),*], later: &[$($later),*], order: "1" }
+        Table { name: $name, needed: $needed, columns: &[$($column),*], later: &[$($later),*], order: "rowid" }
     };
 }
 
 /// What is read. The columns that came with later versions may be missing.
 pub(super) const TABLES: Tables = &[
-    table!("images", true, ["id", "filename", "filename_on_server", "sha256"], ["uncompressed_sha256"]),
+    table!(
+        "images",
+        true,
+        ["id", "filename", "filename_on_server", "sha256"],
+        ["uncompressed_sha256", "filename_extension"]
+    ),
     table!("scripts", true, ["id", "name", "script_type", "bg", "priority", "script"], []),
     table!(
         "projects",
@@ -60,7 +71,7 @@ pub(super) const TABLES: Tables = &[
     ),
     table!("cmlogs", false, ["id", "cm", "loglevel", "msg", "created_at"], ["board"]),
     table!("settings", false, ["key", "value"], []),
-    table!("hosts", false, ["id", "ip", "mac"], []),
+    table!("hosts", false, ["id", "ip", "mac"], ["hostname"]),
     table!(
         "labels",
         false,
@@ -84,7 +95,7 @@ pub(super) fn found(rows: &Rows) -> Found {
     let mut found = Found::default();
     FROM.clone_into(&mut found.import.from);
     let images = images(&mut found, of("images"));
-    let scripts = scripts(&mut found, of("scripts"));
+    let scripts = scripts(&mut found, of("scripts"), of("project_script"));
     let labels = labels::taken(&mut found, of("labels"));
     let projects = projects(&mut found, of("projects"), of("project_script"), (&images, &scripts, &labels));
     let mut logs: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
@@ -116,7 +127,15 @@ pub(super) fn found(rows: &Rows) -> Found {
     settings(&mut found, of("settings"), &projects);
     for host in of("hosts") {
         match fixed(host) {
-            Some(host) => found.hosts.push(host),
+            Some(known) => {
+                found.hosts.push(known);
+                let called = text(host, "hostname").trim();
+                if !called.is_empty() {
+                    let why =
+                        format!("its name {} isn't taken: fixed addresses have none here", quoted(called));
+                    found.changed("host", text(host, "mac"), why);
+                }
+            }
             None => {
                 found.left("host", text(host, "mac"), "it has no Ethernet and IP address that can be read")
             }
@@ -147,7 +166,13 @@ fn images(found: &mut Found, rows: &[Row]) -> Names {
         let digest = text(row, "sha256").trim().to_ascii_lowercase();
         let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
         found.import.images.push(image.clone());
-        found.images.push(FoundImage { name: image, file, sha256: is_digest.then_some(digest) });
+        // A name that says how a file is packed said so to the old server too.
+        let endings = [text(row, "filename_extension"), given, &file];
+        let endings =
+            endings.map(|name| name.rsplit('.').next().unwrap_or_default().trim().to_ascii_lowercase());
+        let packed = endings.into_iter().find_map(|ending| Format::of_ending(&ending));
+        let sha256 = is_digest.then_some(digest);
+        found.images.push(FoundImage { name: image, file, sha256, packed });
     }
     names
 }
@@ -155,8 +180,13 @@ fn images(found: &mut Found, rows: &[Row]) -> Names {
 /// Scripts by the numbers of their rows: what they are called, and whether they are taken.
 type Scripts = BTreeMap<String, (String, bool)>;
 
-fn scripts(found: &mut Found, rows: &[Row]) -> Scripts {
+fn scripts(found: &mut Found, rows: &[Row], pairs: &[Row]) -> Scripts {
     let (mut names, mut taken) = (Scripts::new(), BTreeSet::new());
+    let (mut all, mut ordered) = (Vec::new(), Vec::new());
+    let mut projects: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for pair in pairs {
+        projects.entry(text(pair, "script_id")).or_default().insert(text(pair, "project_id"));
+    }
     for row in rows {
         let given = text(row, "name");
         let called = name(given, &mut taken);
@@ -170,12 +200,6 @@ fn scripts(found: &mut Found, rows: &[Row]) -> Scripts {
         if called != given {
             found.changed("name of a script", given, format!("it is called `{called}` here"));
         }
-        let priority = text(row, "priority").trim();
-        let number = priority.parse::<i64>();
-        let kept = u32::try_from(number.clone().unwrap_or(100).clamp(0, 1000)).unwrap_or(100);
-        if number != Ok(i64::from(kept)) {
-            found.changed("priority of a script", given, format!("{} becomes {kept}", quoted(priority)));
-        }
         let kind = text(row, "script_type");
         let when = if kind == "preinstall" { When::Pre } else { When::Post };
         if !matches!(kind, "preinstall" | "postinstall") {
@@ -187,29 +211,64 @@ fn scripts(found: &mut Found, rows: &[Row]) -> Scripts {
             let why = format!("whether it runs in the background was {}: it doesn't", quoted(beside));
             found.changed("script", given, why);
         }
+        let id = text(row, "id");
+        ordered.push(Ordered {
+            when,
+            // The column's default there.
+            priority: text(row, "priority").trim().parse().unwrap_or(100),
+            id: id.parse().unwrap_or(i64::MAX),
+            name: called.clone(),
+            projects: projects.get(id).cloned().unwrap_or_default(),
+        });
         let script = Script {
             name: called,
             text: text(row, "script").to_owned(),
             when,
-            priority: kept,
+            priority: 100,
             background: truth(row.get("bg")),
             once: false,
             limit: 600,
         };
+        all.push((row, script));
+    }
+    let kept = order::kept(&ordered);
+    for project in kept.other {
+        let why = format!("those of the project with the number {project} run in another order here");
+        found.changed("scripts", project, why);
+    }
+    for ((row, mut script), priority) in all.into_iter().zip(kept.priorities) {
+        let (given, was) = (text(row, "name"), text(row, "priority").trim());
+        if was != priority.to_string() {
+            let why = format!("{} becomes {priority}, which keeps the order", quoted(was));
+            found.changed("priority of a script", given, why);
+        }
+        script.priority = priority;
         found.import.scripts.push(script);
     }
     names
 }
 
-/// The disk that a path is, in a project's words.
-fn target(storage: &str) -> Option<Vec<Role>> {
-    match storage.trim() {
-        "" => Some(vec![Role::Emmc, Role::Sd]),
-        path if path.starts_with("/dev/mmcblk") => Some(vec![Role::Emmc, Role::Sd]),
-        path if path.starts_with("/dev/nvme") => Some(vec![Role::Nvme]),
-        path if path.starts_with("/dev/sd") => Some(vec![Role::Usb]),
-        _ => None,
+/// The whole disk that a path is, in a project's words, and whether it is the first of its kind: a project here names kinds.
+fn target(storage: &str) -> Option<(Vec<Role>, bool)> {
+    let number = |text: &str| {
+        let good = (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        good.then(|| text.trim_start_matches('0').is_empty())
+    };
+    let card = || vec![Role::Emmc, Role::Sd];
+    if storage.is_empty() {
+        return Some((card(), true));
     }
+    let name = storage.strip_prefix("/dev/")?;
+    if let Some(rest) = name.strip_prefix("mmcblk") {
+        return Some((card(), number(rest)?));
+    }
+    if let Some((controller, space)) = name.strip_prefix("nvme").and_then(|rest| rest.split_once('n')) {
+        number(space)?;
+        return Some((vec![Role::Nvme], number(controller)? && space == "1"));
+    }
+    let letters = name.strip_prefix("sd")?;
+    let good = (1..=3).contains(&letters.len()) && letters.bytes().all(|byte| byte.is_ascii_lowercase());
+    good.then(|| (vec![Role::Usb], letters == "a"))
 }
 
 fn projects(
@@ -223,11 +282,10 @@ fn projects(
         let given = text(row, "name");
         let called = name(given, &mut taken);
         names.insert(text(row, "id").to_owned(), called.clone());
-        let Some(target) = target(text(row, "storage")) else {
-            let why = format!(
-                "its disk is `{}`, which is no eMMC, SD card, NVMe or USB disk",
-                shown(text(row, "storage"), 60)
-            );
+        let storage = text(row, "storage").trim();
+        let Some((target, is_first)) = target(storage) else {
+            let why =
+                format!("its disk is {}, which is no whole eMMC, SD card, NVMe or USB disk", quoted(storage));
             found.left("project", given, why);
             continue;
         };
@@ -242,16 +300,24 @@ fn projects(
         if called != given {
             found.changed("name of a project", given, format!("it is called `{called}` here"));
         }
+        if !is_first {
+            let kinds: Vec<_> = target.iter().map(|role| role.title()).collect();
+            let why = format!(
+                "its disk is {}; here it is the first {} of a board",
+                quoted(storage),
+                kinds.join(" or ")
+            );
+            found.changed("disk of a project", given, why);
+        }
         let image = images.get(text(row, "image_id")).cloned();
         match (&image, text(row, "image_id")) {
             (Some(_), _) => {}
-            (None, "") => found.tell(Fate::Noted, "image of a project", given, "it has none there"),
+            (None, "") => {
+                found.tell(Fate::Noted, IMAGE, given, format!("it has none there: {NO_IMAGE}"));
+            }
             (None, _) => {
-                found.changed(
-                    "image of a project",
-                    given,
-                    "it is taken without its image, which isn't taken",
-                );
+                let why = format!("it is taken without its image, which isn't taken: {NO_IMAGE}");
+                found.changed(IMAGE, given, why);
             }
         }
         let eeprom = eeprom(found, row, given);

@@ -92,7 +92,12 @@ fn each_kind_of_row_comes_over() {
     let found = found(&rows());
     assert_eq!(
         found.images,
-        [FoundImage { name: "2022-09-22-raspios".into(), file: "abc.xz".into(), sha256: None }]
+        [FoundImage {
+            name: "2022-09-22-raspios".into(),
+            file: "abc.xz".into(),
+            sha256: None,
+            packed: Some(Format::Xz)
+        }]
     );
     let [project] = &found.import.projects[..] else { panic!("{found:?}") };
     assert_eq!((project.name.as_str(), project.scripts.len()), ("Gateway-1", 1));
@@ -112,8 +117,8 @@ fn each_kind_of_row_comes_over() {
     assert_eq!(found.hosts.len(), 1);
     let [ftp, command] = &found.import.labels[..] else { panic!("{found:?}") };
     assert_eq!((ftp.name.as_str(), ftp.language), ("x", LabelLanguage::Zpl));
-    assert_eq!(ftp.text, "^XA^FD{serial} {mac} {a}^FS");
-    assert_eq!((command.name.as_str(), command.text.as_str()), ("lpr", "{slot}"));
+    assert_eq!(ftp.text, "^XA^FD{serial} {mac} {|{}a}^FS");
+    assert_eq!((command.name.as_str(), command.text.as_str()), ("lpr", "{slot|-}"));
     let [printer] = &found.import.printers[..] else { panic!("{found:?}") };
     assert_eq!((printer.name.as_str(), printer.password.as_ref()), ("x", None));
     assert_eq!(printer.at.words(), "ftp 10.0.0.9:21");
@@ -225,7 +230,8 @@ fn a_script_of_bytes_is_not_taken_and_no_project_goes_without_it() {
     assert_eq!((project.name.as_str(), &project.label), ("plain", &None));
     assert!(told(&found, Fate::LeftOut, "project")[0].contains("its script `Resize ext4 partition`"));
     assert!(told(&found, Fate::Changed, "label of a project")[0].contains("without its label"));
-    assert_eq!(told(&found, Fate::Noted, "image of a project"), ["it has none there"]);
+    let noted = told(&found, Fate::Noted, "image of a project");
+    assert_eq!(noted, ["it has none there: no board can get this project until it has an image"]);
 }
 
 /// What can't come has no name: the station may have an image of that one.
@@ -281,6 +287,124 @@ fn a_label_is_in_the_language_that_it_shows_whatever_its_files_end_in() {
         label.insert("template", template.to_owned());
         label.insert("file_extension", ending.to_owned());
         assert_eq!(found(&rows).import.labels[0].language, language, "{template}");
+    }
+}
+
+#[test]
+fn scripts_of_one_priority_run_in_the_order_of_their_rows_as_before() {
+    let script = |id: &str, name: &str, priority: &str| {
+        row(&[
+            ("id", id),
+            ("name", name),
+            ("script_type", "preinstall"),
+            ("bg", "0"),
+            ("priority", priority),
+            ("script", "exit 0"),
+        ])
+    };
+    let mut rows = rows();
+    let all =
+        [("1", "z", "100"), ("2", "m", "100"), ("3", "a", "100"), ("4", "far", "5000"), ("5", "b", "-7")];
+    rows.insert("scripts", all.map(|(id, name, priority)| script(id, name, priority)).into());
+    let pairs = ["1", "2", "3", "4", "5"].map(|id| row(&[("project_id", "7"), ("script_id", id)]));
+    rows.insert("project_script", pairs.into());
+    let found = found(&rows);
+    let mut scripts = found.import.scripts.clone();
+    Script::sort(&mut scripts);
+    let order: Vec<_> = scripts.iter().map(|one| (one.name.as_str(), one.priority)).collect();
+    assert_eq!(order, [("b", 0), ("z", 100), ("m", 101), ("a", 102), ("far", 1000)]);
+    let lines = told(&found, Fate::Changed, "priority of a script");
+    assert_eq!(lines.len(), 4, "each change is told: {lines:?}");
+    assert!(lines.contains(&"`100` becomes 101, which keeps the order"), "{lines:?}");
+}
+
+#[test]
+fn a_disk_is_a_whole_one_and_one_that_is_not_the_first_is_told() {
+    for (storage, want) in [
+        ("", Some((vec![Role::Emmc, Role::Sd], false))),
+        ("/dev/mmcblk0", Some((vec![Role::Emmc, Role::Sd], false))),
+        (" /dev/nvme0n1", Some((vec![Role::Nvme], false))),
+        ("/dev/sda", Some((vec![Role::Usb], false))),
+        ("/dev/mmcblk1", Some((vec![Role::Emmc, Role::Sd], true))),
+        ("/dev/nvme1n1", Some((vec![Role::Nvme], true))),
+        ("/dev/nvme0n2", Some((vec![Role::Nvme], true))),
+        ("/dev/sdb", Some((vec![Role::Usb], true))),
+        ("/dev/mmcblk0p2", None),
+        ("/dev/mmcblk0boot0", None),
+        ("/dev/mmcblk0rpmb", None),
+        ("/dev/mmcblk", None),
+        ("/dev/nvme0", None),
+        ("/dev/nvme0n1p1", None),
+        ("/dev/sdb1", None),
+        ("/dev/sd", None),
+        ("/dev/../tmp/mmcblk0", None),
+        ("mmcblk0", None),
+        ("/tmp/x", None),
+    ] {
+        let mut rows = rows();
+        rows.get_mut("projects").unwrap()[0].insert("storage", storage.to_owned());
+        let found = found(&rows);
+        let is_told = !told(&found, Fate::Changed, "disk of a project").is_empty();
+        let got = found.import.projects.first().map(|project| (project.target.clone(), is_told));
+        assert_eq!(got, want, "{storage}");
+        let left = told(&found, Fate::LeftOut, "project");
+        assert_eq!(left.iter().any(|why| why.contains("no whole")), want.is_none(), "{storage}: {left:?}");
+    }
+}
+
+#[test]
+fn a_label_prints_what_it_printed_and_needs_no_place_of_its_board() {
+    for (template, here) in [
+        ("$serial at $provisionboard, $mac", "{serial} at {slot|-}, {mac}"),
+        // What was no variable there is none here.
+        ("{serial} {slot|x} {|{} {A} {", "{|{}serial} {|{}slot|x} {|{}|{} {A} {"),
+        ("{$serial} {a|$mac} {|$mac}", "{{serial}} {a|{mac}} {|{mac}}"),
+        ("$serialx $serials$", "{serial}x {serial}s$"),
+    ] {
+        let mut rows = rows();
+        rows.get_mut("labels").unwrap()[1].insert("template", template.to_owned());
+        assert_eq!(found(&rows).import.labels[1].text, here, "{template}");
+    }
+}
+
+#[test]
+fn boards_that_end_in_the_same_digits_are_two_and_a_name_of_an_address_is_told() {
+    let mut rows = rows();
+    let cm = |id: &str, serial: &str| {
+        row(&[("id", id), ("serial", serial), ("provisioning_started_at", "2023-01-11 17:40:52")])
+    };
+    let all = [
+        cm("1", "6000000000000001"),
+        cm("2", "2000000000000001"),
+        cm("3", "2000000000000001"),
+        cm("4", "00000001"),
+    ];
+    rows.insert("cms", all.into());
+    rows.get_mut("hosts").unwrap()[0].insert("hostname", "bench\u{1b}[2J".to_owned());
+    let found = found(&rows);
+    let serials: Vec<_> = found.import.records.iter().map(|record| record.serial.to_string()).collect();
+    assert_eq!(serials, ["6000000000000001", "2000000000000001"]);
+    assert_eq!(told(&found, Fate::LeftOut, "record").len(), 2);
+    let hosts = told(&found, Fate::Changed, "host");
+    assert!(found.hosts.len() == 1 && hosts[0].starts_with("its name `bench[2J` isn't taken"), "{hosts:?}");
+}
+
+#[test]
+fn how_an_image_is_packed_is_known_from_whichever_name_says_it() {
+    for (extension, given, file, packed) in [
+        ("xz", "a.img", "abc", Some(Format::Xz)),
+        ("", "a.img.GZ", "abc", Some(Format::Gz)),
+        ("", "a", "abc.bz2", Some(Format::Bz2)),
+        ("img", "a.img", "abc.img", None),
+    ] {
+        let mut rows = rows();
+        let image = &mut rows.get_mut("images").unwrap()[0];
+        for (column, text) in
+            [("filename_extension", extension), ("filename", given), ("filename_on_server", file)]
+        {
+            image.insert(column, text.to_owned());
+        }
+        assert_eq!(found(&rows).images[0].packed, packed, "{extension} {given} {file}");
     }
 }
 

@@ -6,6 +6,7 @@ use super::Found;
 use super::cmprovision::text;
 use super::database::Row;
 use super::words::{is_binary, name, quoted};
+use crate::label::literal;
 use crate::station_api::{
     FtpPrinter, Label, LabelLanguage, LabelWhen, NewPrinter, PrinterAt, PrinterTakes, ProjectLabel,
 };
@@ -38,7 +39,12 @@ pub(super) fn taken(found: &mut Found, rows: &[Row]) -> Labels {
         }
         let ending = text(row, "file_extension");
         let language = in_template(body).unwrap_or_else(|| of_ending(ending));
-        found.import.labels.push(Label { name: label.clone(), language, text: template(body) });
+        found.import.labels.push(Label {
+            name: label.clone(),
+            language,
+            text: template(body),
+            ..Label::default()
+        });
         let printer = printer(found, row, &label, ending);
         all.insert(text(row, "id").to_owned(), Taken { label, printer });
     }
@@ -83,9 +89,30 @@ fn of_ending(ending: &str) -> LabelLanguage {
     }
 }
 
-/// A template with the names that its variables have here.
+/// The variables of a template there, and what they are here. Where a bench told no place, it printed nothing; here that is
+/// a hyphen, since a code of nothing is an error to printers.
+const VARIABLES: [(&str, &str); 3] =
+    [("$provisionboard", "{slot|-}"), ("$serial", "{serial}"), ("$mac", "{mac}")];
+
+/// A template with the names that its variables have here. All else is printed as it was, braces too.
 fn template(text: &str) -> String {
-    text.replace("$provisionboard", "{slot}").replace("$serial", "{serial}").replace("$mac", "{mac}")
+    let (mut written, mut plain, mut rest) = (String::new(), String::new(), text);
+    while let Some(char) = rest.chars().next() {
+        match VARIABLES.iter().find_map(|(there, here)| Some((here, rest.strip_prefix(there)?))) {
+            Some((here, behind)) => {
+                written.push_str(&literal(&plain));
+                plain.clear();
+                written.push_str(here);
+                rest = behind;
+            }
+            None => {
+                plain.push(char);
+                rest = rest.get(char.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    written.push_str(&literal(&plain));
+    written
 }
 
 /// The printer of a label. A command isn't taken: what a station runs is said in its settings alone.

@@ -5,20 +5,23 @@
 //! | `database` | opens a copy of one, and gives the rows of a table, bounded |
 //! | `cmprovision`, `sb_provisioner` | what their rows mean; pure |
 //! | `labels` | labels of cmprovision, and their printers; pure |
+//! | `order` | the order in which scripts run; pure |
 //! | `words` | names, times and lines of theirs; pure |
 
 mod cmprovision;
 mod database;
 mod labels;
+mod order;
 mod sb_provisioner;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use database::Error;
 
-use crate::board::Mac;
+use crate::board::{Mac, Serial};
+use crate::image::format::Format;
 use crate::station_api::{Fate, Import, LeftOut, OldRecord, ProjectEeprom, Time};
 
 /// So many lines of one sort are told before the rest is summed up.
@@ -41,8 +44,8 @@ pub struct Found {
     pub left: Vec<LeftOut>,
     /// How many lines there are of each sort.
     lines: BTreeMap<(Fate, &'static str), usize>,
-    /// The boards and times of records.
-    records: BTreeSet<(String, Time)>,
+    /// The times of records with what boot programs tell of a board, and the boards that are meant.
+    records: BTreeMap<(String, Time), Vec<Serial>>,
 }
 
 /// An image.
@@ -54,6 +57,8 @@ pub struct FoundImage {
     pub file: String,
     /// sha256 of that file.
     pub sha256: Option<String>,
+    /// How it is packed, as its name says.
+    pub packed: Option<Format>,
 }
 
 /// An image of an EEPROM.
@@ -99,7 +104,10 @@ impl Found {
 
     /// A board and a time name a record: of two the first one is taken.
     fn record(&mut self, record: OldRecord) {
-        if self.records.insert((record.serial.directory(), record.started)) {
+        let boards = self.records.entry((record.serial.directory(), record.started)).or_default();
+        // Boards may differ in what stands before the last eight digits alone.
+        if !boards.iter().any(|board| board.is_of_same_board(&record.serial)) {
+            boards.push(record.serial);
             self.import.records.push(record);
         } else {
             let why = "another row is of the same board and the same time: that one is taken";

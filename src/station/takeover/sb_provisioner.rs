@@ -46,7 +46,7 @@ pub(super) const TABLES: Tables = &[Table {
         "customer_key_fingerprint",
         "customer_key_label",
     ],
-    order: "1",
+    order: "rowid",
 }];
 
 /// What a record has places of its own for.

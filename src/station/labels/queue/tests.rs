@@ -30,7 +30,8 @@ async fn put_printer(station: &Station, name: &str, at: PrinterAt) {
 }
 
 async fn want(station: &Station, printer: &str, text: &str) -> String {
-    let label = Label { name: "l".into(), language: LabelLanguage::Text, text: text.into() };
+    let label =
+        Label { name: "l".into(), language: LabelLanguage::Text, text: text.into(), ..Label::default() };
     let wanted = Wanted {
         label: &label,
         printer,

@@ -78,7 +78,7 @@ impl Fields {
 
     fn label(&self, form: &Form) -> Result<Label, Refusal> {
         let language = form.word("language")?.unwrap_or_default();
-        Ok(Label { name: self.name.clone(), language, text: self.text.clone() })
+        Ok(Label { name: self.name.clone(), language, text: self.text.clone(), ..Label::default() })
     }
 }
 
@@ -165,6 +165,7 @@ pub(super) async fn make(visit: Visit, form: Form) -> Answer {
     match made {
         Ok(label) => {
             visit.say(false, format!("Label “{}” is made. A project that names it prints it.", label.name));
+            label.warnings.iter().for_each(|doubt| visit.say(true, sentence(doubt)));
             Ok(go(&format!("/label/{}", encoded(&label.name))))
         }
         Err(refusal) => show_page(&visit, None, fields, Some(refusal)).await,
@@ -187,6 +188,7 @@ pub(super) async fn change(visit: Visit, form: Form) -> Answer {
                 false,
                 format!("Label “{}” is changed. What waits to be printed stays as it is.", label.name),
             );
+            label.warnings.iter().for_each(|doubt| visit.say(true, sentence(doubt)));
             Ok(go(&format!("/label/{}", encoded(&label.name))))
         }
         Err(refusal) => show_page(&visit, Some(before), fields, Some(refusal)).await,
@@ -203,6 +205,11 @@ pub(super) async fn print(visit: Visit, form: Form) -> Answer {
     let prints = visit.station.want_print(&visit.who(), &new).await?;
     let labels = count(prints.len() as u64, "label");
     visit.say(false, format!("{labels} for {}. How that goes stands here.", new.printer));
+    // A test has a sample of each name, also of one that no board has.
+    let label = visit.station.label(&new.label).await?;
+    for doubt in label.warnings.iter().filter(|_| new.board.is_none()) {
+        visit.say(true, sentence(doubt));
+    }
     Ok(go("/printers"))
 }
 

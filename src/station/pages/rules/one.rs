@@ -12,7 +12,7 @@ use crate::station::pages::table::{go, page_of, sentence};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::web::Refusal;
-use crate::station_api::{ListAsked, NewRule, Rule};
+use crate::station_api::{ListAsked, NO_IMAGE, NewRule, Rule, What};
 
 /// Boards of a rule that its page shows at a time.
 const SHOWN: u32 = 25;
@@ -93,6 +93,16 @@ pub(super) async fn new(visit: Visit) -> Answer {
     show_page(&visit, None, fields, None).await
 }
 
+/// Says so where a rule leads boards to a project that they can't get.
+async fn warn_of_image(visit: &Visit, rule: &Rule) -> Result<(), Refusal> {
+    if let What::Project { project } = &rule.what
+        && visit.station.store().project(project).await?.image.is_none()
+    {
+        visit.say(true, format!("Project “{project}”: {NO_IMAGE}."));
+    }
+    Ok(())
+}
+
 pub(super) async fn make(visit: Visit, form: Form) -> Answer {
     let fields = Fields::of_form(&form);
     let made: Result<Rule, Refusal> = async {
@@ -103,6 +113,7 @@ pub(super) async fn make(visit: Visit, form: Form) -> Answer {
     match made {
         Ok(rule) => {
             visit.say(false, format!("Rule “{}” is made. It is asked when a board comes.", rule.name));
+            warn_of_image(&visit, &rule).await?;
             Ok(go("/rules"))
         }
         Err(refusal) => show_page(&visit, None, fields, Some(refusal)).await,
@@ -122,6 +133,7 @@ pub(super) async fn change(visit: Visit, form: Form) -> Answer {
     match changed {
         Ok(rule) => {
             visit.say(false, format!("Rule “{}” is changed.", rule.name));
+            warn_of_image(&visit, &rule).await?;
             Ok(go("/rules"))
         }
         Err(refusal) => show_page(&visit, Some(&before), fields, Some(refusal)).await,

@@ -34,30 +34,44 @@ ask() {
     code=$(curl -g -s -S -o answer -w '%{http_code}' "$@" 2>curl.log) || code=000
 }
 
-# call QUERY [FILE FIELD]: tells the station, with a file where there is one. Networks and stations go and come back, so it
-# is told for a while. Anything but yes ends what this script does.
-call() {
+# Networks and stations go and come back: they are waited for, so many times and so many seconds each.
+patience=100 pause=3
+
+# is_away STATUS: whether that says that there was no station that could answer.
+is_away() {
+    case $1 in
+    000 | 408 | 429 | 5*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+# insist ARGUMENTS: as ask, until there is an answer, for a while.
+insist() {
     tries=0
     while :; do
-        if [ "$#" -gt 1 ]; then
-            tail -c 1000000 "$2" >upload
-            ask -m 120 -F "$3=@upload" "$station?serial=$serial&token=$token&$1"
-        else
-            ask -m 120 "$station?serial=$serial&token=$token&$1"
-        fi
-        case $code in
-        2*) said=$(cat answer) && return 0 ;;
-        000 | 408 | 429 | 5*)
-            tries=$((tries + 1))
-            [ "$tries" -lt 100 ] || { say "the station doesn't answer" && over; }
-            sleep 3
-            ;;
-        *)
-            say "the station says no:" && cat answer && echo
-            over
-            ;;
-        esac
+        ask "$@"
+        is_away "$code" || return 0
+        tries=$((tries + 1))
+        [ "$tries" -lt "$patience" ] || return 1
+        sleep "$pause"
     done
+}
+
+# call QUERY [FILE FIELD]: tells the station, with a file where there is one. Anything but yes ends what this script does.
+call() {
+    if [ "$#" -gt 1 ]; then
+        tail -c 1000000 "$2" >upload
+        insist -m 120 -F "$3=@upload" "$station?serial=$serial&token=$token&$1"
+    else
+        insist -m 120 "$station?serial=$serial&token=$token&$1"
+    fi || { say "the station doesn't answer" && over; }
+    case $code in
+    2*) said=$(cat answer) ;;
+    *)
+        say "the station says no:" && cat answer && echo
+        over
+        ;;
+    esac
 }
 
 # Nothing starts from a disk of which nobody has proved that it has the image.
@@ -202,28 +216,61 @@ logs() {
     done
 }
 
-# One try: all but the first MiB goes onto the disk, that one into a file. Bytes are taken singly there, since a pipe may
-# give fewer than are asked for.
+# The disk is emptied, once, when an image comes: what is on it is lost for that one alone. The file says so where this runs,
+# in another process than what comes after it.
+empty() {
+    [ ! -e emptied ] || return 0
+    : >touched
+    blkdiscard "$storage" >/dev/null 2>&1 || :
+    dd if=/dev/zero of="$storage" bs=1M count=1 conv=notrunc,fsync 2>dd.log && : >emptied
+}
+
+# One try: all but the first MiB goes onto the disk, that one into a file, before anything of the disk is touched. Bytes are
+# taken singly there, since a pipe may give fewer than are asked for. What curl says of it stands in a file: the end of a
+# pipeline doesn't tell which of its programs it was.
 try() {
-    curl -g -f -s -S --connect-timeout 30 "$image" 2>curl.log | gzip -dc 2>gzip.log | {
+    rm -f curl.head curl.end && : >curl.log && : >gzip.log && : >first.log && : >dd.log
+    (
+        curl -g -f -s -S --connect-timeout 30 -D curl.head "$image" 2>curl.log
+        end=$?
+        echo "$end" >curl.end
+        exit "$end"
+    ) | gzip -dc 2>gzip.log | {
         dd ibs=1 obs=1M count=1048576 of=first.bin 2>first.log &&
+            [ $(($(wc -c <first.bin))) = "$first" ] && empty &&
             dd ibs=64k obs=1M seek=1 of="$storage" conv=notrunc,fsync 2>dd.log
     }
 }
 
+# Whether nobody was there to give the image, or it broke off: it may be another time. Where all of it came, or curl found
+# nobody who took what came (23), it is the image or the disk. An answer without yes (22) is as good as its status.
+broke_off() {
+    case $(cat curl.end 2>/dev/null) in
+    0 | 23) return 1 ;;
+    22) is_away "$(sed -n 's|^HTTP/[^ ]* \([0-9]*\).*|\1|p' curl.head | tail -n 1)" ;;
+    *) return 0 ;;
+    esac
+}
+
 write() {
-    blkdiscard "$storage" >/dev/null 2>&1 || :
-    written=part
-    dd if=/dev/zero of="$storage" bs=1M count=1 conv=notrunc,fsync 2>dd.log || fail "phase=dd&retcode=$?" dd.log
-    rounds=1
+    first=1048576
+    [ "$mebibytes" != 0 ] || first=$((sectors * 512))
+    rounds=0 waits=0
     until try; do
         status=$?
+        [ ! -e touched ] || written=part
         logs >all.log
-        [ "$rounds" -lt 3 ] || fail "phase=dd&retcode=$status" all.log
-        say "the image broke off; it is fetched again" && cat all.log
-        rounds=$((rounds + 1))
-        sleep 3
+        if broke_off; then
+            waits=$((waits + 1))
+            [ "$waits" -lt "$patience" ] || fail "phase=dd&retcode=$status" all.log
+        else
+            rounds=$((rounds + 1))
+            [ "$rounds" -lt 3 ] || fail "phase=dd&retcode=$status" all.log
+        fi
+        say "the image didn't come whole; it is fetched again" && cat all.log
+        sleep "$pause"
     done
+    written=part
     dd if=first.bin of="$storage" bs=1M conv=notrunc,fsync 2>dd.log || fail "phase=dd&retcode=$?" dd.log
 }
 
@@ -260,7 +307,9 @@ read_back() {
 
 # flash SHA256: the image of the EEPROM is written where the chip has another one, and read back.
 flash() {
-    ask -m 120 -f "$eeprom" && mv answer pieeprom.bin
+    rm -f pieeprom.bin
+    insist -m 120 "$eeprom"
+    case $code in 2*) mv answer pieeprom.bin ;; esac
     echo "$1  pieeprom.bin" >sums
     sha256sum -c sums >flashrom.log 2>&1 || fail 'phase=eeprom&retcode=1' flashrom.log
     flashrom -p "$spi" -r before.bin >>flashrom.log 2>&1 || fail "phase=eeprom&retcode=$?" flashrom.log

@@ -117,6 +117,13 @@ async fn next(call: &Call, told: &Told, again: bool, address: &str) -> Result<Ne
             format!("it has started too often: the next attempt may begin in {}", count(minutes, "minute"));
         return Ok(Next::Wait(why));
     }
+    // What begins now would only wait for it, and a script before the image would have run for nothing.
+    if let Some(why) = station.care.objects_away()
+        && let Some(job) = &station.store().board(&id).await?.job
+        && matches!(station.store().job(job).await?.action, Action::Deploy | Action::Backup)
+    {
+        return Ok(Next::Wait(format!("the images' bytes can't be had now: {why}")));
+    }
     let Some(job) = device::draw(station, &id).await? else {
         let board = station.store().board(&id).await?;
         let job = match &board.job {

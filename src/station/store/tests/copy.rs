@@ -85,6 +85,7 @@ pub(crate) async fn fill(store: &Store) {
         name: "box".into(),
         language: crate::station_api::LabelLanguage::Zpl,
         text,
+        ..crate::station_api::Label::default()
     };
     store.put_label(&label).await.unwrap();
     let at = crate::station_api::TcpPrinter { host: "10.0.0.9".into(), port: 9100 };

@@ -100,6 +100,25 @@ on_both! {
         assert_eq!(store.project("p").await.unwrap().image.as_deref(), Some("os"));
     }
 
+    async fn boards_that_end_in_the_same_digits_have_a_record_each(place: &Place) {
+        let store = place.open().await;
+        let all = |serials: &[&str]| Import {
+            records: serials.iter().map(|serial| record(serial, NOW, OldOutcome::Unknown)).collect(),
+            ..Import { from: "one".into(), ..Import::default() }
+        };
+        let taken = |told: Imported| counts(&told).into_iter().find(|count| count.0 == "record").map(|count| (count.1, count.2));
+        let two = all(&["2000000000000001", "6000000000000001"]);
+        assert_eq!(taken(store.import(&two, false, NOW).await.unwrap()), Some((2, 0)));
+        assert_eq!(taken(store.import(&two, false, NOW).await.unwrap()), Some((0, 2)));
+        // Whichever comes first, and a board of which only the end of its number is known.
+        let more = all(&["6000000000000001", "A000000000000001", "00000001", "a000000000000001"]);
+        assert_eq!(taken(store.import(&more, false, NOW).await.unwrap()), Some((1, 3)));
+        let mut serials: Vec<_> = store.runs(&RunsAsked::default()).await.unwrap().items.into_iter()
+            .map(|run| run.serial.to_lowercase()).collect();
+        serials.sort();
+        assert_eq!(serials, ["2000000000000001", "6000000000000001", "a000000000000001"]);
+    }
+
     async fn a_record_that_cannot_be_keeps_no_other_from_coming(place: &Place) {
         type Odd = (fn(&mut OldRecord), u64, &'static str);
         let odd: [Odd; 10] = [
@@ -228,6 +247,7 @@ on_both! {
             name: name.into(),
             language: LabelLanguage::Zpl,
             text: format!("^XA^FO10,10^FD{text}^FS^XZ"),
+            ..Label::default()
         };
         let printer = |name: &str, host: &str| NewPrinter {
             name: name.into(),

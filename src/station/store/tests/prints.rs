@@ -10,7 +10,7 @@ use crate::station_api::{
 };
 
 fn label(name: &str, text: &str) -> Label {
-    Label { name: name.into(), language: LabelLanguage::Zpl, text: text.into() }
+    Label { name: name.into(), language: LabelLanguage::Zpl, text: text.into(), ..Label::default() }
 }
 
 fn tcp(name: &str) -> NewPrinter {
