@@ -79,6 +79,7 @@ pub use firmware::LastEeprom;
 pub use floor::{Place, Since, Waits};
 pub use hooks::Due;
 pub use identity::Met;
+pub(in crate::station) use identity::MOST_STRANGERS;
 pub use jobs::{Asked, Drawn, Finished};
 pub use keyless::Keyless;
 pub use object_place::{ObjectCopied, ObjectPlaces, PlaceRefused, StationRefused};
@@ -94,6 +95,7 @@ pub use sessions::{Invitation, Started};
 pub use sheets::TakeTable;
 pub use shelf::{Checked, Shared, Shelf, Uses};
 pub use switches::Addressed;
+pub(in crate::station) use switches::AtJumper;
 pub use tally::{LONGEST_WHY, MOST_TALLIES, SEGMENTS};
 
 use db::Db;
