@@ -25,12 +25,7 @@ pub struct Program<'a> {
 ///
 /// # Errors
 /// [`Error`].
-pub fn command(
-    program: Program<'_>,
-    bytes: &[u8],
-    begin: Begin<'_>,
-    stop: &Stop,
-) -> Result<(), Error> {
+pub fn command(program: Program<'_>, bytes: &[u8], begin: Begin<'_>, stop: &Stop) -> Result<(), Error> {
     if stop.is_set() {
         return Err(Error::Stopped);
     }

@@ -10,13 +10,7 @@ use crate::beneath::{Access, Dir, is_name};
 ///
 /// # Errors
 /// [`Error`].
-pub fn file(
-    base: &Path,
-    directory: &str,
-    name: &str,
-    bytes: &[u8],
-    begin: Begin<'_>,
-) -> Result<(), Error> {
+pub fn file(base: &Path, directory: &str, name: &str, bytes: &[u8], begin: Begin<'_>) -> Result<(), Error> {
     let shown = base.join(directory).join(name).display().to_string();
     let os = |doing: &str, source: std::io::Error| Error::Os { doing: format!("{doing} {shown}"), source };
     if !is_name(directory.as_bytes()) || !is_name(name.as_bytes()) {

@@ -25,6 +25,7 @@ const LISTS_FOR_EVER: u8 = 5;
 const SAYS_CONTROLS: u8 = 6;
 const OTHER_DAY: u8 = 7;
 const LEADS_ELSEWHERE: u8 = 8;
+const WRITES_OVER: u8 = 9;
 
 /// A liar in front of a server, and how it lies now.
 fn liar(server: &Seaweed) -> (String, Arc<AtomicU8>) {
@@ -87,6 +88,11 @@ fn liar(server: &Seaweed) -> (String, Arc<AtomicU8>) {
                 }
                 ask(&request)
             }
+            // As servers do that don't know it.
+            WRITES_OVER => {
+                request.head.retain(|line| !line.to_ascii_lowercase().starts_with("if-none-match:"));
+                ask(&request)
+            }
             LEADS_ELSEWHERE => {
                 let mut answer = Said::answer("307 Temporary Redirect", b"");
                 answer.head.push("Location: http://169.254.169.254/latest/meta-data/iam/".into());
@@ -139,6 +145,7 @@ fn a_bucket_that_lies_gets_nothing_to_keep() {
                 "has said that it keeps the probe, and it gives other bytes back",
                 "Look at the server",
             ),
+            (WRITES_OVER, "keeps the probe, and it writes over it", "Look at the server"),
             (OTHER_DAY, "the clock of this host and that of the server differ", "Set the clocks"),
             (LEADS_ELSEWHERE, "in another region, or on another server (307)", "AWS_REGION"),
         ] {

@@ -276,7 +276,8 @@ fn jumpers(facts: &Facts) -> Option<Trouble> {
         "Boards that are there at once tell one number of jumpers, {jumper}: {}.{more}",
         boards.join(", ")
     );
-    let hint = "set the jumpers of each carrier to a number of its own: until then both boards count as in one slot";
+    let hint =
+        "set the jumpers of each carrier to a number of its own: until then both boards count as in one slot";
     Some(trouble(TroubleOf::Jumper, TroubleIs::Here, text, hint))
 }
 

@@ -113,7 +113,7 @@ impl Station {
         self.changes.tell(Thing::Settings, PRINTS, None);
         let way = self.way(&claimed.at);
         let tries = claimed.tries;
-        let (station, runtime) = (Arc::clone(&self), tokio::runtime::Handle::current());
+        let (station, runtime, ends) = (Arc::clone(&self), tokio::runtime::Handle::current(), stop.clone());
         let printed = tokio::task::spawn_blocking(move || {
             let mut begin = || {
                 let until = now().saturating_add(LIMIT);
@@ -132,9 +132,13 @@ impl Station {
             Ok(Err(NotPrinted::Way(why))) => again(tries, why),
             Ok(Err(NotPrinted::Print(error))) => {
                 let why = message(&chain(&error)).into_owned();
-                if error.perhaps_printed() { Printed::Unsure(why) } else { again(tries, why) }
+                match error.perhaps_printed() {
+                    true if ends.is_set() => Printed::CutOff(why),
+                    true => Printed::Unsure(why),
+                    false => again(tries, why),
+                }
             }
-            Err(error) => Printed::Unsure(error.to_string()),
+            Err(error) => Printed::CutOff(error.to_string()),
         };
         match &printed {
             Printed::Sent => {

@@ -241,7 +241,9 @@ impl Store {
             let mut row = row.of("print");
             let (name, made, mut why): (String, _, String) = (row.text()?, row.number()?, row.text()?);
             if let Some(doubt) = doubts.get(&name) {
-                why = format!("a label was perhaps printed: {doubt}; the others wait, for a while or until that one is seen to");
+                why = format!(
+                    "a label was perhaps printed: {doubt}; the others wait, for a while or until that one is seen to"
+                );
             }
             if let Some(printer) = all.iter_mut().find(|printer| printer.name == name && !why.is_empty()) {
                 (printer.since, printer.why) = (Some(made), why);

@@ -67,6 +67,8 @@ pub enum Printed {
     Again(Time, String),
     /// Perhaps it was printed. The others wait for a while.
     Unsure(String),
+    /// Perhaps it was printed, and that says nothing of the printer: this station has ended meanwhile.
+    CutOff(String),
     /// It can't be.
     Failed(String),
 }
@@ -330,7 +332,7 @@ impl Store {
         let (state, due, why) = match printed {
             Printed::Sent => (PrintState::Sent, now, ""),
             Printed::Again(due, why) => (PrintState::Waiting, *due, why.as_str()),
-            Printed::Unsure(why) => (PrintState::Unsure, now, why.as_str()),
+            Printed::Unsure(why) | Printed::CutOff(why) => (PrintState::Unsure, now, why.as_str()),
             Printed::Failed(why) => (PrintState::Failed, now, why.as_str()),
         };
         let why: String = why.chars().take(LONGEST_WHY).collect();

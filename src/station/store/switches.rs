@@ -158,10 +158,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub(in crate::station) async fn seen_at_jumpers(
-        &self,
-        since: Time,
-    ) -> Result<Vec<AtJumper>, Error> {
+    pub(in crate::station) async fn seen_at_jumpers(&self, since: Time) -> Result<Vec<AtJumper>, Error> {
         let sql = "SELECT facts, id, last_seen FROM board WHERE facts IS NOT NULL AND last_seen >= $1
                    ORDER BY last_seen DESC, id LIMIT $2";
         let mut all = Vec::new();

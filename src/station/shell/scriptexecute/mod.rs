@@ -34,7 +34,8 @@ use super::served;
 use crate::per_second::PerSecond;
 use crate::station::jobs::LEASE;
 use crate::station::web::{Access, Call, Refill, Refusal, Row, Table};
-use crate::station_api::{Board, Job, JobState, Time};
+use crate::station::{Station, now};
+use crate::station_api::{Board, Job, JobState};
 pub(super) use script::word;
 use told::Asked;
 
@@ -92,10 +93,11 @@ fn text(status: StatusCode, text: String) -> Response {
     (status, [(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")], text).into_response()
 }
 
-/// Whether the old utility OS is at this job of a board right now. Then nobody else gets it, whatever address is told.
-pub(super) fn holds(board: &Board, job: &Job, now: Time) -> bool {
+/// Whether the old utility OS is at this job of a board right now. Then nobody else gets it, whatever address is told. A
+/// station that has just begun has heard nobody yet: it waits for as long as a lease lasts.
+pub(super) fn holds(station: &Station, board: &Board, job: &Job) -> bool {
     let is_its = board.facts.as_ref().is_some_and(|facts| facts.agent == AGENT);
-    is_its && job.state == JobState::Running && now < job.lease_until
+    is_its && job.state == JobState::Running && (now() < job.lease_until || station.began.elapsed() < SILENT)
 }
 
 /// Attempts that have begun. No clock: the time comes in.

@@ -98,7 +98,7 @@ async fn next(call: &Call, told: &Told, again: bool, address: &str) -> Result<Ne
     }
     if let Some(job) = &board.job {
         let job = station.store().job(job).await?;
-        if holds(&board, &job, now())
+        if holds(station, &board, &job)
             && station.store().place_of(&job.id, job.fence).await?.as_deref() != Some(&place(from))
         {
             tracing::warn!(board = id, from = %call.from, "another address asks for the script of a board that is at work");

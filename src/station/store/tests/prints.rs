@@ -161,7 +161,7 @@ on_both! {
 
     async fn a_printer_that_has_perhaps_printed_gets_nothing_for_a_while_and_longer_each_time(place: &Place) {
         let store = prepared(place).await;
-        let prints = want(&store, "one", 4).await;
+        let prints = want(&store, "one", 5).await;
         want(&store, "two", 1).await;
         let unsure = async |at: usize, now: Time| {
             let id = &prints[at].print;
@@ -177,22 +177,28 @@ on_both! {
         assert_eq!((due(NOW).await, due(NOW + 59_999).await), (vec!["two".to_owned()], vec!["two".to_owned()]));
         assert!(store.claim_print(&prints[1].print, NOW + 1, NOW + 9).await.unwrap().is_none());
         let printer = store.printer("one").await.unwrap();
-        assert_eq!((printer.waiting, printer.unsure, printer.paused), (3, 1, Some(NOW + 60_000)));
+        assert_eq!((printer.waiting, printer.unsure, printer.paused), (4, 1, Some(NOW + 60_000)));
         assert!(printer.since.is_some() && printer.why.contains("perhaps printed: it hung up"), "{}", printer.why);
         assert_eq!(due(NOW + 60_000).await.len(), 2);
         unsure(1, NOW + 60_000).await;
         assert_eq!((due(NOW + 179_999).await.len(), due(NOW + 180_000).await.len()), (1, 2));
+        // What this station's end has cut off says nothing of the printer.
+        let claimed = store.claim_print(&prints[2].print, NOW + 180_000, NOW + 180_009).await.unwrap().unwrap();
+        assert!(store.begin_print(&prints[2].print, claimed.tries, NOW + 180_009).await.unwrap());
+        let ended = Printed::CutOff("the station ended".into());
+        store.note_print(&prints[2].print, claimed.tries, &ended, NOW + 180_000).await.unwrap();
+        assert_eq!(due(NOW + 180_000).await.len(), 2);
         // Who has seen to one has looked at the printer.
         store.cancel_print(&prints[0].print, "ada").await.unwrap();
         assert_eq!(due(NOW + 60_000).await.len(), 2);
-        unsure(2, NOW + 60_000).await;
+        unsure(3, NOW + 60_000).await;
         assert_eq!(store.printer("one").await.unwrap().paused, Some(NOW + 120_000), "as after the first one");
         // One that is sent ends it.
-        let claimed = store.claim_print(&prints[3].print, NOW + 120_000, NOW + 120_009).await.unwrap().unwrap();
-        assert!(store.begin_print(&prints[3].print, claimed.tries, NOW + 120_009).await.unwrap());
-        store.note_print(&prints[3].print, claimed.tries, &Printed::Sent, NOW + 120_000).await.unwrap();
+        let claimed = store.claim_print(&prints[4].print, NOW + 120_000, NOW + 120_009).await.unwrap().unwrap();
+        assert!(store.begin_print(&prints[4].print, claimed.tries, NOW + 120_009).await.unwrap());
+        store.note_print(&prints[4].print, claimed.tries, &Printed::Sent, NOW + 120_000).await.unwrap();
         let printer = store.printer("one").await.unwrap();
-        assert_eq!((printer.paused, printer.unsure, printer.why.as_str()), (None, 2, ""));
+        assert_eq!((printer.paused, printer.unsure, printer.why.as_str()), (None, 3, ""));
         store.close().await;
     }
 
