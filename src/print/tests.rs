@@ -317,18 +317,18 @@ fn nothing_that_may_be_printed_goes_out_before_it_may_begin() {
         let _ = stream.read_to_end(&mut bytes);
         bytes
     });
-    is_withdrawn(tcp(server(port), b"abc", &mut no.clone(), &stop()).unwrap_err());
+    is_withdrawn(tcp(server(port), b"abc", &mut { no }, &stop()).unwrap_err());
     assert_eq!(printer.join().unwrap(), b"");
     // By FTP no file is made; with a name of its own for the time being, that one isn't given away.
     for (rename, last) in [(false, "EPSV"), (true, "SIZE label-1.prn.part")] {
         let (port, one) = ftp_server(|_| None);
-        is_withdrawn(ftp(place(port, rename), b"abc", &mut no.clone(), &stop()).unwrap_err());
+        is_withdrawn(ftp(place(port, rename), b"abc", &mut { no }, &stop()).unwrap_err());
         assert_eq!(one.join().unwrap().0.last().unwrap(), last);
     }
     let dir = tempfile::tempdir().unwrap();
     let arguments = script(&format!("cat > {}", dir.path().join("out").display()));
-    is_withdrawn(command(program(&arguments), b"abc", &mut no.clone(), &stop()).unwrap_err());
-    is_withdrawn(file(dir.path(), "zebra", "label-1.prn", b"abc", &mut no.clone()).unwrap_err());
+    is_withdrawn(command(program(&arguments), b"abc", &mut { no }, &stop()).unwrap_err());
+    is_withdrawn(file(dir.path(), "zebra", "label-1.prn", b"abc", &mut { no }).unwrap_err());
     assert!(!dir.path().join("out").exists() && !dir.path().join("zebra/label-1.prn").exists());
 }
 

@@ -31,6 +31,7 @@ const WRITES_OVER: u8 = 9;
 fn liar(server: &Seaweed) -> (String, Arc<AtomicU8>) {
     let how = Arc::new(AtomicU8::new(HONEST));
     let (lie, other) = (Arc::clone(&how), Mutex::new(None::<Vec<u8>>));
+    let over = Mutex::new(None::<Vec<u8>>);
     let way = move |mut request: Said, ask: &dyn Fn(&Said) -> Option<Said>| {
         let (method, path) = request.asks();
         let (is_object, is_list) =
@@ -88,10 +89,26 @@ fn liar(server: &Seaweed) -> (String, Arc<AtomicU8>) {
                 }
                 ask(&request)
             }
-            // As servers do that don't know it.
-            WRITES_OVER => {
-                request.head.retain(|line| !line.to_ascii_lowercase().starts_with("if-none-match:"));
-                ask(&request)
+            // As a server does that doesn't know `If-None-Match`: what comes second is there.
+            WRITES_OVER if method == "PUT" => {
+                let answer = ask(&request)?;
+                if !answer.head[0].contains(" 412 ") {
+                    return Some(answer);
+                }
+                *over.lock().unwrap() = Some(request.body.clone());
+                Some(Said {
+                    head: vec!["HTTP/1.1 200 OK".into(), "ETag: \"x\"".into(), "Content-Length: 0".into()],
+                    body: Vec::new(),
+                })
+            }
+            WRITES_OVER if method == "GET" && is_object && !is_list => {
+                let mut answer = ask(&request)?;
+                if let Some(over) = over.lock().unwrap().take() {
+                    answer.head.retain(|line| !line.to_ascii_lowercase().starts_with("content-length:"));
+                    answer.head.push(format!("Content-Length: {}", over.len()));
+                    answer.body = over;
+                }
+                Some(answer)
             }
             LEADS_ELSEWHERE => {
                 let mut answer = Said::answer("307 Temporary Redirect", b"");

@@ -107,16 +107,16 @@ fn slots_have_an_order_names_that_people_can_tell_apart_and_stay_what_they_are()
         assert_eq!(order(), wanted);
     };
     for (n, name) in ["A1", "A2", "A3"].into_iter().enumerate() {
-        put(name, "usb", &format!("1-1.{n}1"), n as u32).ok();
+        put(name, "usb", &format!("1-1.{}1", n + 1), n as u32).ok();
     }
     put("far", "usb", "1-2.1", 9).ok();
     // What is there moves on, as far as there is no gap.
     put("new", "jumper", "3", 1).ok();
     is(&[("A1", 0), ("new", 1), ("A2", 2), ("A3", 3), ("far", 9)]);
-    put("A3", "usb", "1-1.21", 1).ok();
+    put("A3", "usb", "1-1.31", 1).ok();
     is(&[("A1", 0), ("A3", 1), ("new", 2), ("A2", 3), ("far", 9)]);
     // The same once more moves nothing.
-    put("A3", "usb", "1-1.21", 1).ok();
+    put("A3", "usb", "1-1.31", 1).ok();
     is(&[("A1", 0), ("A3", 1), ("new", 2), ("A2", 3), ("far", 9)]);
     put("last", "usb", "1-2.2", u32::MAX).ok();
     assert_eq!(put("behind", "usb", "1-2.3", u32::MAX).status, 422);

@@ -247,7 +247,8 @@ mod tests {
             let put = async |name: &str, place: &str, cell| {
                 let (name, place) = (name.to_owned(), place.to_owned());
                 let (kind, suspected, mended) = (SlotKind::Usb, None, None);
-                store.put_slot(&Slot { name, kind, place, position: 0, cell, suspected, mended }).await
+                let position = u32::from(name == "B");
+                store.put_slot(&Slot { name, kind, place, position, cell, suspected, mended }).await
             };
             put("A", "1-1", cell(1, 1)).await.unwrap();
             put("A", "1-1", cell(1, 1)).await.unwrap();
