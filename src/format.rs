@@ -102,6 +102,12 @@ pub fn count(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
+/// A host with its port: an IPv6 address has brackets.
+#[must_use]
+pub fn host_port(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 /// The bytes of exactly so many pairs of hexadecimal digits, which [`hex`] has written: no upper case, so that the same
 /// bytes are always the same text.
 #[must_use]

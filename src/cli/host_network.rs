@@ -230,6 +230,8 @@ impl Args {
             }
             return Ok(());
         };
+        // Looked at first: nothing is shown as taken back that isn't.
+        site.may_undo(&record)?;
         self.show(&site, ui, &record.plan, true);
         if self.dry_run {
             return Ok(());

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::Global;
-use crate::cli::client::{self, At, Station, new_name, parse, password, path, tell, tell_one, word};
+use crate::cli::client::{self, At, Station, moment, new_name, parse, password, path, tell, tell_one, word};
 use crate::cli::confirm::confirm;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
@@ -80,9 +80,14 @@ struct Add {
 #[group(id = "way", required = true, multiple = false)]
 struct Way {
     /// It takes labels over TCP [default port: 9100]
+    ///
+    /// Addresses of the station's own host and of its link are refused, unless the setting `station.printers-local` allows
+    /// them.
     #[arg(long, value_name = "HOST[:PORT]")]
     tcp: Option<String>,
     /// It takes files by FTP [default port: 21]
+    ///
+    /// For its address holds what `--tcp` says.
     #[arg(long, value_name = "HOST[:PORT]")]
     ftp: Option<String>,
     /// A program of the station's host prints
@@ -195,6 +200,7 @@ fn show(printer: &Known, ui: &Ui) {
             ("waiting", printer.waiting.to_string()),
             ("perhaps printed", if printer.unsure > 0 { printer.unsure.to_string() } else { String::new() }),
             ("takes nothing", printer.why.clone()),
+            ("gets nothing until", printer.paused.map(moment).unwrap_or_default()),
         ],
     );
 }

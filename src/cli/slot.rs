@@ -29,6 +29,8 @@ enum Command {
     /// Plug in a board, and its place stands at the head.
     Places,
     /// Make or change a slot
+    ///
+    /// What it is, is changed by removing it alone. Names that differ in capital letters alone are one name.
     Put(Put),
     /// Give a slot another name
     ///
@@ -51,6 +53,8 @@ struct Put {
     #[arg(value_name = "PLACE")]
     place: String,
     /// Its position in the order of the bench, from 0 [default: behind the last one]
+    ///
+    /// A slot that has that position already comes behind it, and so do those that follow without a gap.
     #[arg(long, value_name = "NUMBER")]
     position: Option<u32>,
     /// Its cell on the map of the bench, each number 1 to 24
@@ -179,12 +183,14 @@ fn list(station: &Station, ui: &Ui) -> crate::cli::Result<()> {
             one.name.clone(),
             word(one.kind),
             place(one, &all),
+            one.position.to_string(),
             one.cell.map(|cell| format!("{},{}", cell.row, cell.column)).unwrap_or_default(),
             one.suspected.map(suspected).unwrap_or_default(),
             one.mended.map(moment).unwrap_or_default(),
         ]
     };
-    tell(ui, "slot", ["SLOT", "AS", "PLACE", "CELL", "SUSPECTED", "MENDED"], &all, row, "there are no slots");
+    let heads = ["SLOT", "AS", "PLACE", "POSITION", "CELL", "SUSPECTED", "MENDED"];
+    tell(ui, "slot", heads, &all, row, "there are no slots");
     Ok(())
 }
 

@@ -45,6 +45,8 @@ struct Add {
     #[command(flatten)]
     one: One,
     /// Its IP address, with a port where that isn't 161
+    ///
+    /// Addresses of the station's own host and of its link are refused, unless the setting `station.hooks-local` allows them.
     #[arg(value_name = "ADDRESS")]
     address: String,
     /// A file with the community, its owner's alone [default: the known one]

@@ -9,6 +9,15 @@ use super::{Doing, Error, Record, Site};
 use crate::stop::Stop;
 
 impl Site {
+    /// Whether what a record tells can be taken back: each file is as it was made, or as it was before.
+    ///
+    /// # Errors
+    /// [`Error::Changed`].
+    pub fn may_undo(&self, record: &Record) -> Result<(), Error> {
+        let paths = self.others(&record.plan)?;
+        if paths.is_empty() { Ok(()) } else { Err(Error::Changed { paths }) }
+    }
+
     /// Takes back exactly what a record tells: each file is what it was before, and what was made is gone. Nothing is done
     /// where somebody has changed one of the files.
     ///
@@ -16,10 +25,7 @@ impl Site {
     /// Where that is so, something can't be done, or something is still there afterwards: then the record stays.
     pub fn undo(&self, record: &Record, stop: &Stop, tell: &mut dyn FnMut(Doing<'_>)) -> Result<(), Error> {
         let plan = &record.plan;
-        let changed = self.others(plan)?;
-        if !changed.is_empty() {
-            return Err(Error::Changed { paths: changed });
-        }
+        self.may_undo(record)?;
         let live = |steps| if self.is_live() { steps } else { &[][..] };
         for step in live(&plan.undo.before) {
             // What these end is known by the files: they stay where it can't be ended.

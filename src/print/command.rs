@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::Error;
+use super::{Begin, Error, begun};
 use crate::process::{Lines, PATH, Running};
 use crate::stop::Stop;
 
@@ -25,7 +25,7 @@ pub struct Program<'a> {
 ///
 /// # Errors
 /// [`Error`].
-pub fn command(program: Program<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Error> {
+pub fn command(program: Program<'_>, bytes: &[u8], begin: Begin<'_>, stop: &Stop) -> Result<(), Error> {
     if stop.is_set() {
         return Err(Error::Stopped);
     }
@@ -37,6 +37,7 @@ pub fn command(program: Program<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Er
     written.map_err(|error| os("giving the label to", error))?;
     let mut command = Command::new(program.file);
     command.args(program.arguments).env_clear().env("PATH", PATH).env("LC_ALL", "C.UTF-8").current_dir("/");
+    begun(begin)?;
     let mut running =
         Running::start_reading(&mut command, Stdio::from(input)).map_err(|error| os("starting", error))?;
     let (mut lines, mut last) = (Lines::default(), String::new());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Error;
+use super::{Begin, Error, begun};
 use crate::beneath::{Access, Dir, is_name};
 
 /// Puts a label into a directory below `base`, which is made. It is there whole, and read again, or not at all. What lies
@@ -10,7 +10,7 @@ use crate::beneath::{Access, Dir, is_name};
 ///
 /// # Errors
 /// [`Error`].
-pub fn file(base: &Path, directory: &str, name: &str, bytes: &[u8]) -> Result<(), Error> {
+pub fn file(base: &Path, directory: &str, name: &str, bytes: &[u8], begin: Begin<'_>) -> Result<(), Error> {
     let shown = base.join(directory).join(name).display().to_string();
     let os = |doing: &str, source: std::io::Error| Error::Os { doing: format!("{doing} {shown}"), source };
     if !is_name(directory.as_bytes()) || !is_name(name.as_bytes()) {
@@ -21,6 +21,7 @@ pub fn file(base: &Path, directory: &str, name: &str, bytes: &[u8]) -> Result<()
         base.make(directory, 0o755).map_err(|error| os("making the directory of", error.into()))?;
     let new = dir.new_file(name, Access::Mode(0o644)).map_err(|error| os("writing", error))?;
     std::io::Write::write_all(&mut new.file(), bytes).map_err(|error| os("writing", error))?;
+    begun(begin)?;
     // One that was written before, and of which that couldn't be said, is looked at as any other.
     match new.put() {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(os("writing", error)),

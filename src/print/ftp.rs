@@ -9,7 +9,7 @@ use rustix::net::{Shutdown, shutdown};
 
 use super::reply::{LONGEST_LINE, Line, MOST_LINES, Reply, code, epsv, line, pasv};
 use super::tcp::{connect, send};
-use super::{CONNECT, Error, STALL, Server, WHOLE, broke};
+use super::{Begin, CONNECT, Error, STALL, Server, WHOLE, begun, broke};
 use crate::http::sockets::{self, Fault, Limit};
 use crate::stop::Stop;
 
@@ -28,6 +28,14 @@ pub struct FtpPlace<'a> {
     pub name: &'a str,
     /// It comes under another name first.
     pub rename: bool,
+}
+
+/// What a label is doing that goes into its file.
+const STORING: &str = "storing the label";
+
+/// A server's no.
+fn refused(doing: &'static str, reply: &Reply) -> Error {
+    Error::Refused { doing, said: format!("{} {}", reply.code, reply.text) }
 }
 
 /// A connection for commands.
@@ -105,7 +113,7 @@ impl Control<'_> {
         if good.contains(&(reply.code / 100)) {
             return Ok(reply);
         }
-        Err(Error::Refused { doing, said: format!("{} {}", reply.code, reply.text) })
+        Err(refused(doing, &reply))
     }
 }
 
@@ -113,7 +121,7 @@ impl Control<'_> {
 ///
 /// # Errors
 /// [`Error`].
-pub fn ftp(place: FtpPlace<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Error> {
+pub fn ftp(place: FtpPlace<'_>, bytes: &[u8], begin: Begin<'_>, stop: &Stop) -> Result<(), Error> {
     let fd = connect(place.server, stop)?;
     // The host of the file's own connection is the one that answers here.
     let os = |source| Error::Os { doing: "looking who answers".to_owned(), source };
@@ -123,8 +131,7 @@ pub fn ftp(place: FtpPlace<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Error> 
     let mut control = Control { fd, read: Vec::new(), until: Instant::now() + WHOLE, stop };
     let greeting = control.reply("connecting")?;
     if greeting.code / 100 != 2 {
-        let said = format!("{} {}", greeting.code, greeting.text);
-        return Err(Error::Refused { doing: "connecting", said });
+        return Err(refused("connecting", &greeting));
     }
     let user = if place.user.is_empty() { "anonymous" } else { place.user };
     let welcome = control.ask("signing in", &format!("USER {user}"), &[2, 3])?;
@@ -139,26 +146,37 @@ pub fn ftp(place: FtpPlace<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Error> 
     let data = data(&mut control, peer, stop)?;
     let part = format!("{}.part", place.name);
     let name = if place.rename { part.as_str() } else { place.name };
-    control.ask("storing the label", &format!("STOR {name}"), &[1])?;
+    // Under the other name nothing is printed yet.
+    if !place.rename {
+        begun(&mut *begin)?;
+    }
+    control.ask(STORING, &format!("STOR {name}"), &[1])?;
     let mut sent = 0;
     let gone = send(&data, bytes, &mut sent, control.until, stop);
     let gone =
         gone.and_then(|()| shutdown(&data, Shutdown::Write).map_err(|error| Fault::Receive(error.into())));
     drop(data);
-    // Under the other name nothing is printed yet.
-    let lost = |error: Error| if place.rename { error } else { untold("storing the label", error) };
+    let lost = |error: Error| if place.rename { error } else { untold(STORING, error) };
     if let Err(fault) = gone {
+        // One that takes no more of a file may say why.
+        if !matches!(fault, Fault::Stopped)
+            && let Ok(refusal) = control.reply(STORING)
+            && refusal.is_refusal()
+        {
+            return Err(refused(STORING, &refusal));
+        }
         return Err(match broke(fault, sent, bytes.len()) {
-            Error::Broke { why, .. } if place.rename => {
-                Error::Refused { doing: "storing the label", said: why }
-            }
+            Error::Broke { why, .. } if place.rename => Error::Refused { doing: STORING, said: why },
             error => error,
         });
     }
-    let stored = control.reply("storing the label").map_err(lost)?;
+    let stored = control.reply(STORING).map_err(lost)?;
+    if stored.is_refusal() {
+        // It isn't stored: RFC 959, 4.2.
+        return Err(refused(STORING, &stored));
+    }
     if stored.code / 100 != 2 {
-        let said = format!("{} {}", stored.code, stored.text);
-        return Err(lost(Error::Refused { doing: "storing the label", said }));
+        return Err(lost(refused(STORING, &stored)));
     }
     // A server that can say how long the file became is asked.
     control.say("looking at the file", &format!("SIZE {name}")).map_err(lost)?;
@@ -168,12 +186,13 @@ pub fn ftp(place: FtpPlace<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Error> 
         return Err(lost(Error::Refused { doing: "looking at the file", said }));
     }
     if place.rename {
+        begun(begin)?;
         control.ask("giving it its name", &format!("RNFR {name}"), &[3])?;
         let doing = "giving it its name";
         let named = control.say(doing, &format!("RNTO {}", place.name)).and_then(|()| control.reply(doing));
         let named = named.map_err(|error| untold(doing, error))?;
         if named.code / 100 != 2 {
-            return Err(Error::Refused { doing, said: format!("{} {}", named.code, named.text) });
+            return Err(refused(doing, &named));
         }
     }
     // All of it is there: whether the server says goodbye is its affair.

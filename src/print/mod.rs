@@ -25,6 +25,7 @@ pub use ftp::{FtpPlace, ftp};
 pub use tcp::tcp;
 
 use crate::error::{Explain, Kind, Remedy};
+use crate::format::host_port;
 use crate::http::sockets::Fault;
 
 /// How long a printer may take to let one in.
@@ -38,13 +39,19 @@ pub const WHOLE: Duration = Duration::from_secs(120);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It can't be reached. Nothing was printed.
-    #[error("{host}:{port} can't be reached: {why}")]
+    #[error("{} can't be reached: {why}", host_port(host, *port))]
     Connect {
         /// Its name or address.
         host: String,
         /// Its port.
         port: u16,
         /// What the system says.
+        why: String,
+    },
+    /// It was to begin, and may not. Nothing went out.
+    #[error("nothing was sent: {why}")]
+    Withdrawn {
+        /// Why.
         why: String,
     },
     /// The flag was set before anything went out.
@@ -124,6 +131,7 @@ impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Connect { .. } => Kind::Unavailable,
+            Self::Withdrawn { .. } => Kind::Busy,
             Self::Stopped => Kind::Interrupted,
             Self::Broke { .. } | Self::Untold { .. } | Self::Ended { .. } | Self::NoFtp { .. } => Kind::Io,
             Self::Refused { .. } | Self::Command { .. } => Kind::Failed,
@@ -151,6 +159,14 @@ fn broke(fault: Fault, sent: usize, of: usize) -> Error {
         other => other.to_string(),
     };
     Error::Broke { sent, of, why }
+}
+
+/// Is asked before what may be printed goes out, and says why it mayn't: until then nothing can have been printed.
+pub type Begin<'a> = &'a mut dyn FnMut() -> Result<(), String>;
+
+/// Asks it.
+fn begun(begin: Begin<'_>) -> Result<(), Error> {
+    begin().map_err(|why| Error::Withdrawn { why })
 }
 
 /// A server as it is connected to.

@@ -9,6 +9,13 @@ pub(super) struct Reply {
     pub(super) text: String,
 }
 
+impl Reply {
+    /// Whether it says that what was asked for wasn't done.
+    pub(super) const fn is_refusal(&self) -> bool {
+        self.code / 100 == 4 || self.code / 100 == 5
+    }
+}
+
 /// A line is so long at most, in bytes.
 pub(super) const LONGEST_LINE: usize = 1024;
 /// An answer has so many lines at most.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{Shutdown, shutdown};
 
-use super::{CONNECT, Error, STALL, Server, WHOLE, broke};
+use super::{Begin, CONNECT, Error, STALL, Server, WHOLE, begun, broke};
 use crate::http::Origin;
 use crate::http::sockets::{self, Fault, Limit};
 use crate::stop::Stop;
@@ -21,8 +21,9 @@ const MOST_SAID: usize = 64 << 10;
 ///
 /// # Errors
 /// [`Error`].
-pub fn tcp(server: Server<'_>, bytes: &[u8], stop: &Stop) -> Result<(), Error> {
+pub fn tcp(server: Server<'_>, bytes: &[u8], begin: Begin<'_>, stop: &Stop) -> Result<(), Error> {
     let fd = connect(server, stop)?;
+    begun(begin)?;
     let until = Instant::now() + WHOLE;
     let mut sent = 0;
     send(&fd, bytes, &mut sent, until, stop).map_err(|fault| broke(fault, sent, bytes.len()))?;

@@ -75,6 +75,12 @@ impl Waiting {
         self.boards().get(board).is_some_and(|entry| entry.last.elapsed() < PRESENT)
     }
 
+    /// How long ago a board has asked last, where it is present.
+    pub fn asked(&self, board: &str) -> Option<Duration> {
+        let boards = self.boards();
+        boards.get(board).map(|entry| entry.last.elapsed()).filter(|ago| *ago < PRESENT)
+    }
+
     /// Those that are present, in no order.
     pub fn boards_present(&self) -> Vec<String> {
         let boards = self.boards();

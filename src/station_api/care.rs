@@ -43,11 +43,15 @@ pub enum TroubleOf {
     Objects,
     /// A printer takes no labels, or perhaps printed some.
     Printer,
+    /// So many boards wait for a person that no more find room.
+    Boards,
+    /// Boards that are there tell one number of jumpers.
+    Jumper,
 }
 
 impl TroubleOf {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Disk,
         Self::Clock,
         Self::Database,
@@ -58,6 +62,8 @@ impl TroubleOf {
         Self::Address,
         Self::Objects,
         Self::Printer,
+        Self::Boards,
+        Self::Jumper,
     ];
 
     /// The word of it.
@@ -74,6 +80,8 @@ impl TroubleOf {
             Self::Address => "address",
             Self::Objects => "objects",
             Self::Printer => "printer",
+            Self::Boards => "boards",
+            Self::Jumper => "jumper",
         }
     }
 }

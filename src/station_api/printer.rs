@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Time;
+use crate::format::host_port;
 
 /// Where a printer is, and how it is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,9 +103,9 @@ impl PrinterAt {
     #[must_use]
     pub fn words(&self) -> String {
         match self {
-            Self::Tcp(tcp) => format!("tcp {}:{}", tcp.host, tcp.port),
-            Self::Ftp(ftp) if ftp.directory.is_empty() => format!("ftp {}:{}", ftp.host, ftp.port),
-            Self::Ftp(ftp) => format!("ftp {}:{} in {}", ftp.host, ftp.port, ftp.directory),
+            Self::Tcp(tcp) => format!("tcp {}", host_port(&tcp.host, tcp.port)),
+            Self::Ftp(ftp) if ftp.directory.is_empty() => format!("ftp {}", host_port(&ftp.host, ftp.port)),
+            Self::Ftp(ftp) => format!("ftp {} in {}", host_port(&ftp.host, ftp.port), ftp.directory),
             Self::Command(command) => format!("command {}", command.command),
             Self::File(file) => format!("files *.{}", file.ending),
         }
@@ -202,6 +203,9 @@ pub struct Printer {
     /// Why.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
+    /// Until when it gets nothing, because a label was perhaps printed; a person who sees to that one ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Time>,
     /// When it was made.
     pub made: Time,
     /// By whom.
@@ -249,6 +253,8 @@ mod tests {
         assert_eq!((tcp.check(), tcp.words().as_str()), (Ok(()), "tcp 10.0.0.9:9100"));
         let ftp = at(r#"{"by":"ftp","host":"printer.lab","directory":"execute"}"#).unwrap();
         assert_eq!((ftp.check(), ftp.words().as_str()), (Ok(()), "ftp printer.lab:21 in execute"));
+        let six = at(r#"{"by":"tcp","host":"fd00::9"}"#).unwrap();
+        assert_eq!((six.check(), six.words().as_str()), (Ok(()), "tcp [fd00::9]:9100"));
         assert_eq!(at(r#"{"by":"command","command":"zebra"}"#).unwrap().check(), Ok(()));
         assert_eq!(at(r#"{"by":"file"}"#).unwrap().check(), Ok(()));
         for bad in [

@@ -25,11 +25,13 @@ const LISTS_FOR_EVER: u8 = 5;
 const SAYS_CONTROLS: u8 = 6;
 const OTHER_DAY: u8 = 7;
 const LEADS_ELSEWHERE: u8 = 8;
+const WRITES_OVER: u8 = 9;
 
 /// A liar in front of a server, and how it lies now.
 fn liar(server: &Seaweed) -> (String, Arc<AtomicU8>) {
     let how = Arc::new(AtomicU8::new(HONEST));
     let (lie, other) = (Arc::clone(&how), Mutex::new(None::<Vec<u8>>));
+    let over = Mutex::new(None::<Vec<u8>>);
     let way = move |mut request: Said, ask: &dyn Fn(&Said) -> Option<Said>| {
         let (method, path) = request.asks();
         let (is_object, is_list) =
@@ -87,6 +89,27 @@ fn liar(server: &Seaweed) -> (String, Arc<AtomicU8>) {
                 }
                 ask(&request)
             }
+            // As a server does that doesn't know `If-None-Match`: what comes second is there.
+            WRITES_OVER if method == "PUT" => {
+                let answer = ask(&request)?;
+                if !answer.head[0].contains(" 412 ") {
+                    return Some(answer);
+                }
+                *over.lock().unwrap() = Some(request.body.clone());
+                Some(Said {
+                    head: vec!["HTTP/1.1 200 OK".into(), "ETag: \"x\"".into(), "Content-Length: 0".into()],
+                    body: Vec::new(),
+                })
+            }
+            WRITES_OVER if method == "GET" && is_object && !is_list => {
+                let mut answer = ask(&request)?;
+                if let Some(over) = over.lock().unwrap().take() {
+                    answer.head.retain(|line| !line.to_ascii_lowercase().starts_with("content-length:"));
+                    answer.head.push(format!("Content-Length: {}", over.len()));
+                    answer.body = over;
+                }
+                Some(answer)
+            }
             LEADS_ELSEWHERE => {
                 let mut answer = Said::answer("307 Temporary Redirect", b"");
                 answer.head.push("Location: http://169.254.169.254/latest/meta-data/iam/".into());
@@ -139,6 +162,7 @@ fn a_bucket_that_lies_gets_nothing_to_keep() {
                 "has said that it keeps the probe, and it gives other bytes back",
                 "Look at the server",
             ),
+            (WRITES_OVER, "keeps the probe, and it writes over it", "Look at the server"),
             (OTHER_DAY, "the clock of this host and that of the server differ", "Set the clocks"),
             (LEADS_ELSEWHERE, "in another region, or on another server (307)", "AWS_REGION"),
         ] {

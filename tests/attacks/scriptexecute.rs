@@ -24,7 +24,7 @@ fn proof(token: &str) -> String {
 }
 
 struct Rig {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     station: Station,
     digest: String,
 }
@@ -43,7 +43,7 @@ fn rig() -> Rig {
             json!({"name": name, "image": "os", "end": "wait", "again": "again", "scripts": scripts});
         station.admin("PUT", &format!("/api/v1/projects/{name}"), Some(&project)).ok();
     }
-    Rig { _dir: dir, station, digest }
+    Rig { dir, station, digest }
 }
 
 impl Rig {
@@ -190,6 +190,26 @@ fn an_attempt_that_goes_on_is_nobody_elses() {
     assert_eq!(proof.status, 409, "{}", text(&proof));
     assert_eq!(rig.state(&job), "running");
     assert_eq!(rig.get(&format!("/scriptexecute?token={token}&step=alive")).status, 200);
+}
+
+#[test]
+fn an_attempt_that_goes_on_is_nobody_elses_after_a_restart_of_the_station() {
+    let mut rig = rig();
+    let (job, token) = rig.at_work(SERIAL, "plain");
+    rig.station.kill();
+    rig.station = Station::start(rig.dir.path(), &["--enrol", "open"]);
+    for path in [question(SERIAL, 1 << 20), question(SERIAL, 1 << 20) + "&again=1"] {
+        let stolen = text(&rig.get_from_elsewhere(&path));
+        assert!(
+            self::token(&stolen).is_none() && stolen.contains("another address is at work"),
+            "{stolen:.300}"
+        );
+    }
+    assert_eq!(rig.state(&job), "running");
+    assert_eq!(rig.get(&format!("/scriptexecute?token={token}&step=alive")).status, 200);
+    // The board itself starts again where it was, and goes on.
+    let script = text(&rig.get(&question(SERIAL, 1 << 20)));
+    assert!(self::token(&script).is_some_and(|new| new != token), "{script:.300}");
 }
 
 #[test]

@@ -79,11 +79,68 @@ fn a_slot_has_a_place_of_its_kind_that_no_other_slot_has() {
         let page = ada.post("/slots", &[("was", was), ("name", name)]);
         assert_eq!(page.status, status, "{was} {name}: {}", text(&page));
     }
-    assert_eq!(station.admin("GET", "/api/v1/slots", None).ok()["items"][0]["name"], "A1");
+    assert_eq!(station.admin("GET", "/api/v1/slots", None).ok()["items"][1]["name"], "A1");
     // What is free again may be taken, and a slot may move.
     put("A1", "usb", "1-1.3").ok();
     put("A2", "usb", "1-1.2").ok();
     assert_eq!(put("A1", "usb", "1-1.2").status, 409);
+}
+
+#[test]
+fn slots_have_an_order_names_that_people_can_tell_apart_and_stay_what_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let station = Station::start(dir.path(), &[]);
+    let ada = Browser::first(&station);
+    let put = |name: &str, kind: &str, place: &str, position: u32| {
+        let body = json!({"name": name, "kind": kind, "place": place, "position": position});
+        station.admin("PUT", &format!("/api/v1/slots/{name}"), Some(&body))
+    };
+    let order = || -> Vec<(String, u64)> {
+        let all = station.admin("GET", "/api/v1/slots", None).ok();
+        let slot = |slot: &serde_json::Value| {
+            (slot["name"].as_str().unwrap().to_owned(), slot["position"].as_u64().unwrap())
+        };
+        all["items"].as_array().unwrap().iter().map(slot).collect()
+    };
+    let is = |wanted: &[(&str, u64)]| {
+        let wanted: Vec<_> = wanted.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
+        assert_eq!(order(), wanted);
+    };
+    for (n, name) in ["A1", "A2", "A3"].into_iter().enumerate() {
+        put(name, "usb", &format!("1-1.{}1", n + 1), n as u32).ok();
+    }
+    put("far", "usb", "1-2.1", 9).ok();
+    // What is there moves on, as far as there is no gap.
+    put("new", "jumper", "3", 1).ok();
+    is(&[("A1", 0), ("new", 1), ("A2", 2), ("A3", 3), ("far", 9)]);
+    put("A3", "usb", "1-1.31", 1).ok();
+    is(&[("A1", 0), ("A3", 1), ("new", 2), ("A2", 3), ("far", 9)]);
+    // The same once more moves nothing.
+    put("A3", "usb", "1-1.31", 1).ok();
+    is(&[("A1", 0), ("A3", 1), ("new", 2), ("A2", 3), ("far", 9)]);
+    put("last", "usb", "1-2.2", u32::MAX).ok();
+    assert_eq!(put("behind", "usb", "1-2.3", u32::MAX).status, 422);
+    let list = command(&station, &["slot", "list"]);
+    assert!(list.lines().next().unwrap().contains("POSITION"), "{list}");
+
+    let refused = put("a2", "usb", "1-1.4", 7);
+    assert_eq!(refused.status, 409);
+    assert!(text(&refused).contains("another slot is called `A2` already"), "{}", text(&refused));
+    assert_eq!(ada.post("/slots", &[("was", "A1"), ("name", "a2")]).status, 409);
+    // Its own name may be written otherwise.
+    assert_eq!(ada.post("/slots", &[("was", "A2"), ("name", "a2")]).status, 303);
+    is(&[("A1", 0), ("A3", 1), ("new", 2), ("a2", 3), ("far", 9), ("last", u64::from(u32::MAX))]);
+
+    for refused in [
+        put("A1", "jumper", "5", 0),
+        ada.post("/slots", &[("name", "A1"), ("kind", "jumper"), ("place", "5")]),
+    ] {
+        assert_eq!(refused.status, 409);
+        let said = text(&refused);
+        assert!(said.contains("slot `A1` is a USB port, and isn't made a jumper number"), "{said}");
+    }
+    assert_eq!(station.admin("DELETE", "/api/v1/slots/A1", None).status, 204);
+    put("A1", "jumper", "5", 0).ok();
 }
 
 #[test]

@@ -443,6 +443,12 @@ fn what_others_changed_or_linked_stays_as_it_is() {
         "/etc/network/interfaces.d/piprov was changed by somebody since",
     );
     assert!(host.addresses("eth1").contains("10.20.50.1/24"), "nothing was done");
+    // Nothing is shown as removed either, and a dry run says the same.
+    for more in ["--yes", "--dry-run", "--yes --json"] {
+        let output = host.try_run(&format!("piprov doctor --undo {more}"));
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.code() == Some(78) && shown.is_empty(), "{more}: {shown}");
+    }
     host.run("sed -i '$d' /etc/network/interfaces.d/piprov");
     // A record that others may have written is not believed.
     host.run("chown 1000 /etc/piprov/host-network.json");

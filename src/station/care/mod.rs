@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::store::MOST_STRANGERS;
 use super::{Station, cert, now};
 use crate::station_api::{Thing, Time, Trouble};
 pub(super) use trouble::help;
@@ -203,6 +204,14 @@ impl Station {
             None => self.doubled().await.unwrap_or_default(),
             Some(_) => Vec::new(),
         };
+        let jumpers = match &away {
+            None => self.one_number().await.unwrap_or_default(),
+            Some(_) => Vec::new(),
+        };
+        let strangers = match &away {
+            None => self.store().strangers().await.ok().map(|waiting| (waiting, MOST_STRANGERS)),
+            Some(_) => None,
+        };
         let objects = match &away {
             None => self.objects_facts().await,
             Some(_) => trouble::Objects::default(),
@@ -226,6 +235,8 @@ impl Station {
             values,
             switches: self.switches.wrong(),
             doubles,
+            jumpers,
+            strangers,
             objects,
             printers,
             names: self.options.settings.station.names.value.clone(),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::board::Mac;
+use crate::board::{Jumper, Mac};
 use crate::error::{Remedy, remedy};
 use crate::format::{count, size};
-use crate::station_api::{Printer, Room, Time, Trouble, TroubleIs, TroubleOf};
+use crate::station_api::{Printer, PrinterAt, Room, Time, Trouble, TroubleIs, TroubleOf};
 
 const HOUR: Time = 3_600_000;
 const DAY: Time = 24 * HOUR;
@@ -67,6 +67,10 @@ pub(in crate::station) struct Facts {
     pub(in crate::station) switches: Vec<(String, String, Option<Remedy>)>,
     /// Ethernet addresses that several boards have which are there, with what people call them.
     pub(in crate::station) doubles: Vec<(Mac, Vec<String>)>,
+    /// Numbers of jumpers that several boards tell which are there, with what people call them.
+    pub(in crate::station) jumpers: Vec<(Jumper, Vec<String>)>,
+    /// How many boards that nobody knows wait for a person, and how many may.
+    pub(in crate::station) strangers: Option<(u64, u64)>,
     /// Printers, with what waits for them.
     pub(in crate::station) printers: Vec<Printer>,
     pub(in crate::station) objects: Objects,
@@ -108,6 +112,8 @@ pub(in crate::station) const fn help(about: TroubleOf) -> &'static str {
         TroubleOf::Address => "/help/pages#two-boards-have-one-address",
         TroubleOf::Objects => "/help/pages#the-object-store-is-away",
         TroubleOf::Printer => "/help/pages#a-printer-takes-no-labels",
+        TroubleOf::Boards => "/help/pages#too-many-boards-wait",
+        TroubleOf::Jumper => "/help/pages#two-boards-tell-one-number-of-jumpers",
     }
 }
 
@@ -129,6 +135,8 @@ pub(in crate::station) fn troubles(facts: &Facts) -> Vec<Trouble> {
     all.extend(values(facts));
     all.extend(switches(facts));
     all.extend(doubles(facts));
+    all.extend(jumpers(facts));
+    all.extend(strangers(facts));
     all.extend(objects(&facts.objects));
     all.extend(printers(facts));
     all.sort_by_key(|trouble| std::cmp::Reverse(trouble.is));
@@ -261,6 +269,28 @@ fn doubles(facts: &Facts) -> Option<Trouble> {
     Some(trouble(TroubleOf::Address, TroubleIs::Here, text, hint))
 }
 
+fn jumpers(facts: &Facts) -> Option<Trouble> {
+    let (jumper, boards) = facts.jumpers.first()?;
+    let more = if facts.jumpers.len() > 1 { " There are more." } else { "" };
+    let text = format!(
+        "Boards that are there at once tell one number of jumpers, {jumper}: {}.{more}",
+        boards.join(", ")
+    );
+    let hint =
+        "set the jumpers of each carrier to a number of its own: until then both boards count as in one slot";
+    Some(trouble(TroubleOf::Jumper, TroubleIs::Here, text, hint))
+}
+
+fn strangers(facts: &Facts) -> Option<Trouble> {
+    let (waiting, most) = facts.strangers?;
+    let text = format!(
+        "{waiting} boards that nobody knows wait for a person, and no more find room: a new one gets the place of one \
+         that was silent for longest, or nothing."
+    );
+    let hint = "let boards in that are yours, and refuse or forget the others; see what on the network makes them up";
+    (waiting >= most).then(|| trouble(TroubleOf::Boards, TroubleIs::Here, text, hint))
+}
+
 fn objects(facts: &Objects) -> Vec<Trouble> {
     let mut all = Vec::new();
     let mut said = |is, text: String, hint: crate::error::Remedy| {
@@ -295,6 +325,26 @@ fn objects(facts: &Objects) -> Vec<Trouble> {
     all
 }
 
+/// What helps where a printer takes nothing.
+fn way(printer: &Printer) -> Remedy {
+    match &printer.at {
+        _ if printer.paused.is_some() => {
+            "look at the printer, and see to the label that was perhaps printed: then the others go on".into()
+        }
+        PrinterAt::Tcp(_) | PrinterAt::Ftp(_) => {
+            "see whether it is on, and has paper; labels wait for it".into()
+        }
+        PrinterAt::Command(_) => remedy![
+            "see whether the program that the setting `station.print-command` names is on the station's host, and what \
+             it says there; labels wait for it"
+        ],
+        PrinterAt::File(_) => remedy![
+            "see whether the directory that the setting `station.print-dir` names is there, and the station may write \
+             in it; labels wait for it"
+        ],
+    }
+}
+
 fn printers(facts: &Facts) -> Vec<Trouble> {
     let mut all = Vec::new();
     let is_off = |printer: &&Printer| printer.since.is_some_and(|since| facts.now - since >= PRINTER);
@@ -312,8 +362,7 @@ fn printers(facts: &Facts) -> Vec<Trouble> {
             if first.waiting == 1 { "waits" } else { "wait" },
             first.why
         );
-        let hint = "see whether it is on, and has paper; labels wait for it";
-        all.push(trouble(TroubleOf::Printer, TroubleIs::Here, text, hint));
+        all.push(trouble(TroubleOf::Printer, TroubleIs::Here, text, way(first)));
     }
     let unsure: u64 = facts.printers.iter().map(|printer| printer.unsure).sum();
     if unsure > 0 {
@@ -396,6 +445,18 @@ mod tests {
         assert_eq!(text, "The printer b takes no labels: 3 labels wait. no answer.");
         let both = vec![printer("b", Some(0), 0), printer("c", Some(0), 0)];
         assert!(one(&with(both)).2.starts_with("The printer b takes no labels, and 1 printer more: "));
+        // What helps is said of the way that the printer has.
+        let mut program = printer("b", Some(0), 0);
+        for (at, helps) in [
+            (r#"{"by":"tcp","host":"a"}"#, "has paper"),
+            (r#"{"by":"command","command":"lp"}"#, "station.print-command"),
+            (r#"{"by":"file"}"#, "station.print-dir"),
+        ] {
+            program.at = serde_json::from_str(at).unwrap();
+            assert!(troubles(&with(vec![program.clone()]))[0].hint.says(helps), "{at}");
+        }
+        program.paused = Some(NOW + 1000);
+        assert!(troubles(&with(vec![program]))[0].hint.says("see to the label"));
         let (_, is, text) = one(&with(vec![printer("a", None, 1)]));
         assert_eq!(
             (is, text.as_str()),
@@ -436,6 +497,18 @@ mod tests {
             text,
             "Boards that are there have one Ethernet address, dc:a6:32:01:02:03: lab-01, lab-02."
         );
+    }
+
+    #[test]
+    fn boards_that_tell_one_number_and_strangers_without_room_are_said() {
+        let jumpers = vec![("3".parse().unwrap(), vec!["lab-01".into(), "lab-02".into()])];
+        let (about, is, text) = one(&Facts { jumpers, ..facts() });
+        assert_eq!((about, is), (TroubleOf::Jumper, TroubleIs::Here));
+        assert_eq!(text, "Boards that are there at once tell one number of jumpers, 3: lab-01, lab-02.");
+        assert_eq!(troubles(&Facts { strangers: Some((19, 20)), ..facts() }), []);
+        let (about, _, text) = one(&Facts { strangers: Some((20, 20)), ..facts() });
+        assert_eq!(about, TroubleOf::Boards);
+        assert!(text.starts_with("20 boards that nobody knows wait for a person"), "{text}");
     }
 
     #[test]

@@ -25,7 +25,8 @@ use crate::stop::Stop;
 const AT_ONCE: usize = 8;
 /// How often it is looked what is due.
 const LOOK: Duration = Duration::from_secs(2);
-/// What is printed for longer was perhaps printed, in milliseconds: longer than a printer gets.
+/// What is printed for longer was perhaps printed, in milliseconds, and what was claimed for longer is anybody's: longer
+/// than a printer gets.
 const LIMIT: Time = 300_000;
 /// How long what is over stays, in milliseconds.
 const KEPT: Time = 90 * 24 * 3600 * 1000;
@@ -96,7 +97,7 @@ impl Station {
 
     /// Prints one, and notes what became of it. The printer.
     async fn print_one(self: Arc<Self>, id: String, printer: String, stop: Stop) -> String {
-        let claimed = match self.store().claim_print(&id, now().saturating_add(LIMIT)).await {
+        let claimed = match self.store().claim_print(&id, now(), now().saturating_add(LIMIT)).await {
             Ok(Some(claimed)) => claimed,
             Ok(None) => {
                 // It isn't to be printed any more. What comes next is looked for in a moment.
@@ -112,16 +113,32 @@ impl Station {
         self.changes.tell(Thing::Settings, PRINTS, None);
         let way = self.way(&claimed.at);
         let tries = claimed.tries;
-        let printed = tokio::task::spawn_blocking(move || send(&claimed, way, &stop)).await;
+        let (station, runtime, ends) = (Arc::clone(&self), tokio::runtime::Handle::current(), stop.clone());
+        let printed = tokio::task::spawn_blocking(move || {
+            let mut begin = || {
+                let until = now().saturating_add(LIMIT);
+                match runtime.block_on(station.store().begin_print(&claimed.print, tries, until)) {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err("nobody wants it any more, or another station has it".to_owned()),
+                    Err(error) => Err(chain(&error)),
+                }
+            };
+            send(&claimed, way, &mut begin, &stop)
+        });
+        let printed = printed.await;
         let printed = match printed {
             Ok(Ok(())) => Printed::Sent,
             Ok(Err(NotPrinted::Label(error))) => Printed::Failed(error.to_string()),
             Ok(Err(NotPrinted::Way(why))) => again(tries, why),
             Ok(Err(NotPrinted::Print(error))) => {
                 let why = message(&chain(&error)).into_owned();
-                if error.perhaps_printed() { Printed::Unsure(why) } else { again(tries, why) }
+                match error.perhaps_printed() {
+                    true if ends.is_set() => Printed::CutOff(why),
+                    true => Printed::Unsure(why),
+                    false => again(tries, why),
+                }
             }
-            Err(error) => Printed::Unsure(error.to_string()),
+            Err(error) => Printed::CutOff(error.to_string()),
         };
         match &printed {
             Printed::Sent => {
@@ -133,7 +150,7 @@ impl Station {
         // That it was sent is known here alone: it is noted as soon as the database takes it, or is `unsure` later.
         for pause in [0, 1, 3, 10] {
             tokio::time::sleep(Duration::from_secs(pause)).await;
-            match self.store().note_print(&id, &printed, now()).await {
+            match self.store().note_print(&id, tries, &printed, now()).await {
                 Ok(()) => break,
                 Err(error) => tracing::warn!(%error, printer, "what became of a label can't be noted"),
             }
@@ -196,13 +213,18 @@ fn file_name(claimed: &Claimed, ending: &str) -> String {
     format!("label-{serial}-{}.{ending}", claimed.print)
 }
 
-fn send(claimed: &Claimed, way: Result<Way, String>, stop: &Stop) -> Result<(), NotPrinted> {
+fn send(
+    claimed: &Claimed,
+    way: Result<Way, String>,
+    begin: print::Begin<'_>,
+    stop: &Stop,
+) -> Result<(), NotPrinted> {
     let Claimed { language, text, values, takes, .. } = claimed;
     let bytes = label::fill(*language, text, values, *takes).map_err(NotPrinted::Label)?.bytes;
     let way = way.map_err(NotPrinted::Way)?;
     match (&claimed.at, way) {
         (PrinterAt::Tcp(tcp), Way::Net(may)) => {
-            print::tcp(Server { host: &tcp.host, port: tcp.port, may }, &bytes, stop)?;
+            print::tcp(Server { host: &tcp.host, port: tcp.port, may }, &bytes, begin, stop)?;
         }
         (PrinterAt::Ftp(ftp), Way::Net(may)) => {
             let name = file_name(claimed, &ftp.ending);
@@ -214,13 +236,13 @@ fn send(claimed: &Claimed, way: Result<Way, String>, stop: &Stop) -> Result<(), 
                 name: &name,
                 rename: ftp.rename,
             };
-            print::ftp(place, &bytes, stop)?;
+            print::ftp(place, &bytes, begin, stop)?;
         }
         (PrinterAt::Command(_), Way::Command(file, arguments)) => {
-            print::command(Program { file: &file, arguments: &arguments }, &bytes, stop)?;
+            print::command(Program { file: &file, arguments: &arguments }, &bytes, begin, stop)?;
         }
         (PrinterAt::File(file), Way::File(base)) => {
-            print::file(&base, &claimed.printer, &file_name(claimed, &file.ending), &bytes)?;
+            print::file(&base, &claimed.printer, &file_name(claimed, &file.ending), &bytes, begin)?;
         }
         // A way is made for its printer.
         _ => return Err(NotPrinted::Way("the printer was changed meanwhile".to_owned())),

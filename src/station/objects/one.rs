@@ -402,6 +402,14 @@ impl One {
         let lies = |gives| Error::Lies { what: "probe".to_owned(), gives };
         let payload = PutPayload::from_bytes(bytes.clone());
         self.quick.put_opts(&key, payload, PutMode::Create.into()).await.map_err(failed("writing to"))?;
+        // Whose the objects are, and that none is written over, hangs on the second one being refused.
+        let other = Bytes::from_static(b"another\n");
+        let payload = PutPayload::from_bytes(other.clone());
+        let is_kept = match self.quick.put_opts(&key, payload, PutMode::Create.into()).await {
+            Ok(_) => false,
+            Err(object_store::Error::AlreadyExists { .. }) => true,
+            Err(error) => return Err(failed("writing to")(error)),
+        };
         let listed =
             self.quick.list_with_delimiter(Some(&Key::from(PROBE))).await.map_err(failed("listing"))?;
         let is_listed = listed.objects.iter().any(|object| object.location == key);
@@ -417,7 +425,11 @@ impl One {
         let left = self.quick.head(&key).await;
         match (found, left) {
             (None, _) => Err(lies("it isn't there")),
+            (Some(found), _) if !is_kept && found == other => {
+                Err(lies("it writes over it where it was asked not to (`If-None-Match: *`)"))
+            }
             (Some(found), _) if found != bytes => Err(lies("it gives other bytes back")),
+            _ if !is_kept => Err(lies("it takes another one where it was asked not to (`If-None-Match: *`)")),
             _ if !is_listed => Err(lies("it doesn't list it")),
             (_, Ok(_)) => Err(lies("it stays when it is removed")),
             (_, Err(object_store::Error::NotFound { .. })) => Ok(()),

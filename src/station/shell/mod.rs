@@ -154,7 +154,7 @@ async fn poll(call: Call, asked: Asked, _: Body) -> Result<Response, Refusal> {
         return nothing();
     }
     if let Some(job) = &board.job
-        && scriptexecute::holds(&board, &station.store().job(job).await?, now())
+        && scriptexecute::holds(station, &board, &station.store().job(job).await?)
     {
         return nothing();
     }

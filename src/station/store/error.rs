@@ -180,6 +180,22 @@ pub enum Error {
         /// The limit.
         most: u64,
     },
+    /// No more boards that nobody knows fit, and none of them may make room.
+    #[error("{most} boards wait for a person already: a new one finds no room")]
+    Strangers {
+        /// The limit.
+        most: u64,
+    },
+    /// A slot stays what it is.
+    #[error("the slot `{slot}` is a {is}, and isn't made a {to}")]
+    OtherKind {
+        /// The slot.
+        slot: String,
+        /// What it is.
+        is: &'static str,
+        /// What it was to become.
+        to: &'static str,
+    },
     /// A copy of a store that can't be read.
     #[error("this is no whole copy of a store: {why}")]
     BadCopy {
@@ -206,13 +222,15 @@ impl Explain for Error {
             | Self::PlaceTaken { .. }
             | Self::CellTaken { .. }
             | Self::InUse { .. }
+            | Self::OtherKind { .. }
+            | Self::Many { .. }
             | Self::UsedUp { .. }
             | Self::NotEmpty { .. } => Kind::Busy,
             Self::Damaged { .. } | Self::Row { .. } | Self::BadValue { .. } | Self::BadCopy { .. } => {
                 Kind::BadData
             }
-            Self::DiskFull | Self::Sql { .. } | Self::Many { .. } => Kind::Io,
-            Self::Unavailable { .. } => Kind::Unavailable,
+            Self::DiskFull | Self::Sql { .. } => Kind::Io,
+            Self::Unavailable { .. } | Self::Strangers { .. } => Kind::Unavailable,
             Self::Permission { .. } => Kind::Permission,
             Self::Os { source, .. } => Kind::of_io(source),
             Self::NoSuch { .. } | Self::Several { .. } => Kind::NoInput,
@@ -233,6 +251,10 @@ impl Explain for Error {
             Self::DiskFull => "make room there: old runs, logs and images may go".into(),
             Self::Unavailable { .. } => "look whether the database server runs, and at its log".into(),
             Self::NotEmpty { .. } => "give an empty database".into(),
+            Self::Strangers { .. } => "let boards in that are yours, and refuse or forget the others".into(),
+            Self::OtherKind { .. } => {
+                "remove the slot and make it anew, or make another one beside it".into()
+            }
             Self::UsedUp { .. } => {
                 "give the source more values, or release those of boards that are gone".into()
             }

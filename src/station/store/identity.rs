@@ -6,8 +6,10 @@ use crate::board::{Mac, Serial, Who};
 use crate::device_api::Register;
 use crate::station_api::{Board, BoardFacts, Enrolment, Held, Time};
 
-/// So many boards that nobody has let in are kept: frames with forged addresses cost nothing.
-const MOST_WAITING: u64 = 20_000;
+/// So many strangers are kept: boards that nobody has let in or brought. Frames with forged addresses cost nothing.
+pub(in crate::station) const MOST_STRANGERS: u64 = 20_000;
+/// Who they are, as the index of them has it.
+const STRANGERS: &str = "enrolment = 'waiting' AND brought = 0";
 /// So many places are kept at which a board was seen by one way, and at which something was seen that told neither
 /// address nor serial number.
 const MOST_PLACES: u64 = 16;
@@ -46,7 +48,7 @@ impl Store {
     /// address is seen by everybody on the network.
     ///
     /// # Errors
-    /// [`Error::Many`], or what the database says.
+    /// [`Error::Strangers`], or what the database says.
     pub async fn register(&self, told: &Register, open: bool, now: Time) -> Result<Met, Error> {
         let mut tx = self.db.begin().await?;
         let standing = if open { Enrolment::Enrolled } else { Enrolment::Waiting };
@@ -81,7 +83,7 @@ impl Store {
             return Ok(Met::Double(self.board(&id).await?));
         } else {
             new = true;
-            make(&mut tx, standing, told.simulated, now).await?
+            make(&mut tx, standing, told.simulated, false, now).await?
         };
         // One that doesn't tell the number that its maker has burnt in has it all the same: what is known of it stays.
         let before = tx.row("SELECT facts FROM board WHERE id = $1", values![&id]).await?;
@@ -135,6 +137,15 @@ impl Store {
         if same && board.job.is_some() { Ok(()) } else { Err(no()) }
     }
 
+    /// How many strangers there are: boards that nobody has let in or brought.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(in crate::station) async fn strangers(&self) -> Result<u64, Error> {
+        let sql = format!("SELECT count(*) FROM board WHERE {STRANGERS}");
+        self.db.row(&sql, &[]).await?.map_or(Ok(0), |mut row| row.count())
+    }
+
     /// A person wants something from a board that isn't there: the next key that is shown under its serial number is its
     /// own, as with a board that is let in before it comes. One whose key lasts keeps it.
     ///
@@ -153,7 +164,7 @@ impl Store {
     /// known yet becomes known, and waits. `None` where it told neither address nor serial number.
     ///
     /// # Errors
-    /// [`Error::Many`], or what the database says.
+    /// [`Error::Strangers`], or what the database says.
     pub async fn see(
         &self,
         who: &Who,
@@ -163,7 +174,7 @@ impl Store {
         now: Time,
     ) -> Result<Option<String>, Error> {
         let mut tx = self.db.begin().await?;
-        let id = find_or_make(&mut tx, who, now).await?;
+        let id = find_or_make(&mut tx, who, false, now).await?;
         let (way, who) = (cut(way, 32), id.clone().unwrap_or_default());
         tx.run(
             "INSERT INTO sighting (way, place, who, board, seen, doing) VALUES ($1, $2, $3, $4, $5, $6)
@@ -212,15 +223,20 @@ fn cut(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
 }
 
-/// The board that somebody has seen, made where it isn't known.
-pub(super) async fn find_or_make(tx: &mut Tx, who: &Who, now: Time) -> Result<Option<String>, Error> {
+/// The board that somebody has seen, made where it isn't known. `brought`: a person brings it, with a history.
+pub(super) async fn find_or_make(
+    tx: &mut Tx,
+    who: &Who,
+    brought: bool,
+    now: Time,
+) -> Result<Option<String>, Error> {
     let macs: Vec<Mac> = who.mac.into_iter().collect();
     let id = match by_serial(tx, who.serial.as_ref()).await? {
         Some(id) => id,
         None => match any_by_address(tx, &macs, who.serial.as_ref()).await? {
             Some(id) => id,
             None if who.serial.is_none() && who.mac.is_none() => return Ok(None),
-            None => make(tx, Enrolment::Waiting, false, now).await?,
+            None => make(tx, Enrolment::Waiting, false, brought, now).await?,
         },
     };
     // The longer serial number tells more.
@@ -270,10 +286,10 @@ pub(super) async fn find_or_make_old(
         );
         if tx.row(&others, values![mac.to_string()]).await?.is_some() {
             let without = Who { mac: None, ..who.clone() };
-            return Ok((find_or_make(tx, &without, now).await?, true));
+            return Ok((find_or_make(tx, &without, true, now).await?, true));
         }
     }
-    Ok((find_or_make(tx, who, now).await?, false))
+    Ok((find_or_make(tx, who, true, now).await?, false))
 }
 
 /// The board with this serial number, in its long or its short form.
@@ -346,22 +362,33 @@ async fn any_by_address(tx: &mut Tx, macs: &[Mac], serial: Option<&Serial>) -> R
     Ok(None)
 }
 
-async fn make(tx: &mut Tx, standing: Enrolment, simulated: bool, now: Time) -> Result<String, Error> {
-    let waiting = tx.row("SELECT count(*) FROM board WHERE enrolment = 'waiting'", &[]).await?;
-    if waiting.map_or(Ok(0), |mut row| row.count())? >= MOST_WAITING {
-        // The one that was silent for longest makes room: of it nothing is known but that it was seen.
-        let sql = "DELETE FROM board WHERE id IN (SELECT b.id FROM board b WHERE b.enrolment = 'waiting'
-                   AND b.name IS NULL AND b.note = '' AND NOT EXISTS (SELECT 1 FROM run r WHERE r.board = b.id)
-                   AND NOT EXISTS (SELECT 1 FROM job j WHERE j.board = b.id) ORDER BY b.last_seen, b.id LIMIT 1)";
-        if tx.run(sql, &[]).await? == 0 {
-            return Err(Error::Many { what: "boards that wait", most: MOST_WAITING });
+/// `brought`: it is no stranger, and takes no stranger's place.
+async fn make(
+    tx: &mut Tx,
+    standing: Enrolment,
+    simulated: bool,
+    brought: bool,
+    now: Time,
+) -> Result<String, Error> {
+    if !brought && standing == Enrolment::Waiting {
+        let count = tx.row(&format!("SELECT count(*) FROM board WHERE {STRANGERS}"), &[]).await?;
+        if count.map_or(Ok(0), |mut row| row.count())? >= MOST_STRANGERS {
+            // The one that was silent for longest makes room: of it nothing is known but that it was seen.
+            let sql = format!(
+                "DELETE FROM board WHERE id IN (SELECT b.id FROM board b WHERE {STRANGERS}
+                 AND b.name IS NULL AND b.note = '' AND NOT EXISTS (SELECT 1 FROM run r WHERE r.board = b.id)
+                 AND NOT EXISTS (SELECT 1 FROM job j WHERE j.board = b.id) ORDER BY b.last_seen, b.id LIMIT 1)"
+            );
+            if tx.run(&sql, &[]).await? == 0 {
+                return Err(Error::Strangers { most: MOST_STRANGERS });
+            }
         }
     }
     let id = new_name();
     tx.run(
-        "INSERT INTO board (id, disks, simulated, enrolment, held, note, first_seen, last_seen)
-         VALUES ($1, '[]', $2, $3, $4, '', $5, $5)",
-        values![&id, simulated, word(standing), word(Held::Armed), now],
+        "INSERT INTO board (id, disks, simulated, enrolment, held, note, first_seen, last_seen, brought)
+         VALUES ($1, '[]', $2, $3, $4, '', $5, $5, $6)",
+        values![&id, simulated, word(standing), word(Held::Armed), now, brought],
     )
     .await?;
     Ok(id)

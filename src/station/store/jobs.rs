@@ -454,6 +454,26 @@ impl Store {
         Ok(Some(Drawn { run, job }))
     }
 
+    /// A board without a key has begun an attempt from this address: until it is silent nobody else gets it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(in crate::station) async fn begun_at(&self, id: &str, fence: u64, place: &str) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        let sql = "UPDATE job SET place = $3, place_fence = $2 WHERE id = $1 AND fence = $2";
+        tx.run(sql, values![id, fence, place]).await?;
+        tx.commit().await
+    }
+
+    /// From which address an attempt was begun; `None` where nobody has said so.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(in crate::station) async fn place_of(&self, id: &str, fence: u64) -> Result<Option<String>, Error> {
+        let sql = "SELECT place FROM job WHERE id = $1 AND place_fence = $2";
+        self.db.row(sql, values![id, fence]).await?.map_or(Ok(None), |mut row| row.maybe_text())
+    }
+
     /// A board tells how far it is: its lease begins anew, even where it had ended and nobody has noticed.
     ///
     /// # Errors

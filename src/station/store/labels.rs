@@ -1,7 +1,9 @@
 //! Templates of labels, and the printers that they go to.
 
+use std::collections::BTreeMap;
+
 use super::db::{Row, Tx, json, values, word};
-use super::{Error, Store, check_name};
+use super::{Error, Store, check_name, prints};
 use crate::label;
 use crate::station_api::{
     Label, MOST_COPIES, NewPrinter, PrintState, Printer, PrinterAt, ProjectLabel, Time,
@@ -121,8 +123,9 @@ pub(super) async fn put_printer(tx: &mut Tx, new: &NewPrinter, by: &str, now: Ti
          ON CONFLICT (name) DO UPDATE SET place = excluded.place, takes = excluded.takes, secret = excluded.secret",
         values![&new.name, json(&new.at), word(new.takes), secret, now, by],
     )
-    .await
-    .map(drop)
+    .await?;
+    // What was doubtful there says nothing of where it is now.
+    prints::go_on(tx, &new.name).await
 }
 
 /// The projects whose label is this, or is printed there.
@@ -194,11 +197,12 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn printers(&self) -> Result<Vec<Printer>, Error> {
-        let sql = "SELECT name, place, takes, CASE WHEN secret IS NULL THEN 0 ELSE 1 END, made, made_by FROM printer ORDER BY name";
-        let mut all = Vec::new();
+        let sql = "SELECT name, place, takes, CASE WHEN secret IS NULL THEN 0 ELSE 1 END, made, made_by, paused, doubt
+                   FROM printer ORDER BY name";
+        let (mut all, mut doubts) = (Vec::new(), BTreeMap::new());
         for row in self.db.rows(sql, &[]).await? {
             let mut row = row.of("printer");
-            all.push(Printer {
+            let printer = Printer {
                 name: row.text()?,
                 at: row.json()?,
                 takes: row.word()?,
@@ -209,7 +213,13 @@ impl Store {
                 why: String::new(),
                 made: row.number()?,
                 by: row.text()?,
-            });
+                paused: Some(row.number()?).filter(|until| *until > 0),
+            };
+            let doubt: String = row.text()?;
+            if printer.paused.is_some() {
+                doubts.insert(printer.name.clone(), doubt);
+            }
+            all.push(printer);
         }
         let sql =
             "SELECT printer, state, count(*) FROM print WHERE state IN ('waiting', 'printing', 'unsure')
@@ -224,13 +234,18 @@ impl Store {
                 }
             }
         }
-        let sql = "SELECT p.printer, p.made, p.why FROM print p WHERE p.state = 'waiting' AND p.why <> ''
+        let sql = "SELECT p.printer, p.made, p.why FROM print p WHERE p.state = 'waiting'
                    AND p.id = (SELECT min(q.id) FROM print q WHERE q.printer = p.printer
                        AND q.state IN ('waiting', 'printing'))";
         for row in self.db.rows(sql, &[]).await? {
             let mut row = row.of("print");
-            let (name, made, why) = (row.text()?, row.number()?, row.text()?);
-            if let Some(printer) = all.iter_mut().find(|printer| printer.name == name) {
+            let (name, made, mut why): (String, _, String) = (row.text()?, row.number()?, row.text()?);
+            if let Some(doubt) = doubts.get(&name) {
+                why = format!(
+                    "a label was perhaps printed: {doubt}; the others wait, for a while or until that one is seen to"
+                );
+            }
+            if let Some(printer) = all.iter_mut().find(|printer| printer.name == name && !why.is_empty()) {
                 (printer.since, printer.why) = (Some(made), why);
             }
         }

@@ -80,6 +80,7 @@ pub use failed_prints::FailedPrint;
 pub use firmware::LastEeprom;
 pub use floor::{Place, Since, Waits};
 pub use hooks::Due;
+pub(in crate::station) use identity::MOST_STRANGERS;
 pub use identity::Met;
 pub use jobs::{Asked, Drawn, Finished};
 pub use keyless::Keyless;
@@ -96,6 +97,7 @@ pub use sessions::{Invitation, Started};
 pub use sheets::TakeTable;
 pub use shelf::{Checked, Shared, Shelf, Uses};
 pub use switches::Addressed;
+pub(in crate::station) use switches::AtJumper;
 pub use tally::{LONGEST_WHY, MOST_TALLIES, SEGMENTS};
 
 use db::Db;

@@ -18,10 +18,15 @@ const LONGEST_WHY: usize = 500;
 const PRINT: &str =
     "SELECT id, printer, label, board, called, run, state, tries, made, due, made_by, why FROM print";
 
+/// A printer that has perhaps printed a label gets nothing for so long, in milliseconds; after each further one in a row for
+/// twice as long, up to the longest: one that takes labels and refuses them makes few of them doubtful.
+const PAUSE: Time = 60_000;
+const LONGEST_PAUSE: Time = 1_800_000;
+
 /// Why nobody knows whether something was printed.
 const CUT_OFF: &str = "the station ended, or heard nothing, while it was printed";
 
-/// Something that is printed now, and where.
+/// Something that is this station's to print, and where.
 #[derive(Clone, PartialEq)]
 pub struct Claimed {
     /// Its name.
@@ -60,8 +65,10 @@ pub enum Printed {
     Sent,
     /// Nothing was printed: it is tried again at this time.
     Again(Time, String),
-    /// Perhaps it was printed.
+    /// Perhaps it was printed. The others wait for a while.
     Unsure(String),
+    /// Perhaps it was printed, and that says nothing of the printer: this station has ended meanwhile.
+    CutOff(String),
     /// It can't be.
     Failed(String),
 }
@@ -110,6 +117,31 @@ fn no_print(id: &str) -> Error {
 async fn one(tx: &mut Tx, id: &str) -> Result<Print, Error> {
     let row = tx.row(&format!("{PRINT} WHERE id = $1"), values![id]).await?;
     print(row.ok_or_else(|| no_print(id))?)
+}
+
+/// How long a printer gets nothing after so many doubtful labels in a row.
+const fn pause(doubts: u64) -> Time {
+    let mut pause = PAUSE;
+    let mut n = 1;
+    while n < doubts && pause < LONGEST_PAUSE {
+        pause *= 2;
+        n += 1;
+    }
+    if pause < LONGEST_PAUSE { pause } else { LONGEST_PAUSE }
+}
+
+/// A printer gets labels again.
+pub(super) async fn go_on(tx: &mut Tx, printer: &str) -> Result<(), Error> {
+    let sql = "UPDATE printer SET paused = 0, doubts = 0, doubt = '' WHERE name = $1 AND doubts > 0";
+    tx.run(sql, values![printer]).await.map(drop)
+}
+
+/// A printer has perhaps printed a label.
+async fn doubt(tx: &mut Tx, printer: &str, why: &str, now: Time) -> Result<(), Error> {
+    let row = tx.row("SELECT doubts FROM printer WHERE name = $1", values![printer]).await?;
+    let doubts = row.map_or(Ok(0), |mut row| row.count())?.saturating_add(1);
+    let sql = "UPDATE printer SET doubts = $2, doubt = $3, paused = $4 WHERE name = $1";
+    tx.run(sql, values![printer, doubts, why, now.saturating_add(pause(doubts))]).await.map(drop)
 }
 
 async fn waiting(tx: &mut Tx, printer: &str) -> Result<u64, Error> {
@@ -237,7 +269,8 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn due_prints(&self, now: Time) -> Result<Vec<(String, String)>, Error> {
-        let sql = "SELECT p.id, p.printer FROM print p WHERE p.state = 'waiting' AND p.due <= $1
+        let sql = "SELECT p.id, p.printer FROM print p JOIN printer r ON r.name = p.printer
+                   WHERE p.state = 'waiting' AND p.due <= $1 AND p.claimed <= $1 AND r.paused <= $1
                    AND p.id = (SELECT min(q.id) FROM print q WHERE q.printer = p.printer
                        AND q.state IN ('waiting', 'printing'))
                    ORDER BY p.id LIMIT 200";
@@ -245,16 +278,19 @@ impl Store {
         rows.map(|mut row| Ok((row.text()?, row.text()?))).collect()
     }
 
-    /// It is printed now, by this station and until this time; `None` where it isn't to be any more.
+    /// It is this station's until this time; `None` where it isn't to be printed any more, or is another one's. It waits
+    /// until [its first byte goes out](Self::begin_print).
     ///
     /// # Errors
     /// What the database says.
-    pub async fn claim_print(&self, id: &str, until: Time) -> Result<Option<Claimed>, Error> {
+    pub async fn claim_print(&self, id: &str, now: Time, until: Time) -> Result<Option<Claimed>, Error> {
         let mut tx = self.db.begin().await?;
         let sql = "SELECT p.id, p.printer, p.language, p.body, p.content, p.tries, r.place, r.takes, r.secret
-                   FROM print p JOIN printer r ON r.name = p.printer WHERE p.id = $1 AND p.state = 'waiting'
-                   AND NOT EXISTS (SELECT 1 FROM print q WHERE q.printer = p.printer AND q.state = 'printing')";
-        let Some(row) = tx.row(sql, values![id]).await? else { return Ok(None) };
+                   FROM print p JOIN printer r ON r.name = p.printer
+                   WHERE p.id = $1 AND p.state = 'waiting' AND p.claimed <= $2 AND r.paused <= $2
+                   AND NOT EXISTS (SELECT 1 FROM print q WHERE q.printer = p.printer AND q.id <> p.id
+                       AND (q.state = 'printing' OR (q.state = 'waiting' AND q.claimed > $2)))";
+        let Some(row) = tx.row(sql, values![id, now]).await? else { return Ok(None) };
         let mut row = row.of("print");
         let claimed = Claimed {
             print: row.text()?,
@@ -267,22 +303,36 @@ impl Store {
             takes: row.word()?,
             secret: row.maybe_text()?,
         };
-        let sql =
-            "UPDATE print SET state = 'printing', station = $2, tries = tries + 1, due = $3 WHERE id = $1";
+        let sql = "UPDATE print SET station = $2, tries = tries + 1, claimed = $3 WHERE id = $1";
         tx.run(sql, values![id, &self.here, until]).await?;
         tx.commit().await?;
         Ok(Some(claimed))
     }
 
-    /// Notes what became of it.
+    /// Its first byte goes out now, and the last one until this time. Not where that is `false`: nobody wants it any more,
+    /// or it is another station's meanwhile.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn note_print(&self, id: &str, printed: &Printed, now: Time) -> Result<(), Error> {
+    pub async fn begin_print(&self, id: &str, tries: u32, until: Time) -> Result<bool, Error> {
+        let mut tx = self.db.begin().await?;
+        // How often it was tried tells one claim of a station from another.
+        let sql = "UPDATE print SET state = 'printing', claimed = 0, due = $4
+                   WHERE id = $1 AND state = 'waiting' AND claimed > 0 AND station = $2 AND tries = $3";
+        let begun = tx.run(sql, values![id, &self.here, tries, until]).await?;
+        tx.commit().await?;
+        Ok(begun > 0)
+    }
+
+    /// Notes what became of it, as it was claimed with so many tries.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn note_print(&self, id: &str, tries: u32, printed: &Printed, now: Time) -> Result<(), Error> {
         let (state, due, why) = match printed {
             Printed::Sent => (PrintState::Sent, now, ""),
             Printed::Again(due, why) => (PrintState::Waiting, *due, why.as_str()),
-            Printed::Unsure(why) => (PrintState::Unsure, now, why.as_str()),
+            Printed::Unsure(why) | Printed::CutOff(why) => (PrintState::Unsure, now, why.as_str()),
             Printed::Failed(why) => (PrintState::Failed, now, why.as_str()),
         };
         let why: String = why.chars().take(LONGEST_WHY).collect();
@@ -290,18 +340,33 @@ impl Store {
         // What nobody heard of for too long is `unsure` meanwhile: that it was sent after all is better known.
         let late = if *printed == Printed::Sent { " OR state = 'unsure'" } else { "" };
         let sql = format!(
-            "UPDATE print SET state = $2, station = NULL, due = $3, why = $4
-             WHERE id = $1 AND (state = 'printing'{late})"
+            "UPDATE print SET state = $2, station = NULL, claimed = 0, due = $3, why = $4
+             WHERE id = $1 AND (state = 'printing'{late}
+                 OR (state = 'waiting' AND claimed > 0 AND station = $5 AND tries = $6))"
         );
-        tx.run(&sql, values![id, word(state), due, why]).await?;
+        let noted = tx.run(&sql, values![id, word(state), due, &why, &self.here, tries]).await?;
+        if noted > 0 && matches!(printed, Printed::Sent | Printed::Unsure(_)) {
+            let printer = one(&mut tx, id).await?.printer;
+            match printed {
+                Printed::Sent => go_on(&mut tx, &printer).await?,
+                _ => doubt(&mut tx, &printer, &why, now).await?,
+            }
+        }
         tx.commit().await
     }
 
-    /// What was being printed when this station ended (`begins`), or for too long, was perhaps printed. How many.
+    /// What was being printed when this station ended (`begins`), or for too long, was perhaps printed: how many. What it
+    /// only had then, and hadn't begun, waits again.
     ///
     /// # Errors
     /// What the database says.
     pub async fn cut_off_prints(&self, begins: bool, now: Time) -> Result<u64, Error> {
+        if begins {
+            let mut tx = self.db.begin().await?;
+            let sql = "UPDATE print SET station = NULL, claimed = 0 WHERE state = 'waiting' AND station = $1";
+            tx.run(sql, values![&self.here]).await?;
+            tx.commit().await?;
+        }
         let mut question = Question::new("SELECT id FROM print WHERE state = 'printing'");
         question.more(" AND (due < {}", values![now]);
         if begins {
@@ -339,6 +404,7 @@ impl Store {
             PrintState::Waiting => {
                 let sql = "UPDATE print SET due = $2 WHERE printer = $1 AND state = 'waiting' AND due > $2";
                 tx.run(sql, values![&before.printer, now]).await?;
+                go_on(&mut tx, &before.printer).await?;
                 let print = one(&mut tx, id).await?;
                 tx.commit().await?;
                 return Ok(print);
@@ -364,6 +430,8 @@ impl Store {
         if matches!(before.state, PrintState::Unsure | PrintState::Failed) {
             let sql = "UPDATE print SET state = 'cancelled', why = $2 WHERE id = $1";
             tx.run(sql, values![id, format!("{by} lets it be printed again")]).await?;
+            // Who has looked at the printer knows how it does.
+            go_on(&mut tx, &before.printer).await?;
         }
         let print = one(&mut tx, &new).await?;
         tx.commit().await?;
@@ -391,6 +459,9 @@ impl Store {
         };
         let why: String = why.chars().take(LONGEST_WHY).collect();
         tx.run("UPDATE print SET state = 'cancelled', why = $2 WHERE id = $1", values![id, why]).await?;
+        if before.state == PrintState::Unsure {
+            go_on(&mut tx, &before.printer).await?;
+        }
         let print = one(&mut tx, id).await?;
         tx.commit().await?;
         Ok(print)

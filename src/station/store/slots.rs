@@ -3,7 +3,7 @@
 use super::db::{Tx, Value, values, word};
 use super::{Error, Store, check_name, tally};
 use crate::station::slots::{Ended, History, LAST, MAY_BE_THE_SLOT, place};
-use crate::station_api::{Board, Cell, Slot, Time};
+use crate::station_api::{Board, Cell, Slot, SlotKind, Time};
 
 /// Slots of which the runs are looked up at once.
 const PART: usize = 50;
@@ -49,10 +49,11 @@ impl Store {
         self.boards_of(&rows.collect::<Result<Vec<_>, _>>()?).await
     }
 
-    /// Makes a slot, or changes it.
+    /// Makes a slot, or changes it. At a position that another one has it comes before that one.
     ///
     /// # Errors
-    /// [`Error::BadValue`]; [`Error::PlaceTaken`], [`Error::CellTaken`].
+    /// [`Error::BadValue`]; [`Error::Taken`] by a name that differs in case only; [`Error::OtherKind`];
+    /// [`Error::PlaceTaken`], [`Error::CellTaken`].
     pub async fn put_slot(&self, slot: &Slot) -> Result<(), Error> {
         let mut tx = self.db.begin().await?;
         put(&mut tx, slot).await?;
@@ -66,8 +67,8 @@ impl Store {
     pub async fn rename_slot(&self, was: &str, slot: &Slot) -> Result<(), Error> {
         let (name, mut tx) = (&slot.name, self.db.begin().await?);
         check_name(name)?;
-        if tx.row("SELECT name FROM slot WHERE name = $1", values![name]).await?.is_some() {
-            return Err(Error::Taken { what: "slot", name: name.clone() });
+        if let Some(name) = alike(&mut tx, name, was).await? {
+            return Err(Error::Taken { what: "slot", name });
         }
         if tx.run("UPDATE slot SET name = $2 WHERE name = $1", values![was, name]).await? == 0 {
             return Err(Error::NoSuch { what: "slot", name: was.to_owned() });
@@ -199,16 +200,60 @@ impl Store {
     }
 }
 
+/// Another slot than `but` whose name people would read as this one: `A2` beside `a2`.
+async fn alike(tx: &mut Tx, name: &str, but: &str) -> Result<Option<String>, Error> {
+    let sql = "SELECT name FROM slot WHERE lower(name) = lower($1) AND name <> $2 ORDER BY name LIMIT 1";
+    tx.row(sql, values![name, but]).await?.map(|mut row| row.text()).transpose()
+}
+
+/// The slots from a slot's position on, up to the first gap, move on by one, where another one has it.
+async fn make_room(tx: &mut Tx, slot: &Slot) -> Result<(), Error> {
+    let from = u64::from(slot.position);
+    let sql = "SELECT position FROM slot WHERE position >= $1 AND name <> $2 ORDER BY position";
+    let mut free = from;
+    for mut row in tx.rows(sql, values![from, &slot.name]).await? {
+        match row.count()? {
+            there if there == free => free += 1,
+            // Of earlier versions several may be at one.
+            there if there < free => {}
+            _ => break,
+        }
+    }
+    if free > u64::from(u32::MAX) {
+        let why = "the slots from there on have no room to move on".to_owned();
+        return Err(Error::BadValue { what: "position", why });
+    }
+    let sql = "UPDATE slot SET position = position + 1 WHERE position >= $1 AND position < $2 AND name <> $3";
+    tx.run(sql, values![from, free, &slot.name]).await.map(drop)
+}
+
 /// Makes a slot, or changes the one of this name.
 async fn put(tx: &mut Tx, slot: &Slot) -> Result<(), Error> {
     let kind = word(slot.kind);
-    let sql = "SELECT kind, place FROM slot WHERE name = $1";
-    let mut kept = None;
+    let sql = "SELECT kind, place, position FROM slot WHERE name = $1";
+    let (mut kept, mut before) = (None, None);
     match tx.row(sql, values![&slot.name]).await? {
-        None => check_name(&slot.name)?,
-        Some(mut row) => kept = Some((row.text()?, row.text()?)),
+        None => {
+            check_name(&slot.name)?;
+            if let Some(name) = alike(tx, &slot.name, &slot.name).await? {
+                return Err(Error::Taken { what: "slot", name });
+            }
+        }
+        Some(row) => {
+            let mut row = row.of("slot");
+            let (is, at): (SlotKind, String) = (row.word()?, row.text()?);
+            // Its runs and boards are those of what it is.
+            if is != slot.kind {
+                return Err(Error::OtherKind {
+                    slot: slot.name.clone(),
+                    is: is.words(),
+                    to: slot.kind.words(),
+                });
+            }
+            (kept, before) = (Some(at), Some(row.count()?));
+        }
     }
-    let place = if kept.is_some_and(|(of, at)| of == kind && at == slot.place) {
+    let place = if kept.is_some_and(|at| at == slot.place) {
         // Earlier versions took any place.
         slot.place.clone()
     } else {
@@ -232,6 +277,9 @@ async fn put(tx: &mut Tx, slot: &Slot) -> Result<(), Error> {
         && let Some(mut other) = tx.row(sql, values![map_row, map_column, &slot.name]).await?
     {
         return Err(Error::CellTaken { row, column, slot: other.text()? });
+    }
+    if before != Some(u64::from(slot.position)) {
+        make_room(tx, slot).await?;
     }
     tx.run(
         "INSERT INTO slot (name, kind, place, position, map_row, map_column) VALUES ($1, $2, $3, $4, $5, $6)

@@ -81,9 +81,9 @@ impl Store {
             let mut why = record.as_ref().err().cloned();
             if let Ok(record) = record {
                 let seen = record.started.as_millisecond().min(now);
-                let board = match find_or_make(&mut tx, &record.board, seen).await {
+                let board = match find_or_make(&mut tx, &record.board, false, seen).await {
                     // The run counts, also where no more boards do.
-                    Err(Error::Many { .. }) => None,
+                    Err(Error::Strangers { .. }) => None,
                     board => board?,
                 };
                 let of_a_job = "SELECT 1 FROM run WHERE id = $1 AND job IS NOT NULL";

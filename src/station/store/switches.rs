@@ -25,14 +25,27 @@ pub struct Addressed {
     pub seen: Time,
 }
 
-/// A place at which a board was seen.
+/// A USB port at which a board was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::station) struct SeenAt<T> {
+pub(in crate::station) struct SeenAt {
     /// Where.
-    pub(in crate::station) place: T,
+    pub(in crate::station) place: String,
     /// The board, by id.
     pub(in crate::station) board: String,
     /// When.
+    pub(in crate::station) seen: Time,
+}
+
+/// A board that has told the number of its jumpers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::station) struct AtJumper {
+    /// The number.
+    pub(in crate::station) jumper: Jumper,
+    /// The board, by id.
+    pub(in crate::station) board: String,
+    /// When it has told it.
+    pub(in crate::station) told: Time,
+    /// When it was seen last.
     pub(in crate::station) seen: Time,
 }
 
@@ -130,7 +143,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub(in crate::station) async fn seen_at_usb(&self, since: Time) -> Result<Vec<SeenAt<String>>, Error> {
+    pub(in crate::station) async fn seen_at_usb(&self, since: Time) -> Result<Vec<SeenAt>, Error> {
         let sql =
             "SELECT place, board, seen FROM sighting WHERE way = 'usb' AND board IS NOT NULL AND seen >= $1
                    ORDER BY seen DESC, place, board LIMIT $2";
@@ -145,10 +158,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub(in crate::station) async fn seen_at_jumpers(
-        &self,
-        since: Time,
-    ) -> Result<Vec<SeenAt<Jumper>>, Error> {
+    pub(in crate::station) async fn seen_at_jumpers(&self, since: Time) -> Result<Vec<AtJumper>, Error> {
         let sql = "SELECT facts, id, last_seen FROM board WHERE facts IS NOT NULL AND last_seen >= $1
                    ORDER BY last_seen DESC, id LIMIT $2";
         let mut all = Vec::new();
@@ -156,7 +166,7 @@ impl Store {
             let mut row = row.of("board");
             let facts: BoardFacts = row.json()?;
             let (board, seen) = (row.text()?, row.number()?);
-            all.extend(facts.jumper.map(|place| SeenAt { place, board, seen }));
+            all.extend(facts.jumper.map(|jumper| AtJumper { jumper, board, told: facts.at, seen }));
         }
         Ok(all)
     }
@@ -237,7 +247,8 @@ mod tests {
             let put = async |name: &str, place: &str, cell| {
                 let (name, place) = (name.to_owned(), place.to_owned());
                 let (kind, suspected, mended) = (SlotKind::Usb, None, None);
-                store.put_slot(&Slot { name, kind, place, position: 0, cell, suspected, mended }).await
+                let position = u32::from(name == "B");
+                store.put_slot(&Slot { name, kind, place, position, cell, suspected, mended }).await
             };
             put("A", "1-1", cell(1, 1)).await.unwrap();
             put("A", "1-1", cell(1, 1)).await.unwrap();

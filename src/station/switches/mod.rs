@@ -27,7 +27,7 @@ use crate::format::{is_hidden, message};
 use crate::station_api::{
     FreePlace, NewSwitch, Slot, SlotKind, Switch, SwitchAsked, SwitchPort, Thing, Time,
 };
-use whose::{Where, doubles};
+use whose::{Where, doubles, of_one_number};
 
 /// What a switch has told counts for so long, where it tells nothing more: milliseconds.
 const FRESH: Time = 120_000;
@@ -265,7 +265,7 @@ impl Station {
             all.push((SlotKind::Usb, seen.place, seen.board, seen.seen));
         }
         for seen in self.store().seen_at_jumpers(since).await? {
-            all.push((SlotKind::Jumper, seen.place.to_string(), seen.board, seen.seen));
+            all.push((SlotKind::Jumper, seen.jumper.to_string(), seen.board, seen.seen));
         }
         for (board, (place, since)) in self.switches.boards().iter() {
             if let Where::Seen(Seen::At(place)) = place {
@@ -306,6 +306,25 @@ impl Station {
                 names.push(known.name.or(serial).unwrap_or(known.id));
             }
             named.push((mac, names));
+        }
+        Ok(named)
+    }
+
+    /// Boards that are there at once and tell one number of jumpers, with what people call them.
+    pub(super) async fn one_number(&self) -> Result<Vec<(Jumper, Vec<String>)>, Error> {
+        let at = now();
+        let all = self.store().seen_at_jumpers(at.saturating_sub(RECENT)).await?;
+        let asked = |board: &str| {
+            let ago = Time::try_from(self.waiting.asked(board)?.as_millis()).ok()?;
+            Some(at.saturating_sub(ago))
+        };
+        let mut named = Vec::new();
+        for (jumper, boards) in of_one_number(&all, at.saturating_sub(THERE), asked) {
+            let mut names = Vec::new();
+            for board in boards.into_iter().take(8) {
+                names.push(self.called(board).await.unwrap_or_else(|| board.to_owned()));
+            }
+            named.push((jumper, names));
         }
         Ok(named)
     }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::board::Mac;
+use crate::board::{Jumper, Mac};
 use crate::bridge::table::{Seen, Switch};
-use crate::station::store::Addressed;
+use crate::station::store::{Addressed, AtJumper};
+use crate::station_api::Time;
 
 /// Where a board is, as switches have seen it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,35 @@ pub(in crate::station) fn doubles(
         boards.len() > 1
     });
     boards
+}
+
+/// Boards that are there at once and tell one number of jumpers, by it. `since`: who was heard of since then is there;
+/// `asked`: when a board has asked last, where it is present.
+///
+/// A board that comes onto another one's carrier tells that number too, while the other one was seen a moment ago: they
+/// are there at once only where the one that has told it first was heard of after that.
+pub(in crate::station) fn of_one_number(
+    all: &[AtJumper],
+    since: Time,
+    asked: impl Fn(&str) -> Option<Time>,
+) -> BTreeMap<Jumper, Vec<&str>> {
+    let heard = |one: &AtJumper| asked(&one.board).map_or(one.seen, |asked| asked.max(one.seen));
+    let there: Vec<_> =
+        all.iter().map(|one| (one, heard(one))).filter(|(_, heard)| *heard >= since).collect();
+    let mut found: BTreeMap<Jumper, Vec<&str>> = BTreeMap::new();
+    for (later, _) in &there {
+        for (first, heard) in &there {
+            let is_other = first.jumper == later.jumper && first.board != later.board;
+            if is_other && first.told <= later.told && *heard > later.told {
+                found.entry(later.jumper).or_default().extend([first.board.as_str(), later.board.as_str()]);
+            }
+        }
+    }
+    for boards in found.values_mut() {
+        boards.sort_unstable();
+        boards.dedup();
+    }
+    found
 }
 
 /// Where each board is that a switch has seen.
@@ -74,6 +104,29 @@ mod tests {
 
     fn one(mac: &str, board: &str, seen: i64) -> Addressed {
         Addressed { mac: mac.parse().unwrap(), board: board.to_owned(), slot: None, seen }
+    }
+
+    #[test]
+    fn boards_that_tell_one_number_are_told_where_they_are_there_at_once() {
+        let at = |number: u8, board: &str, told, seen| AtJumper {
+            jumper: Jumper::try_from(number).unwrap(),
+            board: board.to_owned(),
+            told,
+            seen,
+        };
+        let three = Jumper::try_from(3).unwrap();
+        let all = |first_seen, other| [at(3, "a", 100, first_seen), at(other, "b", 150, 150)];
+        let none = |_: &str| None;
+        // The first one is seen after the other has come.
+        assert_eq!(of_one_number(&all(160, 3), 90, none), BTreeMap::from([(three, vec!["a", "b"])]));
+        // It asks for work still, though nothing is written of that; or has asked before it went.
+        let asked = |at: Time| move |board: &str| (board == "a").then_some(at);
+        assert_eq!(of_one_number(&all(110, 3), 90, asked(151)), BTreeMap::from([(three, vec!["a", "b"])]));
+        assert_eq!(of_one_number(&all(110, 3), 90, asked(149)), BTreeMap::new());
+        // One board after the other on a carrier, another number, and one that went long ago.
+        assert_eq!(of_one_number(&all(110, 3), 90, none), BTreeMap::new());
+        assert_eq!(of_one_number(&all(160, 4), 90, none), BTreeMap::new());
+        assert_eq!(of_one_number(&all(160, 3), 155, none), BTreeMap::new());
     }
 
     #[test]

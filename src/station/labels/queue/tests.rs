@@ -102,6 +102,42 @@ async fn what_waits_is_printed_in_its_order_once_the_printer_is_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_printer_that_takes_labels_and_hangs_up_makes_one_doubtful_and_keeps_the_rest_waiting() {
+    let (_dir, station) = crate::station::testing::station_with(|settings| {
+        settings.station.printers_local.value = true;
+    })
+    .await;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // What it hasn't read when it closes makes the system refuse it.
+            drop(stream.unwrap().read(&mut [0; 1]));
+        }
+    });
+    put_printer(&station, "odd", PrinterAt::Tcp(TcpPrinter { host: "127.0.0.1".into(), port })).await;
+    let mut all = Vec::new();
+    for n in 0..5 {
+        all.push(want(&station, "odd", &format!("label {n}")).await);
+    }
+    let task = tokio::spawn(Arc::clone(&station).print_labels());
+    until(&station, &all[0], PrintState::Unsure).await;
+    // Longer than the next one would take.
+    tokio::time::sleep(3 * LOOK).await;
+    for id in &all[1..] {
+        assert_eq!(state(&station, id).await.0, PrintState::Waiting);
+    }
+    let printer = station.store().printer("odd").await.unwrap();
+    assert!(
+        (printer.waiting, printer.unsure) == (4, 1) && printer.why.contains("perhaps printed"),
+        "{printer:?}"
+    );
+    assert!(printer.paused.unwrap() > now());
+    station.end();
+    task.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_printer_of_this_host_and_a_way_that_isn_t_there_print_nothing() {
     let (_dir, station) = station().await;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -48,6 +48,7 @@ pub(super) async fn told(call: &Call, token: &str, asked: &Asked, body: Body) ->
         return Err(gone());
     }
     station.waiting.heard(&job.board);
+    station.begun.heard(&job.id, job.fence, Instant::now());
     station.streams.proves(&job.id, job.fence);
     if job.cancel && asked.step.as_deref() != Some("alive") {
         let why = "somebody has cancelled it";

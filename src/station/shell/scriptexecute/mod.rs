@@ -32,8 +32,10 @@ use tokio::sync::OnceCell;
 
 use super::served;
 use crate::per_second::PerSecond;
+use crate::station::jobs::LEASE;
 use crate::station::web::{Access, Call, Refill, Refusal, Row, Table};
-use crate::station_api::{Board, Job, JobState, Time};
+use crate::station::{Station, now};
+use crate::station_api::{Board, Job, JobState};
 pub(super) use script::word;
 use told::Asked;
 
@@ -50,8 +52,11 @@ const OF_ADDRESS: (u32, Duration) = (20, Duration::from_millis(200));
 const OF_BOARD: (u32, Duration) = (64, Duration::from_secs(600));
 /// Addresses and boards that are remembered.
 const MOST_PLACES: usize = 4096;
-/// Attempts that are remembered.
+/// Attempts that are remembered. What is remembered is how long scripts take, and a digest that can be made anew: whose an
+/// attempt is stands in the store.
 const MOST: usize = 1000;
+/// One of which nothing was heard for so long makes room: its lease is over.
+const SILENT: Duration = Duration::from_millis(LEASE.unsigned_abs());
 const TEXT: &str = "text/plain; charset=utf-8";
 const FORM: &str = "multipart/form-data";
 
@@ -88,10 +93,11 @@ fn text(status: StatusCode, text: String) -> Response {
     (status, [(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")], text).into_response()
 }
 
-/// Whether the old utility OS is at this job of a board right now. Then nobody else gets it, whatever address is told.
-pub(super) fn holds(board: &Board, job: &Job, now: Time) -> bool {
+/// Whether the old utility OS is at this job of a board right now. Then nobody else gets it, whatever address is told. A
+/// station that has just begun has heard nobody yet: it waits for as long as a lease lasts.
+pub(super) fn holds(station: &Station, board: &Board, job: &Job) -> bool {
     let is_its = board.facts.as_ref().is_some_and(|facts| facts.agent == AGENT);
-    is_its && job.state == JobState::Running && now < job.lease_until
+    is_its && job.state == JobState::Running && (now() < job.lease_until || station.began.elapsed() < SILENT)
 }
 
 /// Attempts that have begun. No clock: the time comes in.
@@ -112,8 +118,8 @@ struct Inside {
 #[derive(Debug)]
 struct Attempt {
     fence: u64,
-    /// Where its board has asked from.
-    from: Option<IpAddr>,
+    /// When something was heard of it last.
+    heard: Instant,
     /// The scripts that run, by their places.
     scripts: HashMap<usize, Instant>,
     /// The digest of what it has to read back, once that is known.
@@ -158,24 +164,25 @@ impl Begun {
         self.inside().of_board.wait(&board.to_owned(), now.saturating_duration_since(self.since))
     }
 
-    /// An attempt of a board begins.
-    fn note(&self, board: &str, (job, fence): (&str, u64), from: Option<IpAddr>, now: Instant) {
+    /// An attempt of a board begins. Those that go on are kept; a new one beyond [`MOST`] isn't.
+    fn note(&self, board: &str, (job, fence): (&str, u64), now: Instant) {
         let mut inside = self.inside();
         inside.of_board.note(board.to_owned(), now.saturating_duration_since(self.since));
         let attempts = &mut inside.attempts;
         if attempts.len() >= MOST && !attempts.contains_key(job) {
-            attempts.clear();
+            attempts.retain(|_, attempt| now.saturating_duration_since(attempt.heard) < SILENT);
         }
-        attempts.insert(
-            job.to_owned(),
-            Attempt { fence, from, scripts: HashMap::new(), expected: Arc::default() },
-        );
+        if attempts.len() < MOST || attempts.contains_key(job) {
+            let attempt = Attempt { fence, heard: now, scripts: HashMap::new(), expected: Arc::default() };
+            attempts.insert(job.to_owned(), attempt);
+        }
     }
 
-    /// Whether another address has the attempt that goes on. Where that isn't known any more, it hasn't.
-    fn is_elsewhere(&self, job: &str, fence: u64, from: Option<IpAddr>) -> bool {
-        let inside = self.inside();
-        inside.attempts.get(job).is_some_and(|attempt| attempt.fence == fence && attempt.from != from)
+    /// An attempt goes on.
+    fn heard(&self, job: &str, fence: u64, now: Instant) {
+        if let Some(attempt) = self.inside().attempts.get_mut(job).filter(|one| one.fence == fence) {
+            attempt.heard = now;
+        }
     }
 
     /// A script begins.
@@ -210,21 +217,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attempt_belongs_to_the_address_that_it_began_at() {
+    fn attempts_that_go_on_are_kept_however_many_begin() {
         let (begun, now) = (Begun::default(), Instant::now());
-        let at = |last: u8| Some(IpAddr::from([10, 0, 0, last]));
-        begun.note("b", ("j", 1), at(7), now);
-        assert!(begun.is_elsewhere("j", 1, at(8)) && !begun.is_elsewhere("j", 1, at(7)));
-        assert!(!begun.is_elsewhere("j", 2, at(8)) && !begun.is_elsewhere("k", 1, at(8)));
+        let second = Duration::from_secs(1);
+        begun.note("b", ("j", 1), now);
         begun.script("j", 1, 0, now);
-        assert_eq!(begun.took("j", 1, 0, now + Duration::from_secs(3)), Duration::from_secs(3));
-        assert_eq!(begun.took("j", 1, 0, now + Duration::from_secs(9)), Duration::ZERO);
-        begun.forget("j");
-        assert!(!begun.is_elsewhere("j", 1, at(8)));
+        assert_eq!(begun.took("j", 1, 0, now + 3 * second), 3 * second);
+        assert_eq!(begun.took("j", 1, 0, now + 9 * second), Duration::ZERO);
+        begun.script("j", 1, 1, now);
         for n in 0..3 * MOST {
-            begun.note(&n.to_string(), (&n.to_string(), 1), at(7), now);
+            begun.note(&n.to_string(), (&n.to_string(), 1), now);
         }
-        assert!(begun.inside().attempts.len() <= MOST);
+        assert_eq!(begun.inside().attempts.len(), MOST);
+        // It is heard of, and the others aren't.
+        begun.heard("j", 1, now + SILENT);
+        begun.note("new", ("new", 1), now + SILENT);
+        assert_eq!(begun.inside().attempts.len(), 2);
+        assert_eq!(begun.took("j", 1, 1, now + SILENT), SILENT);
+        begun.forget("j");
+        assert_eq!(begun.inside().attempts.len(), 1);
     }
 
     #[test]
@@ -249,7 +260,7 @@ mod tests {
         let (begun, now) = (Begun::default(), Instant::now());
         for n in 0..u64::from(OF_BOARD.0) {
             assert_eq!(begun.waits("b", now), None);
-            begun.note("b", ("j", n), None, now);
+            begun.note("b", ("j", n), now);
         }
         let wait = begun.waits("b", now).unwrap();
         assert!(wait <= OF_BOARD.1 && begun.waits("c", now).is_none(), "{wait:?}");

@@ -1,5 +1,6 @@
 //! A board asks for its script.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -63,6 +64,11 @@ pub(super) async fn start(call: &Call, asked: &Asked) -> Result<Response, Refusa
     ))
 }
 
+/// Where a board asks from, as it is kept. On this host's own socket it is nowhere.
+fn place(from: Option<IpAddr>) -> String {
+    from.map_or_else(String::new, |from| from.to_string())
+}
+
 /// Where the board has reached this station. One on a link has to say which: over USB that OS has one only.
 fn address(call: &Call) -> String {
     let base = base(call);
@@ -92,7 +98,9 @@ async fn next(call: &Call, told: &Told, again: bool, address: &str) -> Result<Ne
     }
     if let Some(job) = &board.job {
         let job = station.store().job(job).await?;
-        if holds(&board, &job, now()) && station.begun.is_elsewhere(&job.id, job.fence, from) {
+        if holds(station, &board, &job)
+            && station.store().place_of(&job.id, job.fence).await?.as_deref() != Some(&place(from))
+        {
             tracing::warn!(board = id, from = %call.from, "another address asks for the script of a board that is at work");
             let why = "another address is at work as this board; it has to be silent for a minute";
             return Ok(Next::Wait(why.to_owned()));
@@ -132,7 +140,8 @@ async fn next(call: &Call, told: &Told, again: bool, address: &str) -> Result<Ne
         };
         return Ok(Next::Wait(job.or(board.stuck).unwrap_or_else(|| "there is nothing to do".to_owned())));
     };
-    station.begun.note(&id, (&job.id, job.fence), from, Instant::now());
+    station.store().begun_at(&job.id, job.fence, &place(from)).await?;
+    station.begun.note(&id, (&job.id, job.fence), Instant::now());
     // Somebody may have said no since.
     let board = station.store().board(&id).await?;
     match work(station, told, &board, &job, address).await {

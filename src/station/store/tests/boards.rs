@@ -254,6 +254,27 @@ on_both! {
         store.board(&named).await.unwrap();
         assert!(matches!(store.board("1").await, Err(Error::NoSuch { .. })));
         store.board("2").await.unwrap();
+        // Boards of a history are no strangers: they find room, and take nobody's.
+        let text = format!(
+            r#"{{"from": "old", "records": [{{"serial": "10000000af04b2da", "started": {NOW}, "outcome": "complete"}}]}}"#
+        );
+        let import: crate::station_api::Import = serde_json::from_str(&text).unwrap();
+        for dry in [true, false] {
+            let told = store.import(&import, dry, NOW).await.unwrap();
+            assert_eq!((told.taken[0].new, told.left.len()), (1, 0), "{told:?}");
+        }
+        assert_eq!((store.count_boards().await.unwrap().0, store.strangers().await.unwrap()), (20_001, 20_000));
+        // Where nobody may make room, a new one is told that it isn't its fault.
+        let mut tx = store.db.begin().await.unwrap();
+        tx.run("UPDATE board SET note = 'kept'", &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        let refused = store.see(&who(r#"{"serial":"00000003"}"#), "usb", "1-3", "?", NOW).await.unwrap_err();
+        assert!(matches!(refused, Error::Strangers { most: 20_000 }), "{refused}");
+        let refused = crate::station::web::Refusal::from(refused);
+        assert_eq!(refused.status(), axum::http::StatusCode::SERVICE_UNAVAILABLE);
+        let change = BoardChange { enrolment: Some(crate::station_api::Enrolment::Enrolled), ..BoardChange::default() };
+        store.change_board(&new, &change).await.unwrap();
+        store.see(&who(r#"{"serial":"00000003"}"#), "usb", "1-3", "?", NOW).await.unwrap();
     }
 
     async fn boards_are_changed_listed_and_forgotten(place: &Place) {

@@ -3,10 +3,10 @@
 use super::jobs::{finished, progress};
 use super::{NOW, Place, image, on_both, register};
 use crate::device_api::{Action, End};
-use crate::station::store::{Asked, Error, Printed, Store, Wanted};
+use crate::station::store::{Asked, Claimed, Error, Printed, Store, Wanted};
 use crate::station_api::{
     FtpPrinter, Label, LabelLanguage, LabelWhen, NewPrinter, Print, PrintState, PrinterAt, PrinterTakes,
-    PrintsAsked, Project, ProjectLabel, TcpPrinter, Values,
+    PrintsAsked, Project, ProjectLabel, TcpPrinter, Time, Values,
 };
 
 fn label(name: &str, text: &str) -> Label {
@@ -45,6 +45,13 @@ async fn states(store: &Store) -> Vec<PrintState> {
     all(store).await.into_iter().map(|print| print.state).collect()
 }
 
+/// A label goes out: it is claimed, and its first byte goes.
+async fn begin(store: &Store, id: &str, until: Time) -> Claimed {
+    let claimed = store.claim_print(id, NOW, until).await.unwrap().unwrap();
+    assert!(store.begin_print(id, claimed.tries, until).await.unwrap());
+    claimed
+}
+
 on_both! {
     async fn each_printer_gets_one_after_the_other_in_their_order(place: &Place) {
         let store = prepared(place).await;
@@ -55,15 +62,15 @@ on_both! {
             .map(|(print, printer)| (print.print.clone(), printer.to_owned()))
             .into();
         assert_eq!(due, wanted);
-        let claimed = store.claim_print(&one[0].print, NOW + 1000).await.unwrap().unwrap();
+        let claimed = begin(&store, &one[0].print, NOW + 1000).await;
         assert_eq!((claimed.tries, claimed.text.as_str()), (1, "^XA^FD{serial}^FS^XZ"));
         // The next one waits, and nobody else may have the first or the second.
         assert_eq!(store.due_prints(NOW).await.unwrap(), [(two[0].print.clone(), "two".to_owned())]);
-        assert!(store.claim_print(&one[0].print, NOW).await.unwrap().is_none());
-        assert!(store.claim_print(&one[1].print, NOW).await.unwrap().is_none());
+        assert!(store.claim_print(&one[0].print, NOW, NOW).await.unwrap().is_none());
+        assert!(store.claim_print(&one[1].print, NOW, NOW).await.unwrap().is_none());
         // A printer that is off keeps the order.
         let again = Printed::Again(NOW + 5000, "no answer".into());
-        store.note_print(&one[0].print, &again, NOW).await.unwrap();
+        store.note_print(&one[0].print, 1, &again, NOW).await.unwrap();
         assert_eq!(store.due_prints(NOW).await.unwrap(), [(two[0].print.clone(), "two".to_owned())]);
         let printer = store.printer("one").await.unwrap();
         assert_eq!((printer.waiting, printer.why.as_str(), printer.since), (2, "no answer", Some(NOW)));
@@ -71,14 +78,14 @@ on_both! {
         store.print_again(&one[1].print, "ada", NOW + 1).await.unwrap();
         let due = store.due_prints(NOW + 1).await.unwrap();
         assert_eq!(due[0].0, one[0].print);
-        let claimed = store.claim_print(&one[0].print, NOW + 1000).await.unwrap().unwrap();
+        let claimed = begin(&store, &one[0].print, NOW + 1000).await;
         assert_eq!(claimed.tries, 2);
-        store.note_print(&one[0].print, &Printed::Sent, NOW + 2).await.unwrap();
+        store.note_print(&one[0].print, 2, &Printed::Sent, NOW + 2).await.unwrap();
         assert_eq!(store.due_prints(NOW + 2).await.unwrap()[0].0, one[1].print);
         assert_eq!(states(&store).await, [PrintState::Sent, PrintState::Waiting, PrintState::Waiting]);
         // A change of the label changes nothing of what waits.
         store.put_label(&label("box", "other")).await.unwrap();
-        let claimed = store.claim_print(&one[1].print, NOW + 1000).await.unwrap().unwrap();
+        let claimed = begin(&store, &one[1].print, NOW + 1000).await;
         assert_eq!(claimed.text, "^XA^FD{serial}^FS^XZ");
         store.close().await;
     }
@@ -86,7 +93,7 @@ on_both! {
     async fn what_was_cut_off_was_perhaps_printed_and_waits_for_a_person(place: &Place) {
         let store = prepared(place).await.of("here".to_owned());
         let prints = want(&store, "one", 3).await;
-        store.claim_print(&prints[0].print, NOW + 300_000).await.unwrap().unwrap();
+        begin(&store, &prints[0].print, NOW + 300_000).await;
         // The station of another state ends and begins: it isn't its own.
         let other = place.open().await.of("there".to_owned());
         assert_eq!(other.cut_off_prints(true, NOW).await.unwrap(), 0);
@@ -97,13 +104,13 @@ on_both! {
         assert_eq!(store.due_prints(NOW + 1).await.unwrap()[0].0, prints[1].print);
         assert_eq!(store.printer("one").await.unwrap().unsure, 1);
         // One of another station that is never heard of again is found in time.
-        other.claim_print(&prints[1].print, NOW + 300_000).await.unwrap().unwrap();
+        begin(&other, &prints[1].print, NOW + 300_000).await;
         assert_eq!(store.cut_off_prints(true, NOW + 299_999).await.unwrap(), 0);
         assert_eq!(store.cut_off_prints(false, NOW + 300_001).await.unwrap(), 1);
         // That it was sent after all is better known.
-        other.note_print(&prints[1].print, &Printed::Again(NOW, "x".into()), NOW).await.unwrap();
+        other.note_print(&prints[1].print, 1, &Printed::Again(NOW, "x".into()), NOW).await.unwrap();
         assert_eq!(states(&store).await[1], PrintState::Unsure);
-        other.note_print(&prints[1].print, &Printed::Sent, NOW).await.unwrap();
+        other.note_print(&prints[1].print, 1, &Printed::Sent, NOW).await.unwrap();
         assert_eq!(states(&store).await[1], PrintState::Sent);
         // A person lets it be printed again: another one, behind the others.
         let again = store.print_again(&prints[0].print, "ada", NOW).await.unwrap();
@@ -115,10 +122,90 @@ on_both! {
         store.close().await;
     }
 
+    async fn what_has_not_begun_when_a_station_ends_waits_and_is_printed_once(place: &Place) {
+        let store = prepared(place).await.of("here".to_owned());
+        let other = place.open().await.of("there".to_owned());
+        let prints = want(&store, "one", 2).await;
+        let id = &prints[0].print;
+        let until = NOW + 300_000;
+        let claimed = store.claim_print(id, NOW, until).await.unwrap().unwrap();
+        // It waits, and so does what is behind it; nobody else gets either.
+        assert_eq!(states(&store).await, [PrintState::Waiting, PrintState::Waiting]);
+        assert_eq!(store.due_prints(NOW).await.unwrap(), []);
+        for print in &prints {
+            assert!(other.claim_print(&print.print, NOW, until).await.unwrap().is_none());
+        }
+        // The station is killed, and begins anew: the other one's beginning frees nothing.
+        assert_eq!(other.cut_off_prints(true, NOW).await.unwrap(), 0);
+        assert_eq!(store.due_prints(NOW).await.unwrap(), []);
+        assert_eq!(store.cut_off_prints(true, NOW).await.unwrap(), 0);
+        assert_eq!(store.due_prints(NOW).await.unwrap()[0].0, *id);
+        // What the one before had been about to do it may not any more.
+        let again = other.claim_print(id, NOW, until).await.unwrap().unwrap();
+        assert_eq!((claimed.tries, again.tries), (1, 2));
+        assert!(!store.begin_print(id, 1, until).await.unwrap());
+        store.note_print(id, 1, &Printed::Unsure("x".into()), NOW).await.unwrap();
+        assert_eq!(states(&store).await, [PrintState::Waiting, PrintState::Waiting]);
+        // One that is never heard of again keeps it for as long as it was to take.
+        assert_eq!(store.due_prints(until - 1).await.unwrap(), []);
+        assert_eq!(store.due_prints(until).await.unwrap()[0].0, *id);
+        store.claim_print(id, until, until + 1000).await.unwrap().unwrap();
+        assert!(!other.begin_print(id, 2, until).await.unwrap());
+        // Nobody wants it any more, before its first byte has gone.
+        store.cancel_print(id, "ada").await.unwrap();
+        assert!(!store.begin_print(id, 3, until).await.unwrap());
+        assert_eq!(store.due_prints(NOW).await.unwrap()[0].0, prints[1].print);
+        other.close().await;
+        store.close().await;
+    }
+
+    async fn a_printer_that_has_perhaps_printed_gets_nothing_for_a_while_and_longer_each_time(place: &Place) {
+        let store = prepared(place).await;
+        let prints = want(&store, "one", 5).await;
+        want(&store, "two", 1).await;
+        let unsure = async |at: usize, now: Time| {
+            let id = &prints[at].print;
+            let claimed = store.claim_print(id, now, now + 9).await.unwrap().unwrap();
+            assert!(store.begin_print(id, claimed.tries, now + 9).await.unwrap());
+            store.note_print(id, claimed.tries, &Printed::Unsure("it hung up".into()), now).await.unwrap();
+        };
+        let due = async |now: Time| -> Vec<String> {
+            store.due_prints(now).await.unwrap().into_iter().map(|(_, printer)| printer).collect()
+        };
+        unsure(0, NOW).await;
+        // The rest waits, and the other printer's doesn't.
+        assert_eq!((due(NOW).await, due(NOW + 59_999).await), (vec!["two".to_owned()], vec!["two".to_owned()]));
+        assert!(store.claim_print(&prints[1].print, NOW + 1, NOW + 9).await.unwrap().is_none());
+        let printer = store.printer("one").await.unwrap();
+        assert_eq!((printer.waiting, printer.unsure, printer.paused), (4, 1, Some(NOW + 60_000)));
+        assert!(printer.since.is_some() && printer.why.contains("perhaps printed: it hung up"), "{}", printer.why);
+        assert_eq!(due(NOW + 60_000).await.len(), 2);
+        unsure(1, NOW + 60_000).await;
+        assert_eq!((due(NOW + 179_999).await.len(), due(NOW + 180_000).await.len()), (1, 2));
+        // What this station's end has cut off says nothing of the printer.
+        let claimed = store.claim_print(&prints[2].print, NOW + 180_000, NOW + 180_009).await.unwrap().unwrap();
+        assert!(store.begin_print(&prints[2].print, claimed.tries, NOW + 180_009).await.unwrap());
+        let ended = Printed::CutOff("the station ended".into());
+        store.note_print(&prints[2].print, claimed.tries, &ended, NOW + 180_000).await.unwrap();
+        assert_eq!(due(NOW + 180_000).await.len(), 2);
+        // Who has seen to one has looked at the printer.
+        store.cancel_print(&prints[0].print, "ada").await.unwrap();
+        assert_eq!(due(NOW + 60_000).await.len(), 2);
+        unsure(3, NOW + 60_000).await;
+        assert_eq!(store.printer("one").await.unwrap().paused, Some(NOW + 120_000), "as after the first one");
+        // One that is sent ends it.
+        let claimed = store.claim_print(&prints[4].print, NOW + 120_000, NOW + 120_009).await.unwrap().unwrap();
+        assert!(store.begin_print(&prints[4].print, claimed.tries, NOW + 120_009).await.unwrap());
+        store.note_print(&prints[4].print, claimed.tries, &Printed::Sent, NOW + 120_000).await.unwrap();
+        let printer = store.printer("one").await.unwrap();
+        assert_eq!((printer.paused, printer.unsure, printer.why.as_str()), (None, 3, ""));
+        store.close().await;
+    }
+
     async fn nobody_cancels_what_is_being_printed_and_what_is_over_goes_in_time(place: &Place) {
         let store = prepared(place).await;
         let prints = want(&store, "one", 3).await;
-        store.claim_print(&prints[0].print, NOW + 1000).await.unwrap().unwrap();
+        begin(&store, &prints[0].print, NOW + 1000).await;
         for error in [
             store.cancel_print(&prints[0].print, "ada").await.unwrap_err(),
             store.print_again(&prints[0].print, "ada", NOW).await.unwrap_err(),
@@ -128,7 +215,7 @@ on_both! {
         assert!(matches!(store.cancel_print("x", "ada").await, Err(Error::NoSuch { .. })));
         let gone = store.cancel_print(&prints[1].print, "ada").await.unwrap();
         assert_eq!(gone.state, PrintState::Cancelled);
-        store.note_print(&prints[0].print, &Printed::Failed("no room".into()), NOW).await.unwrap();
+        store.note_print(&prints[0].print, 1, &Printed::Failed("no room".into()), NOW).await.unwrap();
         let seen = store.cancel_print(&prints[0].print, "ada").await.unwrap();
         assert_eq!((seen.state, seen.why.as_str()), (PrintState::Cancelled, "ada has seen to it: no room"));
         assert_eq!(store.forget_prints(NOW).await.unwrap(), 0);
@@ -225,12 +312,12 @@ on_both! {
             assert_eq!(items.len(), 2, "{name}: {items:?}");
             assert!(items.iter().all(|print| print.run.as_deref() == Some(drawn.run.as_str()) || number == 0));
             assert_eq!(items[0].called, serial);
-            let claimed = store.claim_print(&items[1].print, NOW + 9).await.unwrap();
+            let claimed = store.claim_print(&items[1].print, NOW, NOW + 9).await.unwrap();
             if number == 0 {
                 let claimed = claimed.unwrap();
                 assert_eq!((&claimed.values["serial"], &claimed.values["project"]), (&serial, &name.to_owned()));
                 assert_eq!(claimed.values["image"], "os");
-                store.note_print(&claimed.print, &Printed::Sent, NOW).await.unwrap();
+                store.note_print(&claimed.print, claimed.tries, &Printed::Sent, NOW).await.unwrap();
             }
         }
         for error in [store.remove_label("box").await.unwrap_err(), store.remove_printer("one").await.unwrap_err()] {
