@@ -67,13 +67,14 @@ mod tests {
             by: "ada",
         };
         let print = store.want_print(wanted, now()).await.unwrap().remove(0).print;
-        store.claim_print(&print, now() + 1000).await.unwrap().unwrap();
-        store.note_print(&print, &Printed::Failed("x".into()), now()).await.unwrap();
+        let at = now() + 1000;
+        let claimed = store.claim_print(&print, at, at + 1000).await.unwrap().unwrap();
+        store.note_print(&print, claimed.tries, &Printed::Failed("x".into()), at).await.unwrap();
         let change = BoardChange { name: Some("gate-1".into()), ..BoardChange::default() };
         store.change_board(&board.id, &change).await.unwrap();
         let who = Who::nobody(Origin::Socket { uid: 0 });
         match station.print_again(&who, &print).await {
-            Ok(new) => Ok(store.claim_print(&new.print, now()).await.unwrap().unwrap().values),
+            Ok(new) => Ok(store.claim_print(&new.print, at, at + 1000).await.unwrap().unwrap().values),
             Err(refusal) => {
                 // It stays what it was.
                 let all = store.prints(&crate::station_api::PrintsAsked::default()).await.unwrap().items;
