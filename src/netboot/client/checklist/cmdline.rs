@@ -8,8 +8,7 @@ pub(super) fn cmdline(item: &mut Item<'_>) -> Result<(), Error> {
     let old = item.boot.kept(path)?.unwrap_or_default();
     let text = line(&old, item.facts) + "\n";
     item.write(Where::Boot, path, &text, "the root over NFS, and no first boot")?;
-    let config = item.boot.text("config.txt")?.unwrap_or_default();
-    for (other, filter) in other_cmdlines(&config) {
+    for (other, filter) in other_cmdlines(item.boot)? {
         if other != *path && item.boot.text(&other)?.is_some_and(|line| !line.contains("root=/dev/nfs")) {
             item.note(format!(
                 "Below [{filter}] config.txt takes another command line, {other}, whose root is not over NFS: take that line \
@@ -169,6 +168,7 @@ mod tests {
             ("[pi4]\ncmdline=pi4.txt\n", 1),
             ("[pi4]\n[all]\ncmdline=cmdline.txt\n", 0),
             ("[pi4]\ncmdline=none.txt\n[pi5]\ncmdline=../pi4.txt\n", 0),
+            ("[pi4]\ncmdline=pi4.txt # mine\n", 1),
             ("[tryboot]\nos_prefix=new/\n", 0),
             ("[pi5]\nos_prefix=new/\n", 1),
         ] {
