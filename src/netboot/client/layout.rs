@@ -122,8 +122,9 @@ fn cmdline(config: &ConfigFiles, filter: Option<&str>, boot: &View<'_>) -> Resul
 /// No config.txt has more filters.
 const MOST_FILTERS: usize = 200;
 
-/// The command lines that are taken on some boards only, each with the filter that they pass. A trial boot is none.
-pub(super) fn other_cmdlines(boot: &View<'_>) -> Result<Vec<(String, String)>, Error> {
+/// The command lines that are taken: on boards that pass no filter (`all`), and where it is another one, on those that
+/// pass one. A trial boot is none.
+pub(super) fn cmdlines(boot: &View<'_>) -> Result<Vec<(String, String)>, Error> {
     let config = config(boot)?;
     let usual = cmdline(&config, None, boot)?;
     let mut filters: Vec<&str> = Vec::new();
@@ -137,7 +138,7 @@ pub(super) fn other_cmdlines(boot: &View<'_>) -> Result<Vec<(String, String)>, E
             filters.push(filter);
         }
     }
-    let mut found = Vec::new();
+    let mut found: Vec<_> = usual.iter().map(|path| (path.clone(), "all".to_owned())).collect();
     for filter in filters {
         if let Some(path) = cmdline(&config, Some(filter), boot)?.filter(|path| Some(path) != usual.as_ref())
         {
@@ -266,19 +267,20 @@ mod tests {
         let boot = tree.source("boot");
         let view = View(&boot);
         let usual = || cmdline(&config(&view).unwrap(), None, &view).unwrap();
+        let others = || cmdlines(&view).unwrap().split_off(1);
         assert_eq!(usual().as_deref(), Some("other.txt"));
         for (text, filter) in
             [("[pi4]\ninclude more.txt\n", "pi4"), ("[pi5]\ncmdline=other.txt # mine\n", "pi5")]
         {
             tree.file("boot/config.txt", text);
             assert_eq!(usual().as_deref(), Some(CMDLINE));
-            assert_eq!(other_cmdlines(&view).unwrap(), [("other.txt".to_owned(), filter.to_owned())]);
+            assert_eq!(others(), [("other.txt".to_owned(), filter.to_owned())]);
         }
         // What is said for all boards further down belongs to what was said for some.
         tree.file("boot/pi4/other.txt", "");
         tree.file("boot/config.txt", "[pi4]\nos_prefix=pi4/\n[all]\ncmdline=other.txt\n");
         assert_eq!(usual().as_deref(), Some("other.txt"));
-        assert_eq!(other_cmdlines(&view).unwrap(), [("pi4/other.txt".to_owned(), "pi4".to_owned())]);
+        assert_eq!(others(), [("pi4/other.txt".to_owned(), "pi4".to_owned())]);
         tree.file("boot/config.txt", "include config.txt\n");
         assert!(matches!(config(&view), Err(Error::Config { .. })));
         std::fs::remove_file(tree.path("boot/config.txt")).unwrap();
