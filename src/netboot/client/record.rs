@@ -130,6 +130,9 @@ pub struct Record {
     pub keys: Vec<PublicKey>,
 }
 
+/// A client's name, and why its record can't be read.
+type Damaged = (String, Error);
+
 /// The records' directory.
 #[derive(Debug, Clone)]
 pub(super) struct Records {
@@ -175,7 +178,7 @@ impl Records {
         Ok(self.look()?.1.into_iter().map(|(name, _)| name).collect())
     }
 
-    fn look(&self) -> Result<(Vec<Record>, Vec<(String, Error)>), Error> {
+    fn look(&self) -> Result<(Vec<Record>, Vec<Damaged>), Error> {
         let Some(dir) = self.open()? else { return Ok(Default::default()) };
         let (mut records, mut damaged) = (Vec::new(), Vec::new());
         for entry in dir.names().map_err(Error::os("reading", &self.dir))? {
