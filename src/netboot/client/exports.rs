@@ -330,7 +330,8 @@ mod tests {
             record.layer = Some(format!("/srv/netboot/clients/{}", record.name).into());
             record.boot = format!("/srv/netboot/tftp/{}", record.name).into();
         }
-        let files: [&dyn Fn(&[Record], &[Kept]) -> String; 2] =
+        type Writes<'a> = &'a dyn Fn(&[Record], &[Kept]) -> String;
+        let files: [Writes<'_>; 2] =
             [&|records, kept| kernel_file(records, kept, &|_| false), &|records, kept| {
                 ganesha_file(records, kept)
             }];
