@@ -328,7 +328,9 @@ fn a_killed_run_is_gone_on_with_or_removed() {
     let kept = room.at("srv/clients/lab-01/usr/lib/file-1");
     let inode = std::fs::metadata(&kept).unwrap().ino();
     let said = fails(room.add("lab-01", "a2ef5644", "other", &["--no-exports", "--mode=ro"]), 73);
-    assert!(said.contains("never finished"), "{said}");
+    assert!(said.contains("never finished") && said.contains("mode rw and not ro"), "{said}");
+    let said = fails(room.add("lab-01", "a2ef5649", "root", &["--no-exports"]), 73);
+    assert!(said.contains("it has board a2ef5644 and not a2ef5649"), "{said}");
     ok(room.add("lab-01", "a2ef5644", "root", &["--no-exports"]));
     assert_eq!(std::fs::metadata(kept).unwrap().ino(), inode, "what was copied is not copied again");
     shell(room.path(), "rm -rf root/boot/firmware/* root/dev/* root/tmp/*");
@@ -377,6 +379,64 @@ fn a_root_is_shared_with_those_from_the_same_directory_alone() {
     let said = fails(room.add("lab-02", "a2ef5645", "other", &overlay), 2);
     assert!(said.contains("srv/shared/base was made from") && said.contains("/root"), "{said}");
     ok(room.add("lab-02", "a2ef5645", "root", &overlay));
+    // What was upgraded in place has a kernel whose modules aren't in that root; and so where a former version didn't look.
+    let upgrade = "mkdir -p root/var/lib/dpkg; echo 'Package: linux' >> root/var/lib/dpkg/status";
+    shell(room.path(), upgrade);
+    let changed = "isn't what it was then";
+    let said = fails(room.add("lab-03", "a2ef5646", "root", &overlay), 2);
+    assert!(said.contains(changed) && said.contains("--shared"), "{said}");
+    shell(
+        room.path(),
+        "sed -i 's/, file system [0-9a-f]*, system [0-9a-f]*, kernels [0-9a-f]*//' state/clients/*.toml",
+    );
+    let record = room.read("state/clients/lab-01.toml");
+    assert!(record.contains("inode") && !record.contains("kernels"), "{record}");
+    let said = fails(room.add("lab-03", "a2ef5646", "root", &overlay), 2);
+    assert!(said.contains(changed), "{said}");
+    shell(room.path(), "rm -r root/var/lib/dpkg");
+    ok(room.add("lab-03", "a2ef5646", "root", &overlay));
+}
+
+#[test]
+fn two_cards_that_are_mounted_at_one_place_are_two_sources() {
+    let room = Room::new();
+    shell(room.path(), "cp -r boot/* root/boot/firmware/; mkdir card");
+    let overlay = ["--no-exports", "--mode=overlay", "--shared=base"];
+    let line = |name, board| {
+        let command = room.add(name, board, "card", &overlay);
+        let words = [command.get_program()].into_iter().chain(command.get_args());
+        words.map(|word| word.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    let script = format!(
+        "mount --make-rprivate / && mount -t tmpfs one card && cp -a root/. card && {} && umount card && \
+         mount -t tmpfs two card && cp -a root/. card && echo other > card/etc/motd && ! {} 2> said",
+        line("lab-01", "a2ef5644"),
+        line("lab-02", "a2ef5645"),
+    );
+    shell(room.path(), &format!("unshare -m bash -c '{script}'"));
+    assert!(room.read("said").contains("another card is there now"), "{}", room.read("said"));
+}
+
+#[test]
+fn a_shared_root_stays_for_a_layer_that_no_record_has() {
+    let room = Room::new();
+    image(room.path(), 12, 80);
+    let overlay = ["--no-exports", "--mode=overlay", "--shared=base"];
+    ok(room.add("ova", "a2ef5644", "disk.img", &overlay));
+    ok(room.add("ovc", "a2ef5645", "disk.img", &overlay));
+    ok(room.add("own", "a2ef5646", "disk.img", &["--no-exports"]));
+    shell(room.path(), "mv state/clients/ovc.toml state/clients/own.toml .");
+    let dry = ran(room.client(&["remove", "ova", "-n"]));
+    assert!(dry.0 == 0 && !dry.1.contains("shared/base") && dry.2.contains("shared/base stays"), "{dry:?}");
+    let (code, out, said) = ran(room.client(&["remove", "ova", "--confirm=ova"]));
+    assert!(code == 0 && said.contains("shared/base stays") && said.contains("clients/ovc"), "{out}{said}");
+    assert!(room.at("srv/shared/base/etc").exists() && !room.at("srv/clients/ova").exists());
+    shell(room.path(), "mkdir -p state/clients; mv ovc.toml state/clients/");
+    assert_eq!(ok(room.client(&["check"])), "ovc  as it should be\n");
+    // A root of its own lies on no other.
+    let (code, out, said) = ran(room.client(&["remove", "ovc", "--confirm=ovc"]));
+    assert!(code == 0 && !said.contains("stays"), "{out}{said}");
+    assert!(!room.at("srv/shared/base").exists() && !room.at("srv/clients/ovc").exists());
 }
 
 #[test]

@@ -189,7 +189,8 @@ fn a_killed_change_is_put_back_by_what_comes_next() {
         // Nobody else gets that board meanwhile.
         let said = fails(with(room.add("lab-02", "a2ef5649", "disk.img", &[]), &path), 73);
         assert!(said.contains("lab-01") || said.contains("is there already"), "{said}");
-        ran(with(room.client(&next), &path));
+        let said = ran(with(room.client(&next), &path)).2;
+        assert!(!moved || !said.contains(" 0 files changed"), "{said}");
         if next[0] == "remove" {
             assert_eq!(shell(room.path(), "ls srv/tftp srv/clients 2>/dev/null || true"), "");
         } else {
@@ -252,17 +253,115 @@ fn a_damaged_record_stops_no_look_at_the_others_and_no_name_counts_twice() {
             "{line:?}: {out}{said}"
         );
     }
-    // The exports of all clients are written together, so a change would take that one's away.
-    for line in [
-        &["set", "lab-01", "--mode=ro"][..],
-        &["check", "lab-01", "--repair"],
-        &["rename", "lab-01", "lab-02"],
-    ] {
-        let said = fails(with(room.client(line), &path), 65);
-        assert!(said.contains("lab-07.toml") && said.contains("its exports go"), "{line:?}: {said}");
-    }
     std::fs::remove_file(&record).unwrap();
     assert_eq!(whole(&room), before);
+}
+
+#[test]
+fn what_does_not_need_a_damaged_record_goes_on() {
+    let (room, path) = client();
+    ok(with(room.add("lab-02", "a2ef5645", "disk.img", &[]), &path));
+    let before = whole(&room);
+    let record = room.at("state/clients/lab-02.toml");
+    let good = room.read("state/clients/lab-02.toml");
+    let exports = room.read("etc/exports.d/piprov.exports");
+    let of_lab_02: Vec<&str> =
+        exports.lines().filter(|line| line.contains("lab-02") || line.contains("a2ef5645")).collect();
+    assert_eq!(of_lab_02.len(), 4, "{exports}");
+    for damage in ["file", "directory", "pipe", "link"] {
+        std::fs::remove_file(&record).unwrap();
+        match damage {
+            "file" => std::fs::write(&record, "garbage").unwrap(),
+            "directory" => std::fs::create_dir(&record).unwrap(),
+            "pipe" => drop(shell(room.path(), "mkfifo state/clients/lab-02.toml")),
+            _ => symlink("lab-01.toml", &record).unwrap(),
+        }
+        ok(with(room.client(&["set", "lab-01", "--mode=ro", "-n"]), &path));
+        ok(with(room.client(&["set", "lab-01", "--mode=ro"]), &path));
+        ok(with(room.client(&["set", "lab-01", "--mode=rw"]), &path));
+        ok(with(room.client(&["rename", "lab-01", "lab-05"]), &path));
+        ok(with(room.client(&["rename", "lab-05", "lab-01"]), &path));
+        ok(with(room.add("lab-03", "a2ef5646", "disk.img", &[]), &path));
+        ok(with(room.client(&["remove", "lab-03", "--confirm=lab-03"]), &path));
+        // What is told is the damaged one alone.
+        let (code, out, said) = ran(with(room.client(&["check", "lab-01", "--repair"]), &path));
+        assert!(
+            code == 65 && out.contains("lab-01") && said.contains("lab-02.toml"),
+            "{damage}: {out}{said}"
+        );
+        // What its client has is nobody else's.
+        for (line, code) in [
+            (&["remove", "lab-02", "--confirm=lab-02"][..], 65),
+            (&["rename", "lab-01", "lab-02"], 65),
+            (&["set", "lab-01", "--board=a2ef5645"], 73),
+        ] {
+            let said = fails(with(room.client(line), &path), code);
+            assert!(code == 73 || said.contains("its exports go"), "{damage} {line:?}: {said}");
+        }
+        for (board, mode, code) in [("a2ef5645", "--mode=rw", 73), ("a2ef5646", "--mode=overlay", 65)] {
+            fails(with(room.add("lab-03", board, "disk.img", &[mode]), &path), code);
+        }
+        let exports = room.read("etc/exports.d/piprov.exports");
+        for line in &of_lab_02 {
+            assert!(exports.contains(line), "{damage}: {line}: {exports}");
+        }
+        if record.is_dir() {
+            std::fs::remove_dir(&record).unwrap();
+        } else {
+            std::fs::remove_file(&record).unwrap();
+        }
+        std::fs::write(&record, &good).unwrap();
+        std::fs::set_permissions(&record, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        ran(with(room.client(&["check", "--repair"]), &path));
+        assert_eq!(whole(&room), before, "{damage}");
+    }
+}
+
+#[test]
+fn a_directory_where_a_file_is_written_is_told_before_anything_changes() {
+    let (room, path) = client();
+    for file in [
+        "etc/hostname",
+        "etc/machine-id",
+        "etc/systemd/system/piprov-resolve.service",
+        "etc/systemd/system/multi-user.target.wants/piprov-resolve.service",
+    ] {
+        let place = room.at("srv/clients/lab-01").join(file);
+        std::fs::rename(&place, room.at("kept")).unwrap();
+        std::fs::create_dir(&place).unwrap();
+        let before = whole(&room);
+        let said = fails(with(room.client(&["set", "lab-01", "--mode=ro"]), &path), 65);
+        assert!(said.contains(&format!("{file} is a directory")) && said.contains("move it away"), "{said}");
+        assert_eq!(whole(&room), before, "{file}");
+        // The others are looked at all the same, and this one is named.
+        let (code, out, _) = ran(with(room.client(&["check"]), &path));
+        assert!(code == 1 && out.contains("lab-01  source: ") && out.contains("is a directory"), "{out}");
+        std::fs::remove_dir(&place).unwrap();
+        std::fs::rename(room.at("kept"), &place).unwrap();
+    }
+}
+
+#[test]
+fn addresses_that_are_no_hosts_are_refused_and_those_of_another_network_told() {
+    let room = Room::new();
+    image(room.path(), 12, 80);
+    let server = ["--server=198.51.100.1", "--no-exports"];
+    let mut line = vec!["add", "lab-01", "--board=a2ef5644", "--from=disk.img", "--network=198.51.100.0/24"];
+    line.extend(server);
+    ok(room.client(&line));
+    let before = whole(&room);
+    for bad in [
+        "--server=198.51.100.255",
+        "--server=198.51.100.0",
+        "--address=198.51.100.255",
+        "--address=198.51.100.0",
+    ] {
+        let said = fails(room.client(&["set", "lab-01", bad]), 2);
+        assert!(said.contains("it is no host's"), "{bad}: {said}");
+    }
+    assert_eq!(whole(&room), before);
+    let (code, _, said) = ran(room.client(&["set", "lab-01", "--address=203.0.113.5", "-n"]));
+    assert!(code == 0 && said.contains("203.0.113.5 is not in 198.51.100.0/24"), "{said}");
 }
 
 #[test]
@@ -274,6 +373,6 @@ fn a_table_that_cannot_be_kept_is_refused_before_anything_changes() {
     let said = fails(with(room.client(&["set", "lab-01", "--board=a2ef5649"]), &path), 65);
     assert!(said.contains("etc/systemd is a link that leads nowhere"), "{said}");
     let said = fails(with(room.client(&["check", "--repair"]), &path), 65);
-    assert!(said.contains("put a plain file or directory there"), "{said}");
+    assert!(said.contains("put a plain directory there"), "{said}");
     assert_eq!(whole(&room), before);
 }

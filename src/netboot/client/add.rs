@@ -18,8 +18,8 @@ use super::{Clients, Error, exports, home, host, keys, nfs, reach, rename};
 use crate::error::{Finding, Knob, Remedy, remedy};
 use crate::image::ImageOptions;
 use crate::netboot::content::place::Prefix;
-pub(super) use places::new_boot;
-use places::{absolute, check_path, check_room, free, new_machine_id, shared_name};
+pub(super) use places::{absolute, new_boot};
+use places::{check_path, check_room, free, new_machine_id, shared_name};
 use told::{capital, tamed};
 
 /// What client is wanted.
@@ -126,7 +126,15 @@ impl Clients {
     /// paths that are occupied, exports of others.
     pub fn prepare(&self, request: &Request) -> Result<Prepared<'_>, Error> {
         let places = &self.places;
-        let records = self.records().all()?;
+        let (records, damaged) = self.sound()?;
+        // Whether a client that can't be read has the shared root isn't known. What else is its own is seen where it lies.
+        if request.mode == Mode::Overlay
+            && let Some(error) = damaged.into_iter().next()
+        {
+            return Err(error);
+        }
+        // Its name is known by its record's file.
+        self.records().find(&request.name)?;
         let board = request.board.board();
         let begun = records.iter().find(|record| record.name == request.name.as_str()).cloned();
         if let Some(record) = &begun
@@ -151,7 +159,8 @@ impl Clients {
             request.interface.as_deref(),
             &addresses,
         )?;
-        host::usable(server, network)?;
+        let around = host::around(server, &addresses, None);
+        host::usable(server, network, around)?;
         let options = ImageOptions { spool_dir: request.spool_dir.clone(), stop: Some(self.stop.clone()) };
         let left_out =
             [&places.clients, &places.tftp, &places.shared, &places.state].map(|path| absolute(path));
@@ -199,8 +208,16 @@ impl Clients {
             foreign_machine_id: foreign_machine_id.clone().filter(|id| id.len() == 32),
             machine_id: machine_id.clone(),
             keys: Vec::new(),
+            stop: self.stop.clone(),
         };
         let plan = plan(&facts, &root_view, &View(&material.boot))?;
+        // The keys aren't made yet.
+        for key in keys::files() {
+            let path = format!("etc/ssh/{key}");
+            root_view.has_way(&path)?;
+            root_view.has_no_directory(&path)?;
+            root_view.has_no_directory(&format!("{path}.pub"))?;
+        }
         let tamed = tamed(&material)?;
         let record = Record {
             schema: 1,
@@ -224,19 +241,18 @@ impl Clients {
             layout: material.layout.clone(),
             origin: Origin {
                 from: material.from.clone(),
-                identity: material.identity.clone(),
+                identity: material.identity.text(),
                 ..Origin::default()
             },
             becoming: None,
             keys: Vec::new(),
         };
-        if let Some(begun) = &begun
-            && (!material.is_of(&begun.origin)
-                || begun.root != record.root
-                || begun.boot != record.boot
-                || begun.mode != record.mode)
-        {
-            return Err(Error::Unfinished { name: begun.name.clone(), from: begun.origin.from.clone() });
+        if let Some(begun) = &begun {
+            let differences = differences(begun, &record, &material);
+            if !differences.is_empty() {
+                let (name, from) = (begun.name.clone(), begun.origin.from.clone());
+                return Err(Error::Unfinished { name, from, differences });
+            }
         }
         if request.export {
             self.exporter()?;
@@ -244,6 +260,7 @@ impl Clients {
         }
         let mut reach: Vec<Finding> = Vec::new();
         reach.extend(super::check::same_address(&record, &records));
+        reach.extend(host::apart(network, around));
         if request.export {
             reach.extend(nfs::findings(&nfs::look(&places.ganesha)));
             reach.extend(super::check::moved_server(&record)?);
@@ -282,14 +299,49 @@ impl Clients {
         let mut users = others.filter(|record| record.root == root);
         let Some(first) = users.next() else { return Ok(false) };
         if first.phase != Phase::Ready {
-            return Err(Error::Unfinished { name: first.name.clone(), from: first.origin.from.clone() });
+            return Err(Error::unfinished(first));
         }
-        if !material.is_of(&first.origin) {
-            return Err(Error::Cannot {
-                what: format!("{} was made from {}", root.display(), first.origin.from.display()),
-                hint: remedy!["give another name for the shared root with ", Knob::Shared],
-            });
-        }
-        Ok(true)
+        let made = format!("{} was made from {}", root.display(), first.origin.from.display());
+        let what = if !material.is_of(&first.origin) && material.from != first.origin.from {
+            made
+        } else if !material.is_of(&first.origin) || !material.is_in(root)? {
+            // Its kernel would look for modules that aren't in the root.
+            format!(
+                "{made}, and that isn't what it was then: it was upgraded, say, or another card is there now"
+            )
+        } else {
+            return Ok(true);
+        };
+        Err(Error::Cannot {
+            what,
+            hint: remedy!["give another name for the shared root with ", Knob::Shared],
+        })
     }
+}
+
+/// What is wanted of a client otherwise than it was begun, as phrases.
+fn differences(begun: &Record, wanted: &Record, material: &Material) -> Vec<String> {
+    let mut found = Vec::new();
+    let (from, now) = (&begun.origin.from, &material.from);
+    if !material.is_of(&begun.origin) {
+        found.push(if from == now {
+            format!("other files from {} than it has now", from.display())
+        } else {
+            format!("{} as its source and not {}", from.display(), now.display())
+        });
+    }
+    let path = |path: &Path| path.display().to_string();
+    let (root, boot) = ("its root at", "its boot files at");
+    for (what, has, wants) in [
+        ("board", begun.board.clone(), wanted.board.clone()),
+        ("mode", begun.mode.name().to_owned(), wanted.mode.name().to_owned()),
+        (root, path(&begun.root), path(&wanted.root)),
+        (boot, path(&begun.boot), path(&wanted.boot)),
+    ] {
+        // Where they lie follows from both.
+        if has != wants && (found.is_empty() || (what != root && what != boot)) {
+            found.push(format!("{what} {has} and not {wants}"));
+        }
+    }
+    found
 }

@@ -4,12 +4,12 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use super::checklist::Act;
-use super::manage::Exporter;
+use super::manage::{Exporter, ExportsText};
 use super::record::{Phase, Record};
 use super::source::{HostSource, Source, is_odd, is_special};
 use super::{Clients, Error, Name, exports, home, host, nfs, reach};
 use crate::board::Mac;
-use crate::error::{Action, Explain, Finding, Knob, Task, remedy};
+use crate::error::{Action, Explain, Finding, Knob, Task, chain, remedy};
 use crate::image::ext4::FileKind;
 use crate::netboot::content::place::Prefix;
 
@@ -76,7 +76,14 @@ impl Clients {
     }
 
     fn check_files(&self, record: &Record, found: &mut Vec<Finding>) -> Result<(), Error> {
-        let wanted = self.wanted(record)?;
+        let wanted = match self.wanted(record) {
+            // Its own files are in the way, and what else is wrong with it can still be said.
+            Err(error @ (Error::Unfit { .. } | Error::Config { .. })) => {
+                found.push(Finding::problem("source", chain(&error), error.hint().unwrap_or_default()));
+                return Ok(());
+            }
+            other => other?,
+        };
         let repair = remedy![Task::ClientRepair.of(&record.name), " changes it"];
         for change in wanted.changes {
             let verb = match change.act {
@@ -120,7 +127,7 @@ impl Clients {
             }
         };
         let (all, damaged) = self.sound()?;
-        let (path, wanted) = self.exports_text(&exporter, &all);
+        let ExportsText { path, text: wanted, .. } = self.exports_text(&exporter, &all)?;
         // Nobody knows what of it belongs to a client whose record can't be read.
         if damaged.is_empty() && std::fs::read_to_string(&path).ok().as_deref() != Some(&wanted) {
             let what = format!("{} doesn't hold what it should", path.display());
@@ -155,13 +162,13 @@ impl Clients {
     pub fn repair_client(&self, name: &Name) -> Result<usize, Error> {
         let (_lock, record) = self.locked(name)?;
         if record.phase != Phase::Ready {
-            return Err(Error::Unfinished { name: record.name, from: record.origin.from });
+            return Err(Error::unfinished(&record));
         }
-        let record = if record.becoming.is_some() { self.put_back(record)? } else { record };
-        let count = self.repair(&record)?;
+        let (record, put_back) = if record.becoming.is_some() { self.put_back(record)? } else { (record, 0) };
+        let count = put_back + self.repair(&record)?;
         odd(&record.boot, true)?;
         if record.exported {
-            self.export(&self.all()?)?;
+            self.export(&self.sound()?.0)?;
         }
         if record.was.is_some() {
             // A rename that was killed at its end has nothing more to do.

@@ -3,8 +3,44 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::record::Record;
+use crate::eeprom::config_txt::BadConfig;
 use crate::error::{Action, Explain, Kind, Knob, Remedy, Task, remedy};
 use crate::image::ext4;
+
+/// Why the checklist can't work on a file or a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It is something else than a file.
+    #[error("is no plain file")]
+    NoFile,
+    /// It is no text that somebody wrote.
+    #[error("has more than 1 MiB, so that it can't be rewritten")]
+    TooLong,
+    /// It is something else than a directory.
+    #[error("is no directory, and one is needed there")]
+    NoDirectory,
+    /// Its end is outside, or nowhere.
+    #[error("is a link that leads nowhere here, and a directory is needed there")]
+    LeadsNowhere,
+    /// It is a directory.
+    #[error("is a directory, and a file is needed there, or nothing")]
+    Directory,
+}
+
+impl Fault {
+    /// What to do about it.
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::TooLong => "shorten it, in the source or among the client's files, then again",
+            Self::Directory => "move it away, in the source or among the client's files, then again",
+            Self::NoFile => "put a plain file there, in the source or among the client's files, then again",
+            Self::NoDirectory | Self::LeadsNowhere => {
+                "put a plain directory there, in the source or among the client's files, then again"
+            }
+        }
+    }
+}
 
 /// A failure of this room.
 #[derive(Debug, thiserror::Error)]
@@ -116,12 +152,14 @@ pub enum Error {
         near: Vec<String>,
     },
     /// A client was begun, and not from the same source in the same way.
-    #[error("client `{name}` was begun from {} and never finished", from.display())]
+    #[error("client `{name}` was begun from {} and never finished{}", from.display(), differs(differences))]
     Unfinished {
         /// Its name.
         name: String,
         /// Where it was made from.
         from: PathBuf,
+        /// What is wanted otherwise now: phrases.
+        differences: Vec<String>,
     },
     /// Another piprov works on the clients.
     #[error("another piprov is at work on the clients ({} is locked)", path.display())]
@@ -179,12 +217,20 @@ pub enum Error {
         what: String,
     },
     /// Something of a root, or of boot files, isn't what the checklist could work on.
-    #[error("{} {why}", path.display())]
+    #[error("{} {fault}", path.display())]
     Unfit {
         /// The file or directory.
         path: PathBuf,
         /// What is wrong with it.
-        why: &'static str,
+        fault: Fault,
+    },
+    /// A config.txt can't be read with all that it includes.
+    #[error("{}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: BadConfig,
     },
     /// The server's address, or the client's network, isn't known.
     #[error("{what}")]
@@ -218,6 +264,11 @@ pub enum Error {
     Stopped,
 }
 
+/// What is wanted otherwise, behind what was begun.
+fn differs(differences: &[String]) -> String {
+    if differences.is_empty() { String::new() } else { format!("; it has {}", differences.join(", and ")) }
+}
+
 /// What a program said, where it said something.
 fn behind(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(": {said}") }
@@ -233,6 +284,15 @@ fn shown(differences: &[String]) -> String {
 }
 
 impl Error {
+    /// What to say of a client that is half made.
+    pub(super) fn unfinished(record: &Record) -> Self {
+        Self::Unfinished {
+            name: record.name.clone(),
+            from: record.origin.from.clone(),
+            differences: Vec::new(),
+        }
+    }
+
     /// Whether what was wanted isn't there any more, or became shorter: a running system removes files.
     pub(super) fn is_gone(&self) -> bool {
         let Self::Os { source, .. } = self else { return false };
@@ -260,6 +320,7 @@ impl Explain for Error {
             Self::Os { source, .. } => Kind::of_io(source),
             Self::Image(error) => error.kind(),
             Self::Ext4 { source, .. } => source.kind(),
+            Self::Config { source, .. } => source.kind(),
             Self::NotRaspberryPiOs { .. } | Self::BadEntry { .. } | Self::Unfit { .. } => Kind::BadData,
             Self::BadName { .. } | Self::BadBoard { .. } | Self::BadAddress { .. } => Kind::Usage,
             Self::Exists { .. }
@@ -302,6 +363,7 @@ impl Explain for Error {
             },
             Self::Image(error) => return error.hint(),
             Self::Ext4 { source, .. } => return source.hint(),
+            Self::Config { source, .. } => return source.hint(),
             Self::NotRaspberryPiOs { force: true, .. } => {
                 remedy![Knob::Force, " takes it all the same; ", Task::ClientShow, " then says what was changed"]
             }
@@ -377,13 +439,10 @@ impl Explain for Error {
                     .into()
             }
             Self::State { .. } => "the file is piprov's own; move it away to go on without that client: its exports \
-                                   go then, and its root and boot files stay where they are"
+                                   go then, and its root, its layer and its boot files stay where they are; a root that it \
+                                   shares stays as long as its layer is there"
                 .into(),
-            Self::Unfit { .. } => {
-                "put a plain file or directory there, in the source or among the client's files, then \
-                 again"
-                    .into()
-            }
+            Self::Unfit { fault, .. } => fault.remedy().into(),
             Self::NoAddress { .. } => remedy![
                 "give ",
                 Knob::Server,

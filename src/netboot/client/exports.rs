@@ -32,8 +32,76 @@ pub(super) fn of(record: &Record) -> Vec<Export> {
         .collect()
 }
 
-/// All exports with the clients that they are for.
-fn all(records: &[Record]) -> BTreeMap<Export, Vec<&str>> {
+/// An export of clients whose records can't be read, as it stands in our file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// The clients.
+    names: Vec<String>,
+    path: PathBuf,
+    network: String,
+    /// All of it but the comment that names the clients.
+    text: String,
+}
+
+/// The exports of these clients in our file of either server; none where it isn't there.
+pub(super) fn kept(file: &Path, names: &[String]) -> Result<Vec<Kept>, Error> {
+    let reading = Error::os("reading", file);
+    let bytes =
+        crate::beneath::open_regular(file).and_then(|open| crate::beneath::read_bounded(&open, LONGEST));
+    match bytes {
+        Ok(bytes) => Ok(kept_in(&String::from_utf8_lossy(&bytes), names)),
+        Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(reading(error)),
+    }
+}
+
+const CLIENT: &str = "# client ";
+
+fn kept_in(text: &str, names: &[String]) -> Vec<Kept> {
+    let mut blocks: Vec<(&str, String)> = Vec::new();
+    for line in text.lines() {
+        if let Some(clients) = line.strip_prefix(CLIENT) {
+            blocks.push((clients, String::new()));
+        } else if let Some((_, text)) = blocks.last_mut() {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    let kept = blocks.into_iter().filter_map(|(clients, text)| {
+        let known = |name: &&str| names.iter().any(|known| known == name);
+        let names: Vec<String> = clients.split(' ').filter(known).map(str::to_owned).collect();
+        // Paths with blanks are no client's.
+        let (path, network) = match text.strip_prefix("EXPORT ") {
+            Some(block) => (between(block, "  Path = ")?, between(block, "Clients = ")?),
+            None => text.split_once('(')?.0.split_once(' ')?,
+        };
+        let (path, network) = (PathBuf::from(path), network.to_owned());
+        Some(Kept { names, path, network, text }).filter(|kept| !kept.names.is_empty())
+    });
+    kept.collect()
+}
+
+/// What stands behind a word, up to a semicolon.
+fn between<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    Some(text.split_once(word)?.1.split_once(';')?.0)
+}
+
+/// All exports with the clients that they are for, and those of `kept` that no other has.
+fn all<'a>(records: &'a [Record], kept: &'a [Kept]) -> (BTreeMap<Export, Vec<&'a str>>, Vec<&'a Kept>) {
+    let mut exports = exports(records);
+    let mut own = Vec::new();
+    for one in kept {
+        let same =
+            exports.iter_mut().find(|(export, _)| export.path == one.path && export.network == one.network);
+        match same {
+            Some((_, names)) => names.extend(one.names.iter().map(String::as_str)),
+            None => own.push(one),
+        }
+    }
+    (exports, own)
+}
+
+fn exports(records: &[Record]) -> BTreeMap<Export, Vec<&str>> {
     let mut exports: BTreeMap<Export, Vec<&str>> = BTreeMap::new();
     for record in records.iter().filter(|record| record.exported && record.phase == Phase::Ready) {
         for export in of(record) {
@@ -44,31 +112,41 @@ fn all(records: &[Record]) -> BTreeMap<Export, Vec<&str>> {
 }
 
 /// The file for the kernel's server (exports(5)).
-pub(super) fn kernel_file(records: &[Record], needs_fsid: &dyn Fn(&Path) -> bool) -> String {
+pub(super) fn kernel_file(records: &[Record], kept: &[Kept], needs_fsid: &dyn Fn(&Path) -> bool) -> String {
+    let (exports, kept) = all(records, kept);
     let mut text =
         "# Written by piprov (`piprov netboot client`): what is changed here is lost.\n".to_owned();
-    for (export, clients) in all(records) {
+    for (export, clients) in exports {
         let access = if export.writable { "rw" } else { "ro" };
         // Where the file system has no number of its own, the handles of two exports would be mixed up.
         let fsid =
             if needs_fsid(&export.path) { format!(",fsid={}", fsid(&export.path)) } else { String::new() };
         // Root's own files have to be read and written: it is the client's root.
         text.push_str(&format!(
-            "# client {}\n{} {}({access},sync,no_subtree_check,no_root_squash{fsid})\n",
+            "{CLIENT}{}\n{} {}({access},sync,no_subtree_check,no_root_squash{fsid})\n",
             clients.join(" "),
             export.path.display(),
             export.network,
         ));
     }
+    as_they_are(text, &kept)
+}
+
+fn as_they_are(mut text: String, kept: &[&Kept]) -> String {
+    for kept in kept {
+        text.push_str(&format!("{CLIENT}{}\n{}", kept.names.join(" "), kept.text));
+    }
     text
 }
 
 /// The file for nfs-ganesha, to be included in its ganesha.conf.
-pub(super) fn ganesha_file(records: &[Record]) -> String {
+pub(super) fn ganesha_file(records: &[Record], kept: &[Kept]) -> String {
+    let (exports, kept) = all(records, kept);
     let mut text =
         "# Written by piprov (`piprov netboot client`): what is changed here is lost.\n".to_owned();
-    let mut taken = std::collections::BTreeSet::new();
-    for (export, clients) in all(records) {
+    let number = |kept: &&Kept| between(&kept.text, "Export_Id = ")?.parse::<u16>().ok();
+    let mut taken: std::collections::BTreeSet<u16> = kept.iter().filter_map(number).collect();
+    for (export, clients) in exports {
         let digest = Sha256::digest(format!("{} {}", export.path.display(), export.network));
         let mut id = u16::from_be_bytes([digest[0], digest[1]]) | 1;
         while !taken.insert(id) {
@@ -76,7 +154,7 @@ pub(super) fn ganesha_file(records: &[Record]) -> String {
         }
         let access = if export.writable { "RW" } else { "RO" };
         text.push_str(&format!(
-            "# client {clients}\nEXPORT {{\n  Export_Id = {id};\n  Path = {path};\n  Pseudo = {path};\n  \
+            "{CLIENT}{clients}\nEXPORT {{\n  Export_Id = {id};\n  Path = {path};\n  Pseudo = {path};\n  \
              Protocols = 3;\n  Transports = TCP;\n  Squash = No_Root_Squash;\n  SecType = sys;\n  \
              Access_Type = None;\n  FSAL {{ Name = VFS; }}\n  \
              CLIENT {{ Clients = {network}; Access_Type = {access}; Squash = No_Root_Squash; }}\n}}\n",
@@ -85,7 +163,7 @@ pub(super) fn ganesha_file(records: &[Record]) -> String {
             network = export.network,
         ));
     }
-    text
+    as_they_are(text, &kept)
 }
 
 /// A number for an export that stays the same: a UUID of the path (exports(5), fsid).
@@ -226,7 +304,7 @@ mod tests {
         }
         shared[1].network = "10.0.0.7".into();
         shared[2].phase = Phase::Making;
-        let text = kernel_file(&shared, &|path| path.ends_with("base"));
+        let text = kernel_file(&shared, &[], &|path| path.ends_with("base"));
         let lines: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let ro = "ro,sync,no_subtree_check,no_root_squash";
         assert_eq!(lines.len(), 6, "{text}");
@@ -235,12 +313,45 @@ mod tests {
         assert!(lines[3].starts_with("/srv/netboot/shared/base 10.0.0.7("));
         assert!(!text.contains('*') && !text.contains("clients/c"));
         let own = record("lab-01");
-        let text = kernel_file(std::slice::from_ref(&own), &|_| false);
+        let text = kernel_file(std::slice::from_ref(&own), &[], &|_| false);
         assert!(text.contains("# client lab-01\n/srv/netboot/clients/lab-01 10.0.0.0/24(rw,sync,"), "{text}");
-        let ganesha = ganesha_file(&[own]);
+        let ganesha = ganesha_file(&[own], &[]);
         assert_eq!(ganesha.matches("EXPORT {").count(), 2);
         assert!(ganesha.contains("Clients = 10.0.0.0/24; Access_Type = RW;"), "{ganesha}");
         assert!(ganesha.contains("Access_Type = None;"));
+    }
+
+    #[test]
+    fn exports_of_a_client_whose_record_cannot_be_read_stay() {
+        let mut all = [record("a"), record("b"), record("c")];
+        for record in &mut all[..2] {
+            record.mode = Mode::Overlay;
+            record.root = "/srv/netboot/shared/base".into();
+            record.layer = Some(format!("/srv/netboot/clients/{}", record.name).into());
+            record.boot = format!("/srv/netboot/tftp/{}", record.name).into();
+        }
+        type Writes<'a> = &'a dyn Fn(&[Record], &[Kept]) -> String;
+        let files: [Writes<'_>; 2] =
+            [&|records, kept| kernel_file(records, kept, &|_| false), &|records, kept| {
+                ganesha_file(records, kept)
+            }];
+        for file in files {
+            let before = file(&all, &[]);
+            // Nobody can read what b is.
+            let sound = [all[0].clone(), all[2].clone()];
+            let kept = kept_in(&before, &["b".to_owned()]);
+            assert_eq!(kept.len(), 3, "{before}");
+            let after = file(&sound, &kept);
+            for line in before.lines() {
+                assert!(after.contains(line), "{line}: {after}");
+            }
+            assert_eq!(after, file(&sound, &kept_in(&after, &["b".to_owned()])), "once is enough");
+            // The one with the shared root goes, and b keeps it.
+            let alone = file(&all[2..], &kept_in(&after, &["b".to_owned()]));
+            assert!(alone.contains("# client b\n") && alone.contains("shared/base"), "{alone}");
+            assert!(!alone.contains("clients/a"), "{alone}");
+        }
+        assert_eq!(kept_in("# client b\nEXPORT {\n", &["b".to_owned()]), []);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::Error;
 use super::names::Network;
-use crate::error::{Knob, remedy};
+use crate::error::{Finding, Knob, remedy};
 
 /// An address of this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,9 @@ pub(super) fn server_and_network(
 }
 
 /// Refuses addresses that no host on a network has, and a client that would be its own server.
-pub(super) fn usable(server: Ipv4Addr, network: Network) -> Result<(), Error> {
+///
+/// `around` is the network that the server is known to be in.
+pub(super) fn usable(server: Ipv4Addr, network: Network, around: Option<Network>) -> Result<(), Error> {
     let cannot = |what: String| Error::Cannot {
         what,
         hint: remedy![
@@ -93,10 +95,37 @@ pub(super) fn usable(server: Ipv4Addr, network: Network) -> Result<(), Error> {
             return Err(cannot(format!("{address} can't be a {what}'s address on a network")));
         }
     }
+    // A network's first and last address are nobody's, but where it has two (RFC 3021).
+    let client = (network.prefix() == 32).then_some(("client", network.address()));
+    for (what, address) in [Some(("server", server)), client].into_iter().flatten() {
+        let ends = |of: &Network| of.prefix() < 31 && [of.address(), of.last()].contains(&address);
+        if let Some(of) = [Some(network), around].into_iter().flatten().find(ends) {
+            return Err(cannot(format!("{address} can't be a {what}'s address: in {of} it is no host's")));
+        }
+    }
     if network == Network::one(server) {
         return Err(cannot(format!("{server} can't be the address of the client and of its server")));
     }
     Ok(())
+}
+
+/// The network that a server is in: this host's, or the one that a client had which it lies in.
+pub(super) fn around(server: Ipv4Addr, ours: &[Address], before: Option<Network>) -> Option<Network> {
+    let own = ours.iter().find(|ours| ours.address == server);
+    let before = before.filter(|before| before.prefix() < 32 && before.holds(Network::one(server)));
+    own.map(|ours| Network::of(ours.address, ours.prefix)).or(before)
+}
+
+/// Whether a client that has one address is in another network than its server. With a router between them that is well.
+pub(super) fn apart(network: Network, around: Option<Network>) -> Option<Finding> {
+    let around = around.filter(|around| network.prefix() == 32 && !around.holds(network))?;
+    Some(Finding::warning(
+        "network",
+        format!(
+            "{network} is not in {around}, its server's network, so that a router has to lead from one to the other"
+        ),
+        remedy!["if there is none, give another address with ", Knob::Address],
+    ))
 }
 
 /// Finds a program, also where an ordinary user's PATH doesn't look.
@@ -159,7 +188,8 @@ mod tests {
 
     #[test]
     fn addresses_that_no_host_has() {
-        let ask = |server: &str, network: &str| usable(server.parse().unwrap(), network.parse().unwrap());
+        let ask =
+            |server: &str, network: &str| usable(server.parse().unwrap(), network.parse().unwrap(), None);
         assert!(ask("10.0.0.1", "10.0.0.7").is_ok() && ask("192.168.1.5", "192.168.1.0/24").is_ok());
         for bad in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1"] {
             let told = ask(bad, "10.0.0.0/24").unwrap_err().to_string();
@@ -167,7 +197,35 @@ mod tests {
             let told = ask("10.0.0.1", bad).unwrap_err().to_string();
             assert!(told.contains(bad) && told.contains("client"), "{told}");
         }
+        for bad in ["198.51.100.0", "198.51.100.255"] {
+            let told = ask(bad, "198.51.100.0/24").unwrap_err().to_string();
+            assert!(told.contains("server") && told.contains("in 198.51.100.0/24 it is no host's"), "{told}");
+            let around = Some("198.51.100.0/24".parse().unwrap());
+            let told = usable("198.51.100.1".parse().unwrap(), bad.parse().unwrap(), around)
+                .unwrap_err()
+                .to_string();
+            assert!(told.contains("client's address: in"), "{told}");
+            assert!(ask("198.51.100.1", bad).is_ok(), "what network it is in isn't known");
+        }
+        assert!(
+            ask("198.51.100.0", "198.51.100.0/31").is_ok() && ask("198.51.100.255", "198.51.0.0/16").is_ok()
+        );
         assert!(ask("10.0.0.1", "10.0.0.1").unwrap_err().to_string().contains("of its server"));
+    }
+
+    #[test]
+    fn a_client_in_another_network_than_its_server_is_told() {
+        let server: Ipv4Addr = "198.51.100.1".parse().unwrap();
+        let net = |text: &str| text.parse::<Network>().unwrap();
+        let ours = [Address { interface: "eth0".into(), address: server, prefix: 25 }];
+        assert_eq!(around(server, &ours, Some(net("198.51.100.0/24"))), Some(net("198.51.100.0/25")));
+        assert_eq!(around(server, &[], Some(net("198.51.100.0/24"))), Some(net("198.51.100.0/24")));
+        assert_eq!(around(server, &[], Some(net("203.0.113.0/24"))), None);
+        let known = Some(net("198.51.100.0/24"));
+        assert!(apart(net("203.0.113.5"), known).unwrap().what.contains("not in 198.51.100.0/24"));
+        for (network, known) in [("198.51.100.7", known), ("203.0.113.0/24", known), ("203.0.113.5", None)] {
+            assert_eq!(apart(net(network), known), None, "{network}");
+        }
     }
 
     #[test]

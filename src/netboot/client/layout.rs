@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::view::View;
+use crate::eeprom::{ConfigFiles, Scope, config_txt};
+use crate::error::chain;
+use crate::image::ext4::FileKind;
 
 /// What was recognised.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +54,7 @@ impl Layout {
         if !root.has("etc/fstab").unwrap_or(false) {
             return Err(not("there is no etc/fstab in it", false));
         }
-        let config = boot.text("config.txt")?;
-        let Some(cmdline) = cmdline(config.as_deref().unwrap_or_default(), boot)? else {
+        let Some(cmdline) = cmdline(&config(boot)?, None, boot)? else {
             return Err(not("its boot partition has no cmdline.txt", false));
         };
         let value = |key: &str| {
@@ -61,7 +63,7 @@ impl Layout {
         };
         let id = value("ID").unwrap_or_default();
         // 64-bit ones call themselves Debian; the file names the stages that pi-gen built.
-        let ubuntu = id == "ubuntu" && config.is_some();
+        let ubuntu = id == "ubuntu" && boot.has(CONFIG)?;
         if id != "raspbian" && !ubuntu && !root.has("etc/rpi-issue")? && !force {
             return Err(not(&format!("there is no etc/rpi-issue, and it calls itself `{id}`"), true));
         }
@@ -70,17 +72,40 @@ impl Layout {
     }
 }
 
-/// Where the command line is that the firmware takes, by what config.txt says for every board and no trial boot.
-fn cmdline(config: &str, boot: &View<'_>) -> Result<Option<String>, Error> {
+const CONFIG: &str = "config.txt";
+
+/// What config.txt says, with all that it includes.
+fn config(boot: &View<'_>) -> Result<ConfigFiles, Error> {
+    let path = || boot.0.path().join(CONFIG);
+    // One that can't be read is none of the user's.
+    boot.kept(CONFIG)?;
+    let open = |name: &str| {
+        let other = |error: Error| std::io::Error::other(chain(&error));
+        let Some(node) = boot.find(name).map_err(other)?.filter(|node| node.kind == FileKind::File) else {
+            return Ok(None);
+        };
+        if node.size > config_txt::LONGEST {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        boot.read(name, config_txt::LONGEST).map_err(other)
+    };
+    ConfigFiles::read(CONFIG, open).map_err(|source| Error::Config { path: path(), source })
+}
+
+/// Where the command line is that the firmware takes, by what is said for every board, and for those that pass one
+/// filter.
+fn cmdline(config: &ConfigFiles, filter: Option<&str>, boot: &View<'_>) -> Result<Option<String>, Error> {
     let (mut prefix, mut name) = ("", CMDLINE);
-    let mut counts = true;
-    for line in config.lines().map(str::trim) {
-        if let Some(section) = line.strip_prefix('[') {
-            counts = section.trim_end_matches(']') == "all";
-        } else if let Some(value) = line.strip_prefix("os_prefix=").filter(|_| counts) {
-            prefix = value.trim();
-        } else if let Some(value) = line.strip_prefix("cmdline=").filter(|_| counts) {
-            name = value.trim();
+    for setting in config.settings() {
+        let counts = match &setting.scope {
+            Scope::Always => true,
+            Scope::When(when) => Some(when.as_str()) == filter,
+            Scope::Never | Scope::Elsewhere => false,
+        };
+        match setting.name.to_ascii_lowercase().as_str() {
+            "os_prefix" if counts => prefix = &setting.value,
+            "cmdline" if counts => name = &setting.value,
+            _ => {}
         }
     }
     // The firmware leaves the prefix out where nothing is behind it.
@@ -94,36 +119,33 @@ fn cmdline(config: &str, boot: &View<'_>) -> Result<Option<String>, Error> {
     Ok(None)
 }
 
-/// The command lines that config.txt names for some boards only, each below which filter. A trial boot is none.
-pub(super) fn other_cmdlines(config: &str) -> Vec<(String, String)> {
-    let (mut section, mut prefix, mut name) = ("all", "", CMDLINE);
-    let mut found: Vec<(String, String)> = Vec::new();
-    for line in config.lines().map(str::trim) {
-        if let Some(new) = line.strip_prefix('[') {
-            section = new.trim_end_matches(']').trim();
-            continue;
-        }
-        let all = section == "all";
-        let path = if let Some(value) = line.strip_prefix("os_prefix=").map(str::trim) {
-            if all {
-                prefix = value;
-            }
-            format!("{value}{name}")
-        } else if let Some(value) = line.strip_prefix("cmdline=").map(str::trim) {
-            if all {
-                name = value;
-            }
-            format!("{prefix}{value}")
-        } else {
-            continue;
-        };
-        let inside =
-            Path::new(&path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-        if !all && !matches!(section, "tryboot" | "none") && inside && found.len() < 20 {
-            found.push((path, section.to_owned()));
+/// No config.txt has more filters.
+const MOST_FILTERS: usize = 200;
+
+/// The command lines that are taken: on boards that pass no filter (`all`), and where it is another one, on those that
+/// pass one. A trial boot is none.
+pub(super) fn cmdlines(boot: &View<'_>) -> Result<Vec<(String, String)>, Error> {
+    let config = config(boot)?;
+    let usual = cmdline(&config, None, boot)?;
+    let mut filters: Vec<&str> = Vec::new();
+    for setting in config.settings() {
+        if let Scope::When(filter) = &setting.scope
+            && ["os_prefix", "cmdline"].iter().any(|name| setting.name.eq_ignore_ascii_case(name))
+            && filter != "tryboot"
+            && !filters.contains(&filter.as_str())
+            && filters.len() < MOST_FILTERS
+        {
+            filters.push(filter);
         }
     }
-    found
+    let mut found: Vec<_> = usual.iter().map(|path| (path.clone(), "all".to_owned())).collect();
+    for filter in filters {
+        if let Some(path) = cmdline(&config, Some(filter), boot)?.filter(|path| Some(path) != usual.as_ref())
+        {
+            found.push((path, filter.to_owned()));
+        }
+    }
+    Ok(found)
 }
 
 /// Where fstab mounts the boot partition; without such a line, where its directory is.
@@ -233,6 +255,39 @@ mod tests {
             tree.file("boot/config.txt", &format!("os_prefix={bad}\n"));
             assert_eq!(detect(&tree, false).unwrap().cmdline, CMDLINE, "{bad}");
         }
+    }
+
+    #[test]
+    fn what_config_txt_includes_and_remarks_counts() {
+        let tree = Tree::new();
+        tree.file("boot/cmdline.txt", "");
+        tree.file("boot/other.txt", "");
+        tree.file("boot/more.txt", "cmdline=other.txt # mine\n");
+        tree.file("boot/config.txt", "include more.txt\n");
+        let boot = tree.source("boot");
+        let view = View(&boot);
+        let usual = || cmdline(&config(&view).unwrap(), None, &view).unwrap();
+        let others = || cmdlines(&view).unwrap().split_off(1);
+        assert_eq!(usual().as_deref(), Some("other.txt"));
+        for (text, filter) in
+            [("[pi4]\ninclude more.txt\n", "pi4"), ("[pi5]\ncmdline=other.txt # mine\n", "pi5")]
+        {
+            tree.file("boot/config.txt", text);
+            assert_eq!(usual().as_deref(), Some(CMDLINE));
+            assert_eq!(others(), [("other.txt".to_owned(), filter.to_owned())]);
+        }
+        // What is said for all boards further down belongs to what was said for some.
+        tree.file("boot/pi4/other.txt", "");
+        tree.file("boot/config.txt", "[pi4]\nos_prefix=pi4/\n[all]\ncmdline=other.txt\n");
+        assert_eq!(usual().as_deref(), Some("other.txt"));
+        assert_eq!(others(), [("pi4/other.txt".to_owned(), "pi4".to_owned())]);
+        tree.file("boot/config.txt", "include config.txt\n");
+        assert!(matches!(config(&view), Err(Error::Config { .. })));
+        std::fs::remove_file(tree.path("boot/config.txt")).unwrap();
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, tree.path("boot/config.txt"), kind, rustix::fs::Mode::RUSR, 0)
+            .unwrap();
+        assert!(matches!(config(&view), Err(Error::Unfit { .. })));
     }
 
     #[test]

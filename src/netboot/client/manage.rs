@@ -1,10 +1,10 @@
-//! What is done with clients that are there: removed, renamed, exported.
+//! The clients of this host: where they are, what exports them, and what their checklist still wants.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::apply::Target;
-use super::checklist::{ChangePlan, Facts, Key, Mode, Protocol, Where, plan};
+use super::checklist::{ChangePlan, Facts, Key, Protocol, Where, plan};
 use super::names::Name;
 use super::overlay::Layered;
 use super::record::{Lock, Phase, Record, Records};
@@ -110,21 +110,27 @@ impl Clients {
         }
     }
 
-    /// What the exports' file has to hold.
-    pub(super) fn exports_text(&self, exporter: &Exporter, records: &[Record]) -> (PathBuf, String) {
-        match exporter {
-            Exporter::Kernel(_) => {
-                (self.places.exports.clone(), exports::kernel_file(records, &exports::needs_fsid))
-            }
-            Exporter::Ganesha => (self.places.ganesha.clone(), exports::ganesha_file(records)),
-        }
+    /// What the exports' file has to hold. What stands in it for clients whose records can't be read stays.
+    pub(super) fn exports_text(&self, exporter: &Exporter, records: &[Record]) -> Result<ExportsText, Error> {
+        let path = match exporter {
+            Exporter::Kernel(_) => self.places.exports.clone(),
+            Exporter::Ganesha => self.places.ganesha.clone(),
+        };
+        let damaged = self.records().damaged()?;
+        let kept = if damaged.is_empty() { Vec::new() } else { exports::kept(&path, &damaged)? };
+        let text = match exporter {
+            Exporter::Kernel(_) => exports::kernel_file(records, &kept, &exports::needs_fsid),
+            Exporter::Ganesha => exports::ganesha_file(records, &kept),
+        };
+        let any = records.iter().any(|record| record.exported && record.phase == Phase::Ready);
+        Ok(ExportsText { path, text, is_empty: !any && kept.is_empty() })
     }
 
     /// Writes the exports of these clients and lets the server know. Without any of them the file goes.
     pub(super) fn export(&self, records: &[Record]) -> Result<(), Error> {
         let exporter = self.exporter()?;
-        let (path, text) = self.exports_text(&exporter, records);
-        if records.iter().any(|record| record.exported && record.phase == Phase::Ready) {
+        let ExportsText { path, text, is_empty } = self.exports_text(&exporter, records)?;
+        if !is_empty {
             let dir = home::make(path.parent().unwrap_or(Path::new("/")), 0o755)?;
             let name = path.file_name().unwrap_or_default();
             dir.replace_file(name, text.as_bytes(), Access::Mode(0o644))
@@ -151,65 +157,7 @@ impl Clients {
         }
     }
 
-    /// Takes back what was made for a client, whatever phase it is in. It may be done again after it was interrupted.
-    pub(super) fn undo(&self, record: &Record) -> Result<(), Error> {
-        let records = self.records();
-        let mut going = record.clone();
-        going.phase = Phase::Removing;
-        records.write(&going)?;
-        let mut others: Vec<Record> = records.all()?;
-        others.retain(|other| other.name != record.name);
-        // First nobody may mount it any more.
-        if record.exported {
-            let told = self.export(&others);
-            // If it was never ready, this may be what failed before.
-            if record.phase != Phase::Making {
-                told?;
-            }
-        }
-        if record.mode == Mode::Overlay && !others.iter().any(|other| owns(other, &record.root)) {
-            home::remove(&record.root)?;
-        }
-        // What serves others too goes with the last of them.
-        let (kept, mut gone): (Vec<_>, Vec<_>) = record
-            .made
-            .iter()
-            .cloned()
-            .partition(|path| path.ends_with("bootcode.bin") && !others.is_empty());
-        gone.extend(rename::moved(record));
-        gone.extend(set::moved(record));
-        // Whatever this record says, what another client has stays.
-        gone.retain(|path| !others.iter().any(|other| owns(other, path)));
-        for path in gone {
-            home::remove(&path)?;
-        }
-        for path in &record.parents {
-            home::remove_empty(path);
-        }
-        let left: Vec<_> = record.parents.iter().filter(|path| path.exists()).cloned().collect();
-        if let Some(heir) = others.first_mut().filter(|_| !kept.is_empty() || !left.is_empty()) {
-            // A run that was killed here may have given it already.
-            heir.made.extend(kept.into_iter().filter(|path| !owns(heir, path)).collect::<Vec<_>>());
-            heir.parents
-                .extend(left.into_iter().filter(|path| !heir.parents.contains(path)).collect::<Vec<_>>());
-            records.write(heir)?;
-        }
-        records.remove(&record.name)
-    }
-
-    /// Removes a client: its exports, its root, its boot files. A root that it shares goes with the last that has it.
-    ///
-    /// # Errors
-    /// [`Error::NoClient`]; and what removing ends with. It can be tried again.
-    pub fn remove(&self, name: &Name) -> Result<Record, Error> {
-        let (_lock, record) = self.locked(name)?;
-        self.undo(&record)?;
-        Ok(record)
-    }
-
-    /// A client that is about to be changed. The lock comes first: what was read before it may be a change ago. A record
-    /// of another client that can't be read is an error here: the exports are written from all of them, and what a
-    /// client shares is removed when no other has it.
+    /// A client that is about to be changed. The lock comes first: what was read before it may be a change ago.
     pub(super) fn locked(&self, name: &Name) -> Result<(Lock, Record), Error> {
         let is_root = rustix::process::geteuid().is_root();
         // Nothing is made for a client that isn't there.
@@ -221,13 +169,12 @@ impl Clients {
         }
         let lock = Lock::take(&self.places.state)?;
         let record = self.one(name)?;
-        self.all()?;
         Ok((lock, record))
     }
 
     /// What the checklist still wants of a client.
     pub(super) fn wanted(&self, record: &Record) -> Result<ChangePlan, Error> {
-        let facts = facts(record, self.protocol())?;
+        let facts = self.facts(record)?;
         let boot = HostSource::open(&record.boot)?;
         let root = source(record)?;
         plan(&facts, &View(&*root), &View(&boot))
@@ -253,10 +200,43 @@ impl Clients {
         }
         Ok(count)
     }
+
+    /// What the checklist needs to know of a client that is there.
+    pub(super) fn facts(&self, record: &Record) -> Result<Facts, Error> {
+        let keys = record.keys.iter().map(|key| Key {
+            file: key.file.clone(),
+            private: None,
+            public: key.public.clone(),
+        });
+        Ok(Facts {
+            name: record.name.parse()?,
+            board: record.board.parse()?,
+            mode: record.mode,
+            server: record.server,
+            protocol: self.protocol(),
+            root: record.root.clone(),
+            layer: record.layer.clone(),
+            boot: record.boot.clone(),
+            layout: record.layout.clone(),
+            is_this_host: record.origin.from == Path::new("/"),
+            foreign_machine_id: record.foreign_machine_id.clone(),
+            machine_id: record.machine_id.clone(),
+            keys: keys.collect(),
+            stop: self.stop.clone(),
+        })
+    }
+}
+
+/// The file with what is exported.
+pub(super) struct ExportsText {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+    /// Whether nothing is exported.
+    pub(super) is_empty: bool,
 }
 
 /// Whether a client has a path.
-fn owns(record: &Record, path: &Path) -> bool {
+pub(super) fn owns(record: &Record, path: &Path) -> bool {
     let own = [Some(&record.root), record.layer.as_ref(), Some(&record.boot)];
     own.into_iter().flatten().chain(&record.made).any(|owned| owned == path)
         || rename::moved(record).is_some_and(|owned| owned == path)
@@ -272,32 +252,9 @@ pub(super) fn source(record: &Record) -> Result<Box<dyn Source>, Error> {
     })
 }
 
-/// What the checklist needs to know of a client that is there.
-pub(super) fn facts(record: &Record, protocol: Protocol) -> Result<Facts, Error> {
-    let keys = record.keys.iter().map(|key| Key {
-        file: key.file.clone(),
-        private: None,
-        public: key.public.clone(),
-    });
-    Ok(Facts {
-        name: record.name.parse()?,
-        board: record.board.parse()?,
-        mode: record.mode,
-        server: record.server,
-        protocol,
-        root: record.root.clone(),
-        layer: record.layer.clone(),
-        boot: record.boot.clone(),
-        layout: record.layout.clone(),
-        is_this_host: record.origin.from == Path::new("/"),
-        foreign_machine_id: record.foreign_machine_id.clone(),
-        machine_id: record.machine_id.clone(),
-        keys: keys.collect(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::checklist::Mode;
     use super::super::record::tests::record;
     use super::*;
 
@@ -325,7 +282,8 @@ mod tests {
         assert!(matches!(clients.remove(&name), Err(Error::NoClient { .. })));
         // With a record that can't be read nobody knows what else has the shared root.
         let mut client = record("lab-01");
-        (client.root, client.boot, client.made) = (at("clients/lab-01"), at("tftp/a2ef5644"), vec![]);
+        (client.root, client.boot, client.made) = (at("shared/base"), at("tftp/a2ef5644"), vec![]);
+        (client.mode, client.layer, client.exported) = (Mode::Overlay, Some(at("clients/lab-01")), false);
         std::fs::create_dir_all(&client.root).unwrap();
         clients.records().write(&client).unwrap();
         std::fs::write(at("state/clients/lab-02.toml"), "garbage").unwrap();
@@ -333,5 +291,13 @@ mod tests {
         assert_eq!(clients.one(&name).unwrap(), client, "it isn't even begun");
         let (sound, damaged) = clients.sound().unwrap();
         assert!(sound == [client] && damaged[0].to_string().contains("lab-02.toml"), "{damaged:?}");
+        // A root of its own is nobody else's.
+        let mut own = record("lab-03");
+        (own.root, own.boot, own.exported) = (at("clients/lab-03"), at("tftp/a2ef5645"), false);
+        own.made = vec![own.root.clone(), own.boot.clone()];
+        std::fs::create_dir_all(&own.root).unwrap();
+        clients.records().write(&own).unwrap();
+        clients.remove(&"lab-03".parse().unwrap()).unwrap();
+        assert!(!own.root.exists());
     }
 }

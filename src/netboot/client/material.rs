@@ -1,5 +1,7 @@
 //! What a client is made from: an image, a directory, or the running system.
 
+mod identity;
+
 use std::path::{Component, Path, PathBuf};
 
 use super::Error;
@@ -13,30 +15,63 @@ use crate::beneath::Links;
 use crate::image::ext4::{Ext4, FileKind};
 use crate::image::files::is_fat;
 use crate::image::{Image, ImageOptions};
+use identity::Identity;
 
 /// Directories of a system whose contents are not the system's: the kernel's, and what a restart empties.
 const EMPTY: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
 
 /// What no system starts without, or what the checklist makes a client of.
-const NEEDED: [&str; 17] = [
+const NEEDED: [&str; 34] = [
     "etc/fstab",
     "etc/group",
     "etc/os-release",
     "etc/passwd",
     "etc/shadow",
-    "bin",
-    "lib",
-    "sbin",
-    "usr/bin",
-    "usr/lib",
-    "usr/sbin",
+    "etc/systemd/system",
+    "bin/mount",
+    "bin/sh",
+    "lib/modules",
+    "lib/systemd/system",
+    "lib/systemd/systemd",
+    "sbin/init",
+    "usr/bin/bash",
+    "usr/bin/dash",
+    "usr/bin/login",
+    "usr/bin/mount",
+    "usr/bin/sh",
+    "usr/bin/systemctl",
+    "usr/lib/modules",
+    "usr/lib/os-release",
+    "usr/lib/systemd/system",
+    "usr/lib/systemd/systemd",
+    "usr/lib/systemd/systemd-executor",
+    "usr/lib/udev",
+    "usr/sbin/init",
+    "usr/sbin/mount.nfs",
     "var/lib",
     "dev",
     "proc",
     "run",
     "sys",
     "tmp",
+    "bin/bash",
+    "bin/dash",
 ];
+
+/// Whether no client starts without a path, or without something below it.
+fn is_needed(path: &Path) -> bool {
+    // The C library and what loads it: `usr/lib/aarch64-linux-gnu`, `lib/ld-linux-armhf.so.3`.
+    let libraries = || {
+        let path = path.strip_prefix("usr").unwrap_or(path);
+        let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy());
+        parts.next().is_some_and(|top| top == "lib")
+            && parts.next().is_some_and(|name| name.starts_with("ld-linux") || name.contains("-linux-gnu"))
+            && parts
+                .next()
+                .is_none_or(|name| ["libc.so", "libc-", "ld-"].iter().any(|start| name.starts_with(start)))
+    };
+    NEEDED.iter().any(|needed| Path::new(needed).starts_with(path)) || libraries()
+}
 
 /// A root and its boot files, open for reading.
 pub(super) struct Material {
@@ -45,15 +80,15 @@ pub(super) struct Material {
     pub(super) boot: BootSource,
     pub(super) layout: Layout,
     /// What tells it from another of the same path.
-    pub(super) identity: String,
-    /// The identity that former versions wrote of a directory, which every directory of its disk has.
-    former: Option<String>,
+    pub(super) identity: Identity,
     /// Where it is an image.
     pub(super) image: Option<Image>,
     /// Bytes of the root, roughly.
     pub(super) expected: Option<u64>,
     /// Whether it may change while it is copied.
     pub(super) running: bool,
+    /// Where it is a directory.
+    directory: Option<HostSource>,
     /// The device of a directory: other file systems are not entered.
     device: Option<u64>,
     /// Directories of the host that are left out.
@@ -106,25 +141,48 @@ impl Material {
             if below.starts_with(boot) || boot.starts_with(&below) {
                 return Err(cannot("the boot files are always copied"));
             }
-            if NEEDED.iter().any(|needed| Path::new(needed).starts_with(&below)) {
+            if is_needed(&below) {
                 return Err(cannot("no client starts without it"));
             }
             self.excluded.push(below);
         }
         self.excluded.sort();
         self.excluded.dedup();
-        for path in &self.excluded {
-            let without = format!(", without {}", path.display());
-            self.identity.push_str(&without);
-            self.former.iter_mut().for_each(|former| former.push_str(&without));
+        if self.excluded.is_empty() {
+            return Ok(());
         }
+        self.identity = match &self.directory {
+            Some(root) => {
+                let (boot, prefix) = (&self.boot, self.layout.prefix());
+                Identity::directory(&self.from, root, boot, prefix, &self.excluded)?
+            }
+            None => self.identity.clone(),
+        }
+        .without(&self.excluded);
         Ok(())
+    }
+
+    /// What is missed on a client by what is left out; sentences.
+    pub(super) fn missed(&self) -> Vec<String> {
+        const MISSED: [(&str, &str); 3] = [
+            ("etc/ssh", "sshd has no settings on the client, and may not start"),
+            ("etc/ssl", "no certificate of others is believed on the client"),
+            ("etc/pam.d", "nobody can log in on the client"),
+        ];
+        let missed = MISSED
+            .iter()
+            .filter(|(path, _)| self.excluded.iter().any(|excluded| Path::new(path).starts_with(excluded)));
+        missed.map(|(path, what)| format!("/{path} is left out: {what}.")).collect()
     }
 
     /// Whether this is what something was made from.
     pub(super) fn is_of(&self, origin: &Origin) -> bool {
-        let as_before = || self.former.as_ref() == Some(&origin.identity) && self.from == origin.from;
-        self.identity == origin.identity || as_before()
+        self.identity.is(&origin.identity, self.from == origin.from)
+    }
+
+    /// Whether a root that was made from this is of the system that this has now.
+    pub(super) fn is_in(&self, root: &Path) -> Result<bool, Error> {
+        self.identity.is_in(root, &self.excluded)
     }
 
     fn image(from: &Path, force: bool, options: &ImageOptions) -> Result<Self, Error> {
@@ -162,8 +220,8 @@ impl Material {
             root: Box::new(root),
             boot,
             layout,
-            identity,
-            former: None,
+            identity: Identity::image(identity),
+            directory: None,
             image: Some(image),
             expected,
             running: false,
@@ -190,12 +248,14 @@ impl Material {
                 .to_owned(),
             force: false,
         })?;
+        // What is no file there would be left out, and the board then boots by other settings.
+        View(&*boot.0).kept("config.txt")?;
         let mut layout = Layout::detect(&from, &View(&root), &View(&boot), force)?;
         // Where the files are says more than where fstab would mount them.
         layout.boot = place.to_owned();
         Ok(Self {
-            identity: format!("directory {}, inode {} on device {}", from.display(), top.id.1, top.id.0),
-            former: Some(format!("directory on device {}", top.id.0)),
+            identity: Identity::directory(&from, &root, &boot, layout.prefix(), &[])?,
+            directory: Some(HostSource::of(root.dir().again().map_err(Error::os("opening", &from))?)),
             boot,
             device: Some(top.id.0),
             running: from == Path::new("/"),
@@ -286,11 +346,11 @@ mod tests {
     #[test]
     fn a_path_that_is_left_out_makes_another_source() {
         let tree = tree();
-        let whole = open(&tree, &[]).unwrap().identity;
+        let whole = open(&tree, &[]).unwrap().identity.text();
         let without = open(&tree, &["/home/pi/video", "home/pi/video/"]).unwrap();
         assert_eq!(takes(&without, "home/pi/video"), Take::Nothing);
         assert_eq!(takes(&without, "home/pi"), Take::All);
-        assert_eq!(without.identity, format!("{whole}, without home/pi/video"));
+        assert_eq!(without.identity.text(), format!("{whole}, without home/pi/video"));
         for bad in ["/", "", ".", "../etc", "/home/../etc", "/none"] {
             assert!(matches!(open(&tree, &[bad]), Err(Error::Cannot { .. })), "{bad}");
         }
@@ -318,6 +378,34 @@ mod tests {
             "the link alone"
         );
         assert!(open(&tree, &["/var/lib/piprov", "/etc/piprov"]).is_ok());
+        for bad in [
+            "/usr/lib/systemd",
+            "/usr/lib/systemd/systemd",
+            "/etc/systemd",
+            "/usr/lib/modules",
+            "/usr/bin/sh",
+            "/usr/lib/aarch64-linux-gnu",
+            "/usr/lib/aarch64-linux-gnu/libc.so.6",
+        ] {
+            tree.file(&format!("root{bad}/x"), "");
+            let error = open(&tree, &[bad]).err().unwrap().to_string();
+            assert!(error.contains("no client starts"), "{bad}: {error}");
+        }
+        tree.file("root/etc/ssh/sshd_config", "");
+        tree.file("root/usr/lib/aarch64-linux-gnu/dri/x", "");
+        assert_eq!(open(&tree, &["/usr/lib/aarch64-linux-gnu/dri"]).unwrap().missed(), [""; 0]);
+        assert!(
+            open(&tree, &["/etc/ssh"]).unwrap().missed()[0].starts_with("/etc/ssh is left out: sshd has")
+        );
+    }
+
+    #[test]
+    fn a_config_txt_that_is_no_file_is_refused() {
+        let tree = tree();
+        let kind = rustix::fs::FileType::Fifo;
+        let path = tree.path("root/boot/config.txt");
+        rustix::fs::mknodat(rustix::fs::CWD, path, kind, rustix::fs::Mode::RUSR, 0).unwrap();
+        assert!(matches!(open(&tree, &[]), Err(Error::Unfit { .. })));
     }
 
     #[test]
@@ -329,11 +417,8 @@ mod tests {
             identity: identity.to_owned(),
             ..Origin::default()
         };
-        assert!(first.is_of(&of(&first, &first.identity)));
-        assert!(!first.is_of(&of(&second, &second.identity)));
-        // As a former version wrote it, the path tells them apart.
-        let former = first.former.clone().unwrap();
-        assert!(former.ends_with(", without home") && first.is_of(&of(&first, &former)));
-        assert!(!second.is_of(&of(&first, &former)));
+        assert!(first.is_of(&of(&first, &first.identity.text())));
+        assert!(!first.is_of(&of(&second, &second.identity.text())));
+        assert!(first.identity.text().ends_with(", without home"));
     }
 }

@@ -26,8 +26,10 @@ mod most;
 mod names;
 pub mod nfs;
 mod overlay;
+mod pattern;
 mod reach;
 mod record;
+mod remove;
 mod rename;
 pub mod run;
 mod set;
@@ -38,12 +40,13 @@ mod view;
 pub use add::{Line, Prepared, Request};
 pub use check::unsure_address;
 pub use checklist::{Mode, Where};
-pub use error::Error;
+pub use error::{Error, Fault};
 pub use host::{Address, addresses};
 pub use layout::Layout;
 pub use manage::{Clients, Exporter, Places};
 pub use names::{Name, Network};
 pub use record::{Becoming, Origin, Phase, PublicKey, Record};
+pub use remove::{Kept, Removed};
 pub use set::{Set, Setting, Wanted};
 
 #[cfg(test)]

@@ -90,6 +90,12 @@ impl Network {
         self.address
     }
 
+    /// The network's last address; of one address alone, that.
+    #[must_use]
+    pub fn last(self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.address) | u32::MAX.checked_shr(self.prefix.into()).unwrap_or(0))
+    }
+
     /// Whether all of another network lies in this one.
     #[must_use]
     pub fn holds(self, other: Self) -> bool {

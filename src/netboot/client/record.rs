@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +130,9 @@ pub struct Record {
     pub keys: Vec<PublicKey>,
 }
 
+/// A client's name, and why its record can't be read.
+type Damaged = (String, Error);
+
 /// The records' directory.
 #[derive(Debug, Clone)]
 pub(super) struct Records {
@@ -165,6 +169,16 @@ impl Records {
 
     /// All clients by name whose records can be read, and what is wrong with the others.
     pub(super) fn sound(&self) -> Result<(Vec<Record>, Vec<Error>), Error> {
+        let (records, damaged) = self.look()?;
+        Ok((records, damaged.into_iter().map(|(_, error)| error).collect()))
+    }
+
+    /// The names of clients whose records can't be read: their files have them.
+    pub(super) fn damaged(&self) -> Result<Vec<String>, Error> {
+        Ok(self.look()?.1.into_iter().map(|(name, _)| name).collect())
+    }
+
+    fn look(&self) -> Result<(Vec<Record>, Vec<Damaged>), Error> {
         let Some(dir) = self.open()? else { return Ok(Default::default()) };
         let (mut records, mut damaged) = (Vec::new(), Vec::new());
         for entry in dir.names().map_err(Error::os("reading", &self.dir))? {
@@ -172,12 +186,12 @@ impl Records {
             if let Some(name) = stem.filter(|stem| stem.parse::<Name>().is_ok()) {
                 match read(&dir, name) {
                     Ok(record) => records.extend(record),
-                    Err(error) => damaged.push(error),
+                    Err(error) => damaged.push((name.to_owned(), error)),
                 }
             }
         }
         records.sort_by(|one, other| one.name.cmp(&other.name));
-        damaged.sort_by_key(ToString::to_string);
+        damaged.sort_by_key(|(_, error)| error.to_string());
         Ok((records, damaged))
     }
 
@@ -240,9 +254,19 @@ const LONGEST: u64 = 1 << 20;
 
 fn read(dir: &Dir, name: &str) -> Result<Option<Record>, Error> {
     let path = dir.at(file(name));
+    let damaged = |what: &str| Error::State { path: path.clone(), what: what.to_owned() };
+    match dir.kind(file(name)) {
+        None | Some(FileType::RegularFile) => {}
+        Some(FileType::Directory) => return Err(damaged("it is a directory, and not a client's record")),
+        Some(FileType::Symlink) => return Err(damaged("it is a link, and not a client's record")),
+        Some(_) => return Err(damaged("it is no file, and not a client's record")),
+    }
     let bytes = match dir.read(file(name), LONGEST) {
         Ok(bytes) => bytes,
         Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(long) if long.kind() == std::io::ErrorKind::FileTooLarge => {
+            return Err(damaged("it is longer than any client's record"));
+        }
         Err(error) => return Err(Error::os("reading", &path)(error)),
     };
     parse(&bytes, name).map(Some).map_err(|what| Error::State { path, what })
@@ -361,6 +385,26 @@ pub(super) mod tests {
         assert_eq!(records.find(&"lab-01".parse().unwrap()).unwrap(), None);
         std::fs::write(dir.path().join("clients/lab-01.toml"), "schema = 1").unwrap();
         assert!(matches!(records.all().unwrap_err(), Error::State { .. }));
+        assert_eq!(records.damaged().unwrap(), ["lab-01"]);
+    }
+
+    #[test]
+    fn whatever_is_no_record_is_told_as_that() {
+        use crate::error::Explain;
+        let dir = tempfile::tempdir().unwrap();
+        let records = Records::new(dir.path());
+        records.write(&record("lab-09")).unwrap();
+        let at = |name: &str| dir.path().join("clients").join(format!("{name}.toml"));
+        std::fs::create_dir(at("lab-01")).unwrap();
+        std::os::unix::fs::symlink(at("lab-09"), at("lab-02")).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, at("lab-03"), FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+            .unwrap();
+        std::fs::write(at("lab-04"), vec![b'#'; 1 + (1 << 20)]).unwrap();
+        let (sound, damaged) = records.sound().unwrap();
+        assert_eq!((sound, damaged.len()), (vec![record("lab-09")], 4));
+        for error in damaged {
+            assert!(matches!(error, Error::State { .. }) && error.hint().is_some(), "{error:?}");
+        }
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Clients {
         let mut renamed = records.need(new)?;
         renamed.was = None;
         if renamed.exported {
-            self.export(&records.all()?)?;
+            self.export(&records.sound()?.0)?;
         }
         records.write(&renamed)?;
         Ok(renamed)
@@ -93,12 +93,12 @@ impl Clients {
             (None, None) => records.need(old)?,
         };
         if record.phase != Phase::Ready {
-            return Err(Error::Unfinished { name: record.name, from: record.origin.from });
+            return Err(Error::unfinished(&record));
         }
         if record.becoming.is_some() {
             return Err(set::half_set(&record));
         }
-        let all = records.all()?;
+        let all = records.sound()?.0;
         if let Some(other) = all
             .iter()
             .find(|other| other.name != record.name && other.renaming.as_deref() == Some(new.as_str()))

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::add::Line;
 use super::checklist::{Change, Mode, plan};
-use super::manage::{Clients, facts, source};
+use super::manage::{Clients, ExportsText, source};
 use super::names::{Name, Network};
 use super::record::{Becoming, Lock, Phase, Record};
 use super::source::HostSource;
@@ -111,7 +111,7 @@ impl Clients {
     pub fn would_set(&self, name: &Name, wanted: &Wanted) -> Result<Set, Error> {
         let before = self.one(name)?;
         if before.phase != Phase::Ready {
-            return Err(Error::Unfinished { name: before.name, from: before.origin.from });
+            return Err(Error::unfinished(&before));
         }
         if before.renaming.is_some() {
             return Err(rename::half_renamed(&before));
@@ -129,7 +129,7 @@ impl Clients {
         // A run that was killed may have moved them.
         let boot = HostSource::open(&moved(&before).unwrap_or_else(|| before.boot.clone()))?;
         let root = source(&before)?;
-        let changes = plan(&facts(&after, self.protocol())?, &View(&*root), &View(&boot))?.changes;
+        let changes = plan(&self.facts(&after)?, &View(&*root), &View(&boot))?.changes;
         let mut lines: Vec<Line> = Vec::new();
         if after.boot != before.boot {
             let why = format!("from {}", before.boot.display());
@@ -141,7 +141,8 @@ impl Clients {
         }
         let mut findings = Vec::new();
         findings.extend(check::moved_server(&after)?);
-        findings.extend(check::same_address(&after, &self.all()?));
+        findings.extend(check::same_address(&after, &self.sound()?.0));
+        findings.extend(host::apart(after.network.parse()?, self.around(&before, after.server)?));
         Ok(Set { settings: settings(&before, &after), before, after, lines, findings })
     }
 
@@ -179,7 +180,7 @@ impl Clients {
     fn becoming(&self, before: &Record, wanted: &Wanted) -> Result<Becoming, Error> {
         let board: Prefix = wanted.board.map_or_else(|| before.board.parse(), Ok)?;
         let name = board.board();
-        for other in self.all()?.iter().filter(|other| other.name != before.name) {
+        for other in self.sound()?.0.iter().filter(|other| other.name != before.name) {
             if other.has(&name) {
                 return Err(Error::BoardTaken { board: name, name: other.name.clone() });
             }
@@ -203,9 +204,16 @@ impl Clients {
         let (server, network) = self.reached(before, wanted)?;
         // What a client has already is `check`'s.
         if server != before.server || network != before.network {
-            host::usable(server, network.parse()?)?;
+            host::usable(server, network.parse()?, self.around(before, server)?)?;
         }
         Ok(Becoming { board: name, mode, boot, server, network })
+    }
+
+    /// The network that the server is in, as far as it is known.
+    fn around(&self, before: &Record, server: Ipv4Addr) -> Result<Option<Network>, Error> {
+        let addresses =
+            host::addresses().map_err(Error::os("asking for the addresses of", Path::new("this host")))?;
+        Ok(host::around(server, &addresses, before.network.parse().ok()))
     }
 
     /// This host's address and the client's network. A server that leaves the network takes the client along.
@@ -242,7 +250,7 @@ impl Clients {
             return Err(Error::Different { root: after.root.clone(), differences });
         }
         if after.exported {
-            let mut all = records.all()?;
+            let mut all = records.sound()?.0;
             all.retain(|other| other.name != after.name);
             all.push(after.clone());
             all.sort_by(|one, other| one.name.cmp(&other.name));
@@ -254,7 +262,7 @@ impl Clients {
 
     /// Fails if the exports' file is not as it was written.
     fn is_exported(&self, records: &[Record]) -> Result<(), Error> {
-        let (path, text) = self.exports_text(&self.exporter()?, records);
+        let ExportsText { path, text, .. } = self.exports_text(&self.exporter()?, records)?;
         let there = std::fs::read(&path).map_err(Error::os("reading", &path))?;
         if there == text.as_bytes() {
             return Ok(());
@@ -262,19 +270,20 @@ impl Clients {
         Err(Error::Different { root: path, differences: vec!["it is not as it was written".to_owned()] })
     }
 
-    /// Puts a client back to what its record says, in the middle of whatever change.
-    pub(super) fn put_back(&self, mut record: Record) -> Result<Record, Error> {
+    /// Puts a client back to what its record says, in the middle of whatever change. Gives how many files were changed,
+    /// too.
+    pub(super) fn put_back(&self, mut record: Record) -> Result<(Record, usize), Error> {
         let records = self.records();
         if let Some(to) = moved(&record) {
             move_boot(&to, &record.boot)?;
         }
-        self.repair(&record)?;
+        let count = self.repair(&record)?;
         if record.exported {
-            self.export(&records.all()?)?;
+            self.export(&records.sound()?.0)?;
         }
         record.becoming = None;
         records.write(&record)?;
-        Ok(record)
+        Ok((record, count))
     }
 }
 

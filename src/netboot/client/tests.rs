@@ -83,6 +83,7 @@ pub(super) fn facts() -> Facts {
         foreign_machine_id: None,
         machine_id: "00000000000000000000000000000001".into(),
         keys: Vec::new(),
+        stop: crate::stop::Stop::new().unwrap(),
     }
 }
 

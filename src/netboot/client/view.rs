@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path};
 
 use super::Error;
+use super::error::Fault;
 use super::source::{Node, Source, listed};
 use crate::image::ext4::FileKind;
 
@@ -100,12 +101,12 @@ impl View<'_> {
     pub(super) fn kept(&self, path: &str) -> Result<Option<String>, Error> {
         const LONGEST: u64 = 1 << 20;
         let Some(node) = self.find(path)? else { return Ok(None) };
-        let unfit = |why| Error::Unfit { path: self.0.path().join(path), why };
+        let unfit = |fault| Error::Unfit { path: self.0.path().join(path), fault };
         if node.kind != FileKind::File {
-            return Err(unfit("is no plain file"));
+            return Err(unfit(Fault::NoFile));
         }
         if node.size > LONGEST {
-            return Err(unfit("has more than 1 MiB, so that it can't be rewritten"));
+            return Err(unfit(Fault::TooLong));
         }
         Ok(self.read(path, LONGEST)?.map(|bytes| kept(&bytes)))
     }
@@ -123,18 +124,28 @@ impl View<'_> {
     /// Fails if no directory can be made for a path: something that is none, or a link that leads nowhere, is above it.
     pub(super) fn has_way(&self, path: &str) -> Result<(), Error> {
         for above in above(path) {
-            let unfit = |why| Err(Error::Unfit { path: self.0.path().join(above), why });
+            let unfit = |fault| Err(Error::Unfit { path: self.0.path().join(above), fault });
             match self.find(above)? {
                 Some(node) if node.kind == FileKind::Directory => {}
-                Some(_) => return unfit("is no directory, and one is needed there"),
+                Some(_) => return unfit(Fault::NoDirectory),
                 None if self.find_link(above)?.is_some() => {
-                    return unfit("is a link that leads nowhere here, and a directory is needed there");
+                    return unfit(Fault::LeadsNowhere);
                 }
                 // Whatever is missing is made.
                 None => return Ok(()),
             }
         }
         Ok(())
+    }
+
+    /// Fails if a directory is where a file is made or taken away.
+    pub(super) fn has_no_directory(&self, path: &str) -> Result<(), Error> {
+        match self.find_link(path)? {
+            Some(node) if node.kind == FileKind::Directory => {
+                Err(Error::Unfit { path: self.0.path().join(path), fault: Fault::Directory })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether there is something.

@@ -57,7 +57,7 @@ impl Check {
             let mut found = match look() {
                 Ok(found) => found,
                 // Its own files are in the way; other clients have others.
-                Err(error @ client::Error::Unfit { .. }) => {
+                Err(error @ (client::Error::Unfit { .. } | client::Error::Config { .. })) => {
                     damaged.push(error);
                     continue;
                 }

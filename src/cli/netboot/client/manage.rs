@@ -8,8 +8,10 @@ use clap::Args;
 use super::{Where, name};
 use crate::cli::Global;
 use crate::cli::confirm::confirm;
+use crate::cli::remedy;
 use crate::cli::ui::Ui;
 use crate::format::json::json;
+use crate::netboot::client::{Kept, Removed};
 use crate::stop::Stop;
 
 #[derive(Debug, Args)]
@@ -30,14 +32,7 @@ impl Remove {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let name = name(&self.name)?;
         let (clients, _) = self.place.clients(global, ui, stop)?;
-        let record = clients.one(&name)?;
-        let shared = record.layer.is_some()
-            && clients.all()?.iter().any(|other| other.name != record.name && other.root == record.root);
-        let mut paths = vec![record.boot.clone()];
-        paths.extend(record.layer.clone());
-        if !shared {
-            paths.push(record.root.clone());
-        }
+        let Removed { record, paths, kept } = clients.would_remove(&name)?;
         if self.dry_run {
             if ui.json {
                 ui.object(&json!({ "event": "would-remove", "board": record.who(), "paths": texts(&paths) }));
@@ -46,6 +41,7 @@ impl Remove {
                     ui.result(format_args!("{} would be removed", path.display()));
                 }
             }
+            tell(ui, kept);
             return Ok(());
         }
         if self.confirm.is_none() && ui.can_ask() {
@@ -53,13 +49,20 @@ impl Remove {
         }
         confirm(name.as_str(), self.confirm.as_deref(), ui, stop)?;
         // Somebody may have changed it while the question stood.
-        let record = clients.remove(&name)?;
+        let Removed { record, paths, kept } = clients.remove(&name)?;
+        tell(ui, kept);
         if ui.json {
             ui.object(&json!({ "event": "removed", "board": record.who(), "paths": texts(&paths) }));
         } else {
             ui.result(format_args!("{name} removed"));
         }
         Ok(())
+    }
+}
+
+fn tell(ui: &Ui, kept: Option<Kept>) {
+    if let Some(kept) = kept {
+        ui.warn(remedy::word(&kept.text()));
     }
 }
 

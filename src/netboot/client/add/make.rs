@@ -31,7 +31,7 @@ impl Prepared<'_> {
         }
         let _lock = Lock::take(&self.clients.places.state)?;
         // Somebody made or removed one since, or put something in its place.
-        if self.clients.all()? != self.seen {
+        if self.clients.sound()?.0 != self.seen {
             return Err(Error::Locked { path: self.clients.places.state.join("lock") });
         }
         if self.begun.is_none() {
@@ -129,7 +129,7 @@ impl Prepared<'_> {
         ready.phase = Phase::Ready;
         if ready.exported {
             watch.begin(Stage::Export, "exporting");
-            let mut all = records.all()?;
+            let mut all = records.sound()?.0;
             all.retain(|other| other.name != ready.name);
             all.push(ready.clone());
             all.sort_by(|one, other| one.name.cmp(&other.name));

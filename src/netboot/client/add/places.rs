@@ -13,7 +13,7 @@ pub(in super::super) fn new_boot(boot: &Path) -> PathBuf {
     boot.with_file_name(format!(".{name}.piprov-new"))
 }
 
-pub(super) fn absolute(path: &Path) -> PathBuf {
+pub(in super::super) fn absolute(path: &Path) -> PathBuf {
     // Of what isn't there yet, the part that is: links in it would stand in exports otherwise.
     let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let there = full.ancestors().find(|ancestor| ancestor.exists());

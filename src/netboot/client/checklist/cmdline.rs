@@ -1,15 +1,14 @@
 //! The kernel's command line.
 
 use super::{Error, Facts, Item, Mode, Where};
-use crate::netboot::client::layout::other_cmdlines;
+use crate::netboot::client::layout::cmdlines;
 
 pub(super) fn cmdline(item: &mut Item<'_>) -> Result<(), Error> {
     let path = &item.facts.layout.cmdline;
     let old = item.boot.kept(path)?.unwrap_or_default();
     let text = line(&old, item.facts) + "\n";
     item.write(Where::Boot, path, &text, "the root over NFS, and no first boot")?;
-    let config = item.boot.text("config.txt")?.unwrap_or_default();
-    for (other, filter) in other_cmdlines(&config) {
+    for (other, filter) in cmdlines(item.boot)? {
         if other != *path && item.boot.text(&other)?.is_some_and(|line| !line.contains("root=/dev/nfs")) {
             item.note(format!(
                 "Below [{filter}] config.txt takes another command line, {other}, whose root is not over NFS: take that line \
@@ -162,6 +161,7 @@ mod tests {
         tree.file("boot/cmdline.txt", "root=x");
         tree.file("boot/pi4.txt", "root=/dev/mmcblk0p2");
         tree.file("boot/new/cmdline.txt", "root=/dev/mmcblk0p2");
+        tree.file("boot/more.txt", "cmdline=pi4.txt\n");
         let said = || {
             notes(&tree, &facts()).into_iter().filter(|note| note.contains("another command line")).count()
         };
@@ -169,6 +169,10 @@ mod tests {
             ("[pi4]\ncmdline=pi4.txt\n", 1),
             ("[pi4]\n[all]\ncmdline=cmdline.txt\n", 0),
             ("[pi4]\ncmdline=none.txt\n[pi5]\ncmdline=../pi4.txt\n", 0),
+            ("[pi4]\ncmdline=pi4.txt # mine\n", 1),
+            // It was another one when the client was made.
+            ("cmdline=pi4.txt\n", 1),
+            ("include more.txt\n", 1),
             ("[tryboot]\nos_prefix=new/\n", 0),
             ("[pi5]\nos_prefix=new/\n", 1),
         ] {

@@ -1,9 +1,10 @@
 //! What is mounted besides the root: nothing of the card that isn't there, and the boot files over the network, so that
 //! kernel updates reach the directory that the board boots from.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::{Error, Item, Mode, Where};
+use crate::netboot::client::pattern::{fits, is_one};
 
 /// What a read-only root needs memory for.
 const TMPFS: [&str; 9] = [
@@ -41,6 +42,7 @@ pub(super) fn fstab(item: &mut Item<'_>) -> Result<(), Error> {
         facts.layout.boot,
         facts.protocol.options()
     ));
+    let mark = if is_unmarked(&old) { "" } else { MARK };
     if facts.mode == Mode::Ro {
         for place in TMPFS {
             // With a size or a mode of the user's own it is memory as well.
@@ -48,7 +50,7 @@ pub(super) fn fstab(item: &mut Item<'_>) -> Result<(), Error> {
                 matches!(fields(line), Some([_, there, kind, ..]) if kind == "tmpfs" && at(there) == place)
             });
             if !has_own && item.root.has(place)? {
-                lines.push(memory(place));
+                lines.push(memory(place, mark));
             }
         }
     }
@@ -63,9 +65,28 @@ pub(super) fn fstab(item: &mut Item<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// By this option, which mount(8) and systemd pass over, a line of the checklist's own is known: the same line without
+/// it is somebody's.
+const MARK: &str = ",x-piprov";
+
 /// The line by which a read-only root has memory at a place.
-fn memory(place: &str) -> String {
-    format!("tmpfs {place} tmpfs defaults,nosuid,nodev 0 0")
+fn memory(place: &str, mark: &str) -> String {
+    format!("tmpfs {place} tmpfs defaults,nosuid,nodev{mark} 0 0")
+}
+
+/// Whether a table is that of a read-only client of a former version, which didn't mark its lines. They stay as they are.
+fn is_unmarked(text: &str) -> bool {
+    let boots_ro = |line: &str| {
+        let is = |[what, _, kind, options]: [&str; 4]| {
+            kind == "nfs"
+                && what.contains(':')
+                && options.contains("nolock")
+                && options.ends_with(",nofail,_netdev,ro")
+        };
+        fields(line).is_some_and(is)
+    };
+    let marked = |line: &str| TMPFS.iter().any(|place| line == memory(place, MARK));
+    text.lines().any(boots_ro) && !text.lines().any(marked)
 }
 
 /// No fstab has more lines that would be worth a word each.
@@ -118,15 +139,16 @@ pub(super) fn staying(text: &str) -> impl Iterator<Item = &str> {
 
 /// What becomes of each line.
 fn fates(text: &str) -> Vec<(&str, Fate)> {
-    let mut fates: Vec<(&str, Fate)> = text.lines().map(|line| (line, fate(line))).collect();
-    let mut gone: HashSet<&str> = HashSet::new();
+    let unmarked = is_unmarked(text);
+    let mut fates: Vec<(&str, Fate)> = text.lines().map(|line| (line, fate(line, unmarked))).collect();
+    let mut gone: BTreeSet<&str> = BTreeSet::new();
     // What is bound from a disk that goes may itself be bound from; a table has few steps of that.
     for _ in 0..4 {
         let before = gone.len();
         for entry in &mut fates {
             let (line, fate): (&str, &mut Fate) = (entry.0, &mut entry.1);
             let Some([what, place, kind, options]) = fields(line) else { continue };
-            if *fate == Fate::Stays && is_on(what, kind, &gone) && !may_lack(options) {
+            if *fate == Fate::Stays && is_on(what, kind, options, &gone) && !may_lack(options) {
                 *fate = Fate::Vanishes(Why::OnDisk);
             }
             if matches!(fate, Fate::Vanishes(Why::Disk | Why::OnDisk)) && place.len() <= LONGEST {
@@ -159,36 +181,85 @@ fn may_lack(options: &str) -> bool {
     options.split(',').any(|option| option == "nofail")
 }
 
-/// Whether what a line mounts lies at or below one of these places: a bind, or several directories as one.
-fn is_on(what: &str, kind: &str, gone: &HashSet<&str>) -> bool {
-    // Another host's paths are its own.
-    if !what.starts_with('/') || matches!(kind, "nfs" | "nfs4" | "cifs" | "swap") {
-        return false;
-    }
-    what.split(':').filter(|part| part.len() <= LONGEST).any(|part| {
-        std::path::Path::new(part)
-            .ancestors()
-            .filter_map(std::path::Path::to_str)
-            .any(|part| gone.contains(part))
+/// Options whose values are paths of this host: of overlayfs, aufs, unionfs and mergerfs, of what opens a file with a
+/// secret, and of systemd.
+const PATHS: [&str; 12] = [
+    "lowerdir",
+    "upperdir",
+    "workdir",
+    "datadir",
+    "br",
+    "dirs",
+    "branches",
+    "credentials",
+    "cred",
+    "keyfile",
+    "passwd_file",
+    "x-systemd.requires",
+];
+
+/// Whether something that a line needs lies at or below one of these places: what a bind is from, the directories that
+/// are to be one, a file with a password.
+fn is_on(what: &str, kind: &str, options: &str, gone: &BTreeSet<&str>) -> bool {
+    // Another host's paths are its own; `mergerfs#/a:/b` names its program first.
+    let foreign = matches!(kind, "nfs" | "nfs4" | "cifs" | "swap");
+    let what = what.split_once('#').map_or(what, |(_, paths)| paths);
+    let own = Some(what).filter(|what| !foreign && what.starts_with('/'));
+    let named = options.split(',').filter_map(|option| {
+        let (key, value) = option.split_once('=')?;
+        PATHS.contains(&key.trim_end_matches('+')).then_some(value)
+    });
+    own.into_iter().chain(named).any(|paths| {
+        // A branch may have its access behind it, `/a=RW`.
+        let plain = paths.split(':').map(|part| part.split('=').next().unwrap_or(part));
+        plain.filter(|part| part.starts_with('/') && part.len() <= LONGEST).any(|part| lies_on(part, gone))
     })
 }
 
-fn fate(line: &str) -> Fate {
+/// Whether a path, which may be a pattern, lies at or below one of these places.
+fn lies_on(path: &str, gone: &BTreeSet<&str>) -> bool {
+    std::path::Path::new(path).ancestors().filter_map(std::path::Path::to_str).any(|part| {
+        if !is_one(part) {
+            return gone.contains(part);
+        }
+        // Of many places only some are tried; one that begins so and isn't tried is taken to fit.
+        const MOST: usize = 100;
+        let start = part.split(['*', '?', '[']).next().unwrap_or_default();
+        let mut near = gone.range(start..).take_while(|place| place.starts_with(start));
+        near.by_ref().take(MOST).any(|place| is_meant(part, place)) || near.next().is_some()
+    })
+}
+
+/// Whether a pattern means a path: a star doesn't reach beyond a directory.
+fn is_meant(pattern: &str, path: &str) -> bool {
+    pattern.split('/').count() == path.split('/').count()
+        && pattern.split('/').zip(path.split('/')).all(|(pattern, name)| fits(pattern, name))
+}
+
+fn fate(line: &str, unmarked: bool) -> Fate {
     let Some([what, place, kind, options]) = fields(line) else { return Fate::Stays };
     let place = at(place);
-    let ours = TMPFS.contains(&place) && line == memory(place);
-    if matches!(place, "/" | "/boot" | "/boot/firmware") || ours {
+    let memory = |mark| TMPFS.contains(&place) && line == memory(place, mark);
+    if matches!(place, "/" | "/boot" | "/boot/firmware") || memory(MARK) || (unmarked && memory("")) {
         return Fate::Replaced;
     }
     if kind == "swap" {
         return Fate::Vanishes(Why::Swap);
     }
-    // ZFS finds its disks by the name of the pool.
-    let disk = kind == "zfs"
-        || ["/dev/", "PARTUUID=", "PARTLABEL=", "UUID=", "LABEL=", "ID="]
+    let disk = is_disks(kind)
+        || ["/dev/", "PARTUUID=", "PARTLABEL=", "UUID=", "LABEL=", "ID=", "mtd:", "ubi:"]
             .iter()
-            .any(|name| what.starts_with(name));
+            .any(|name| what.starts_with(name))
+        || ["mtd", "ubi"].iter().any(|name| {
+            what.strip_prefix(name).is_some_and(|rest| rest.starts_with(|char: char| char.is_ascii_digit()))
+        });
     if disk && !may_lack(options) { Fate::Vanishes(Why::Disk) } else { Fate::Stays }
+}
+
+/// Whether file systems of this kind lie on disks that have names of their own: ZFS finds them by its pool, and flash
+/// memory is counted.
+fn is_disks(kind: &str) -> bool {
+    matches!(kind, "zfs" | "jffs2" | "ubifs" | "yaffs2")
 }
 
 #[cfg(test)]
@@ -223,7 +294,7 @@ mod tests {
             "10.0.0.1:/srv/netboot/tftp/a2ef5644 /boot/firmware nfs defaults,vers=3,nolock,nofail,_netdev";
         assert_eq!(changed(&tree, &facts, "fstab"), [format!("etc/fstab {proc}{comment}{boot} 0 0\n")]);
         facts.mode = Mode::Ro;
-        let tmpfs = "tmpfs /var/log tmpfs defaults,nosuid,nodev 0 0";
+        let tmpfs = "tmpfs /var/log tmpfs defaults,nosuid,nodev,x-piprov 0 0";
         assert_eq!(
             changed(&tree, &facts, "fstab"),
             [format!("etc/fstab {proc}{comment}{boot},ro 0 0\n{tmpfs}\n")]
@@ -255,12 +326,78 @@ mod tests {
     #[test]
     fn memory_of_the_users_own_stays() {
         let own = "tmpfs /tmp/ tmpfs size=123m,mode=1777 0 0\n";
-        let log = memory("/var/log");
+        let log = memory("/var/log", MARK);
         assert_eq!(table(own, Mode::Rw).0, [own.trim_end()]);
         let (ro, _) = table(own, Mode::Ro);
         assert_eq!(ro, [own.trim_end(), &log]);
         // And back: what a former run has added goes.
         assert_eq!(table(&(ro.join("\n") + "\n"), Mode::Rw).0, [own.trim_end()]);
+    }
+
+    #[test]
+    fn a_line_of_the_users_own_that_reads_like_piprovs_stays() {
+        let own = memory("/tmp", "");
+        let line = format!("{own}\n");
+        assert_eq!(table(&line, Mode::Rw).0, [own.as_str()]);
+        let (ro, _) = table(&line, Mode::Ro);
+        assert_eq!(ro, [own.clone(), memory("/var/log", MARK)]);
+        assert_eq!(table(&(ro.join("\n") + "\n"), Mode::Rw).0, [own.as_str()]);
+    }
+
+    #[test]
+    fn a_read_only_client_of_a_former_version_is_as_it_should_be() {
+        let tree = Tree::new();
+        for place in ["root/tmp", "root/var/log", "root/usr/sbin"] {
+            tree.directory(place);
+        }
+        tree.file("root/usr/sbin/mount.nfs", "");
+        let mut facts = facts();
+        facts.mode = Mode::Ro;
+        let boot = "10.0.0.1:/srv/netboot/tftp/a2ef5644 /boot/firmware nfs defaults,vers=3,nolock,nofail,_netdev,ro 0 0";
+        let old = format!("{boot}\n{}\n{}\n", memory("/tmp", ""), memory("/var/log", ""));
+        tree.file("root/etc/fstab", &old);
+        assert_eq!(changed(&tree, &facts, "fstab"), [""; 0]);
+        facts.mode = Mode::Rw;
+        tree.apply(&facts);
+        assert!(!tree.read("root/etc/fstab").contains("tmpfs"), "{}", tree.read("root/etc/fstab"));
+    }
+
+    #[test]
+    fn what_many_disks_are_put_together_to_goes_with_them() {
+        let (left, gone) = table(
+            "UUID=aa /mnt/disk1 ext4 defaults\nUUID=bb /mnt/disk2 ext4 defaults\n/mnt/disk* /pool fuse.mergerfs allow_other 0 0\n\
+             overlay /merged overlay lowerdir=/mnt/disk1/l:/usr/share,upperdir=/u,workdir=/w 0 0\n\
+             mergerfs#/mnt/disk1=RW:/mnt/disk2 /p2 fuse defaults 0 0\n/pool/d*/x /y none bind\n\
+             //nas/x /n cifs credentials=/mnt/disk2/secret 0 0\ntmpfs /t tmpfs x-systemd.requires=/mnt/disk1\n\
+             mtd:rootfs /f jffs2 ro\nubi0:data /g ubifs defaults\nmtd3 /h squashfs ro\n\
+             /mnt/d?sk9 /k none bind\n/mnt/disk*/x /m fuse.mergerfs nofail\noverlay /o overlay lowerdir=/a:/b\n\
+             pi@10.0.0.9:/mnt/disk1 /s fuse.sshfs defaults\n//nas/y /q cifs credentials=/root/secret 0 0\n",
+            Mode::Rw,
+        );
+        let kept = [
+            "/mnt/d?sk9 /k none bind",
+            "/mnt/disk*/x /m fuse.mergerfs nofail",
+            "overlay /o overlay lowerdir=/a:/b",
+            "pi@10.0.0.9:/mnt/disk1 /s fuse.sshfs defaults",
+            "//nas/y /q cifs credentials=/root/secret 0 0",
+        ];
+        assert_eq!(left, kept, "{gone}");
+        assert_eq!(gone.lines().count(), 11, "{gone}");
+        for line in ["`overlay /merged overlay`", "`/mnt/disk* /pool fuse.mergerfs`", "`mtd:rootfs /f jffs2`"]
+        {
+            assert!(gone.contains(line), "{line}: {gone}");
+        }
+    }
+
+    #[test]
+    fn a_long_table_of_patterns_takes_no_time() {
+        let mut lines = String::new();
+        for n in 0..8000 {
+            lines.push_str(&format!("UUID=a /m{n} ext4 x\n/m*{n}z /y{n} none bind\n"));
+        }
+        let begun = std::time::Instant::now();
+        assert_eq!(fates(&lines).len(), 16_000);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
     }
 
     #[test]

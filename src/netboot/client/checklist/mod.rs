@@ -21,6 +21,7 @@ use super::layout::Layout;
 use super::names::Name;
 use super::view::{View, bytes, shown};
 use crate::netboot::content::place::Prefix;
+use crate::stop::Stop;
 
 pub(super) use boot::OVERLAY_INIT;
 pub(super) use role::LEFT_OUT;
@@ -94,6 +95,8 @@ pub(super) struct Facts {
     pub(super) machine_id: String,
     /// The client's own host keys. Empty before they are made; then they are a change.
     pub(super) keys: Vec<Key>,
+    /// Set when who waits for it wants no more: a client's own files say how much there is to look at.
+    pub(super) stop: Stop,
 }
 
 /// A host key of SSH.
@@ -167,6 +170,11 @@ impl Item<'_> {
             Where::Root => self.root,
             Where::Boot => self.boot,
         }
+    }
+
+    /// Fails when nobody waits for it any more.
+    fn go_on(&self) -> Result<(), Error> {
+        if self.facts.stop.is_set() { Err(Error::Stopped) } else { Ok(()) }
     }
 
     fn change(&mut self, tree: Where, path: &str, act: Act, why: &str) {
@@ -246,12 +254,23 @@ pub(super) fn plan(facts: &Facts, root: &View<'_>, boot: &View<'_>) -> Result<Ch
         ("cmdline", cmdline::cmdline),
     ];
     for (name, item) in items {
-        item(&mut Item { name, facts, root, boot, plan: &mut plan })?;
+        let mut looking = Item { name, facts, root, boot, plan: &mut plan };
+        looking.go_on()?;
+        item(&mut looking)?;
     }
     // What can't be done is known before anything is.
-    for change in plan.changes.iter().filter(|change| change.act != Act::Remove) {
+    for change in &plan.changes {
         let view = if change.tree == Where::Root { root } else { boot };
-        view.has_way(&change.path)?;
+        let covers = change.tree == Where::Root && facts.layer.is_some();
+        match change.act {
+            // A layer covers whatever is below it.
+            Act::Remove if covers => {}
+            Act::Remove => view.has_no_directory(&change.path)?,
+            _ => {
+                view.has_way(&change.path)?;
+                view.has_no_directory(&change.path)?;
+            }
+        }
     }
     Ok(plan)
 }

@@ -2,6 +2,7 @@
 
 use super::{INTERFACES, Item, Where};
 use crate::netboot::client::Error;
+use crate::netboot::client::pattern::fits;
 use crate::netboot::content::place::Prefix;
 
 const HEAD: &str = "# piprov: the root comes over this interface, and is configured already.\n";
@@ -15,43 +16,101 @@ pub(super) fn network_manager(item: &mut Item<'_>) -> Result<(), Error> {
         unmanaged.push(format!("mac:{mac}"));
     }
     let text = format!("{HEAD}[keyfile]\nunmanaged-devices={}\n", unmanaged.join(";"));
-    item.leave(Where::Root, &format!("{}/{NM_OURS}", NM[0]), &text, "NetworkManager")?;
-    for place in NM {
-        let behind = |name: &String| name.ends_with(".conf") && name.as_str() > NM_OURS;
-        let names: Vec<String> =
-            item.root.names(place)?.into_iter().filter(behind).take(MOST_FILES).collect();
-        for name in names {
-            let path = format!("{place}/{name}");
-            if item.root.text(&path)?.is_some_and(|text| manages(&text)) {
-                item.note(format!(
-                    "{path} comes behind piprov's file and lists other interfaces as unmanaged, so NetworkManager may take the \
-                     boot interface down: rename it so that it comes before {NM_OURS}."
-                ));
-            }
+    item.leave(Where::Root, &format!("{NM}/{NM_OURS}"), &text, "NetworkManager")?;
+    let all = item.root.all_names(NM)?;
+    // By name, as NetworkManager sorts them: by bytes.
+    let behind = |name: &&std::ffi::OsString| {
+        let name = name.as_encoded_bytes();
+        name.ends_with(b".conf") && name > NM_OURS.as_bytes()
+    };
+    let names: Vec<_> = all.iter().filter(behind).collect();
+    if names.len() > MOST_FILES {
+        item.note(format!(
+            "{NM} has more than {MOST_FILES} files behind piprov's, and not all of them were looked at: look whether any of the \
+             others lists interfaces as unmanaged."
+        ));
+    }
+    let ours: Vec<&str> = unmanaged.iter().map(String::as_str).collect();
+    for name in names.into_iter().take(MOST_FILES) {
+        let Some(text) = name.to_str() else {
+            item.note(format!(
+                "{NM}/{} has a name that is not UTF-8 and comes behind piprov's file, so NetworkManager may take the boot \
+                 interface down: rename it so that it comes before {NM_OURS}.",
+                name.to_string_lossy()
+            ));
+            continue;
+        };
+        let path = format!("{NM}/{text}");
+        if item.root.text(&path)?.is_some_and(|text| manages(&text, &ours)) {
+            item.note(format!(
+                "{path} comes behind piprov's file and has NetworkManager manage the boot interface, which may take it \
+                 down: rename it so that it comes before {NM_OURS}."
+            ));
         }
     }
     Ok(())
 }
 
-/// Where NetworkManager's files lie; of two that say the same the later one counts, by name (NetworkManager.conf(5)).
-const NM: [&str; 2] = ["etc/NetworkManager/conf.d", "usr/lib/NetworkManager/conf.d"];
+/// Where NetworkManager's files lie. Those in /usr/lib and /run, and NetworkManager.conf, are read before all of these
+/// whatever they are called, and of two that say the same the later one counts (NetworkManager.conf(5)).
+const NM: &str = "etc/NetworkManager/conf.d";
 const NM_OURS: &str = "90-piprov-netboot.conf";
 /// Real ones have a handful.
 const MOST_FILES: usize = 200;
 
-/// Whether a file of NetworkManager's takes the boot interface out of the list of those that are left alone.
-fn manages(text: &str) -> bool {
-    let lists = |line: &str| {
-        let (key, value) = line.split_once('=')?;
-        let ours = || INTERFACES.iter().all(|name| value.contains(&format!("interface-name:{name}")));
+/// Whether a file of NetworkManager's takes the boot interface out of the list of those that are left alone, which has
+/// `ours` in it.
+fn manages(text: &str, ours: &[&str]) -> bool {
+    let takes = |line: &str| {
+        let Some((key, value)) = line.split_once('=') else { return false };
+        let specs: Vec<&str> =
+            value.split([';', ',']).map(str::trim).filter(|spec| !spec.is_empty()).collect();
+        let excepted =
+            || specs.iter().filter_map(|spec| spec.strip_prefix("except:")).any(|spec| may_be(spec, ours));
         match key.trim() {
-            "unmanaged-devices" => Some(!ours()),
+            "unmanaged-devices" => {
+                !INTERFACES.iter().all(|name| specs.iter().any(|spec| is(spec, name))) || excepted()
+            }
+            "unmanaged-devices+" => excepted(),
             // What is taken out of the list.
-            "unmanaged-devices-" => Some(true),
-            _ => None,
+            "unmanaged-devices-" => specs.iter().any(|spec| ours.contains(spec)),
+            _ => false,
         }
     };
-    text.lines().any(|line| lists(line) == Some(true))
+    text.lines().any(takes)
+}
+
+/// The pattern of names that a way to say which devices are meant has, if it has one; a sign of equality before it means
+/// that it is none.
+fn names_of(spec: &str) -> Option<&str> {
+    if spec == "*" { Some("*") } else { spec.strip_prefix("interface-name:") }
+}
+
+/// Whether a device of this name, which is a wired one, is meant.
+fn is(spec: &str, name: &str) -> bool {
+    let named = names_of(spec).is_some_and(|pattern| match pattern.strip_prefix('=') {
+        Some(plain) => plain == name,
+        // A set of characters isn't followed here.
+        None => !pattern.contains('[') && fits(pattern.strip_prefix('~').unwrap_or(pattern), name),
+    });
+    named || spec == "type:ethernet"
+}
+
+/// Whether the boot interface may be meant. Its driver, and its MAC address where the board is known by its number, aren't
+/// known.
+fn may_be(spec: &str, ours: &[&str]) -> bool {
+    if let Some(pattern) = names_of(spec) {
+        let plain = pattern.trim_start_matches(['=', '~']);
+        return INTERFACES.iter().any(|name| fits(plain, name));
+    }
+    if let Some(kind) = spec.strip_prefix("type:") {
+        return kind == "ethernet";
+    }
+    let mac = ours.iter().find(|ours| ours.starts_with("mac:"));
+    match mac {
+        Some(mac) if spec.starts_with("mac:") => spec.eq_ignore_ascii_case(mac),
+        _ => true,
+    }
 }
 
 pub(super) fn dhcpcd(item: &mut Item<'_>) -> Result<(), Error> {
@@ -83,11 +142,15 @@ pub(super) fn networkd(item: &mut Item<'_>) -> Result<(), Error> {
     };
     item.leave(Where::Root, &format!("{}/{OURS}", NETWORKD[0]), &text, who)?;
     for place in NETWORKD {
-        let before = |name: &String| name.ends_with(".network") && name.as_str() < OURS;
-        if let Some(name) = item.root.names(place)?.into_iter().find(before) {
+        let before = |name: &std::ffi::OsString| {
+            let name = name.as_encoded_bytes();
+            name.ends_with(b".network") && name < OURS.as_bytes()
+        };
+        if let Some(name) = item.root.all_names(place)?.into_iter().find(before) {
             item.note(format!(
-                "{place}/{name} comes before piprov's file, so systemd-networkd may take the boot interface down: rename \
-                 it so that it comes behind {OURS}."
+                "{place}/{} comes before piprov's file, so systemd-networkd may take the boot interface down: rename \
+                 it so that it comes behind {OURS}.",
+                name.to_string_lossy()
             ));
         }
     }
@@ -172,10 +235,18 @@ mod tests {
         assert!(!notes(&tree, &facts).join(" ").contains("comes before"));
         tree.file("root/etc/systemd/network/00-lan.network", "");
         assert!(notes(&tree, &facts).join(" ").contains("00-lan.network comes before"));
+        std::fs::remove_file(tree.path("root/etc/systemd/network/00-lan.network")).unwrap();
+        let odd = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"00-\xff.network");
+        std::fs::write(tree.path("root/etc/systemd/network").join(odd), "").unwrap();
+        assert!(!notes(&tree, &facts).join(" ").contains("comes before"), "it comes behind");
+        let odd = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"0-\xff.network");
+        std::fs::write(tree.path("root/etc/systemd/network").join(odd), "").unwrap();
+        assert!(notes(&tree, &facts).join(" ").contains("0-\u{fffd}.network comes before"));
     }
 
     #[test]
     fn a_later_file_of_network_manager_is_told() {
+        use std::os::unix::ffi::OsStrExt;
         let tree = Tree::new();
         let facts = facts();
         let at = "root/etc/NetworkManager/conf.d";
@@ -190,8 +261,50 @@ mod tests {
         tree.file(&format!("{at}/99-zz.conf"), "[keyfile]\nunmanaged-devices=none\n");
         assert!(said().contains("99-zz.conf comes behind"), "{}", said());
         std::fs::remove_file(tree.path(&format!("{at}/99-zz.conf"))).unwrap();
+        // What is in /usr/lib is read before all in /etc.
         tree.file("root/usr/lib/NetworkManager/conf.d/95.conf", "unmanaged-devices-=interface-name:eth0\n");
-        assert!(said().contains("conf.d/95.conf comes behind"), "{}", said());
+        assert!(!said().contains("comes behind"), "{}", said());
+        let odd = std::ffi::OsStr::from_bytes(b"99-\xff.conf");
+        std::fs::write(tree.path(at).join(odd), "").unwrap();
+        assert!(said().contains("99-\u{fffd}.conf has a name that is not UTF-8"), "{}", said());
+    }
+
+    #[test]
+    fn lists_of_network_manager_that_have_the_boot_interface_managed() {
+        let ours = ["interface-name:eth0", "interface-name:end0", "mac:dc:a6:32:01:36:c2"];
+        for bad in [
+            "=none",
+            "=",
+            "=interface-name:wlan*",
+            "=*,except:interface-name:eth0,except:interface-name:end0",
+            "=interface-name:eth0.5,interface-name:end0x",
+            "=interface-name:eth0",
+            "=type:ethernet;except:mac:DC:A6:32:01:36:C2",
+            "=*;except:driver:bcmgenet",
+            "+=except:interface-name:eth0",
+            "+=interface-name:wlan0,except:type:ethernet",
+            "+= except:interface-name:e*",
+            "-=interface-name:end0",
+            "-=mac:dc:a6:32:01:36:c2",
+        ] {
+            assert!(manages(&format!("[keyfile]\nunmanaged-devices{bad}\n"), &ours), "{bad}");
+        }
+        for fine in [
+            "=interface-name:eth0;interface-name:end0",
+            "=*",
+            "=interface-name:e*;type:wifi",
+            "=*;except:type:wifi;except:interface-name:usb0;except:mac:00:11:22:33:44:55",
+            "+=interface-name:wlan0",
+            "+=except:type:wifi",
+            "-=interface-name:wlan0",
+        ] {
+            assert!(!manages(&format!("[keyfile]\nunmanaged-devices{fine}\n"), &ours), "{fine}");
+        }
+        assert!(!manages("[main]\n# unmanaged-devices=none\nplugins=keyfile\n", &ours));
+        assert!(
+            manages("unmanaged-devices+=except:mac:00:11:22:33:44:55", &ours[..2]),
+            "whose it is isn't known"
+        );
     }
 
     #[test]
