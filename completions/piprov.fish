@@ -24,7 +24,7 @@ function __fish_piprov_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c piprov -n "__fish_piprov_needs_command" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_needs_command" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_needs_command" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_needs_command" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_needs_command" -s v -l verbose -d 'Say more about the same events'
@@ -79,7 +79,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l spool-dir -d 'F
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set -d 'First-boot setting, like hostname=gate-7; one for each key' -r
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set-file -d 'File with such settings, as TOML: hostname = "gate-7"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l set-format -d 'Format of the settings, where the image doesn\'t show which one it reads' -r
-complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s n -l dry-run -d 'Print what would be done, and do nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s q -l quiet -d 'Print results and errors only'
@@ -101,7 +101,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand flash" -l uboot-size -d 'H
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l set -d 'First-boot setting, like hostname=gate-7; one for each key' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l set-file -d 'File with such settings, as TOML: hostname = "gate-7"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l set-format -d 'Format of the settings, where the image doesn\'t show which one it reads' -r
-complete -c piprov -n "__fish_piprov_using_subcommand flash" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l all -d 'Flash every board of the database'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -s n -l dry-run -d 'Print what would be done, and do nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l force -d 'Flash an image also where the card\'s U-Boot won\'t boot it'
@@ -120,7 +120,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand verify" -l report -d 'Comp
 complete -c piprov -n "__fish_piprov_using_subcommand verify" -l parts -d 'Compare with the parts that split-image wrote into this directory' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand verify" -l sha256 -d 'Compare digests: 64 digits, or a file as sha256sum writes it' -r
 complete -c piprov -n "__fish_piprov_using_subcommand verify" -l spool-dir -d 'Where to unpack a compressed image for the time [default: $TMPDIR or /var/tmp]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand verify" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand verify" -l accept-count -d 'Be content with a number of bytes that matches'
 complete -c piprov -n "__fish_piprov_using_subcommand verify" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand verify" -s q -l quiet -d 'Print results and errors only'
@@ -134,7 +134,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l format -d 
 gz\t'One gzip member a part, for U-Boot\'s gzwrite'"
 complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l skip -d 'Leave out so many bytes at the beginning; `auto`: up to the first partition' -r
 complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l spool-dir -d 'Where to unpack a compressed image for the time [default: $TMPDIR or /var/tmp]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand split-image" -s f -l force -d 'Replace the parts of an earlier split'
 complete -c piprov -n "__fish_piprov_using_subcommand split-image" -s n -l dry-run -d 'Only tell what would be written'
 complete -c piprov -n "__fish_piprov_using_subcommand split-image" -l json -d 'Print results as JSON, one object a line'
@@ -148,7 +148,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand reset" -l line -d 'Without
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l hold -d 'How long to hold a line low, in seconds [default: 0.5]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l stagger -d 'How long to wait from one board to the next, in seconds [default: 0]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand reset" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l all -d 'Reset every target of the database that can be reset'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s n -l dry-run -d 'Say what would be done, and touch nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l json -d 'Print results as JSON, one object a line'
@@ -159,7 +159,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand reset" -s h -l help -d 'Pr
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and not __fish_seen_subcommand_from list show watch export stats log prune" -s v -l verbose -d 'Say more about the same events'
@@ -184,7 +184,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -194,7 +194,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -204,7 +204,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l board -d 'Only runs of this board' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say more about the same events'
@@ -224,7 +224,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l until -d 'Only runs that began before: as --since' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more about the same events'
@@ -238,7 +238,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l until -d 'Only runs that began before: as --since' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -s v -l verbose -d 'Say more about the same events'
@@ -247,7 +247,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from stats" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s f -l follow -d 'Go on until the run has ended'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from log" -s q -l quiet -d 'Print results and errors only'
@@ -262,7 +262,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l state -d 'Read the records below this state directory [default: the setting state-dir]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Print results and errors only'
@@ -272,7 +272,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subco
 complete -c piprov -n "__fish_piprov_using_subcommand run; and __fish_seen_subcommand_from prune" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and not __fish_seen_subcommand_from list show watch set enrol refuse deploy backup reboot again cancel forget" -s v -l verbose -d 'Say more about the same events'
@@ -297,7 +297,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s n -l most -d 'At most N of them' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l unruled -d 'Only boards that came and that no rule matched'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
@@ -307,7 +307,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -316,7 +316,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from watch" -s v -l verbose -d 'Say more about the same events'
@@ -328,7 +328,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l slot -d 'Where it is plugged in; "" takes that away' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l arm -d 'The network answers it again, and goes on doing so'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l once -d 'The network answers it once more'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -l hold -d 'The network doesn\'t answer it, so that it starts from its disk'
@@ -341,7 +341,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s v -l verbose -d 'Say more about the same events'
@@ -350,7 +350,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from enrol" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from refuse" -s v -l verbose -d 'Say more about the same events'
@@ -364,7 +364,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l confirm -d 'The boards whose disks are overwritten: name them again, with commas' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l no-wait -d 'Don\'t wait until they are done'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from deploy" -s q -l quiet -d 'Print results and errors only'
@@ -376,7 +376,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l end -d 'What comes after: reboot, power-off or wait' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l no-wait -d 'Don\'t wait until they are done'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Print results and errors only'
@@ -386,7 +386,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from backup" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l no-wait -d 'Don\'t wait until they are done'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from reboot" -s q -l quiet -d 'Print results and errors only'
@@ -397,7 +397,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l confirm -d 'After a deploy: the boards whose disks are overwritten, named again, with commas' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l no-wait -d 'Don\'t wait until they are done'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -s q -l quiet -d 'Print results and errors only'
@@ -407,7 +407,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from again" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Say more about the same events'
@@ -417,7 +417,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l confirm -d 'Its name, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more about the same events'
@@ -426,7 +426,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand board; and __fish_seen_subcommand_from forget" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and not __fish_seen_subcommand_from add list show remove verify export" -s v -l verbose -d 'Say more about the same events'
@@ -443,7 +443,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l sha256 -d 'What sha256 of the file has to be' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
@@ -453,7 +453,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s n -l most -d 'At most N of them' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -462,7 +462,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -472,7 +472,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -481,7 +481,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about the same events'
@@ -491,7 +491,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s o -l output -d 'The new file that is written; - is standard output' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more about the same events'
@@ -500,7 +500,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand image; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_seen_subcommand_from list show restore verify remove" -s v -l verbose -d 'Say more about the same events'
@@ -515,7 +515,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand backup; and not __fish_see
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l board -d 'Only backups of this board' -r
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -524,7 +524,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -536,7 +536,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l confirm -d 'The board again, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l no-wait -d 'Don\'t wait until it is done'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print results and errors only'
@@ -546,7 +546,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about the same events'
@@ -556,7 +556,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -565,7 +565,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand backup; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and not __fish_seen_subcommand_from add list show get remove" -s v -l verbose -d 'Say more about the same events'
@@ -581,7 +581,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l board -d 'Which board it is for, where there are several images: 4, 400, cm4, 5, 500, cm5' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
@@ -590,7 +590,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -600,7 +600,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l board -d 'Say what the boot order means for this board: 4, 400, cm4, cm4s, 5, 500, cm5' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -610,7 +610,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -s o -l output -d 'The file, which is not there yet; - is standard output' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say more about the same events'
@@ -620,7 +620,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -629,7 +629,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_
 complete -c piprov -n "__fish_piprov_using_subcommand firmware; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -s v -l verbose -d 'Say more about the same events'
@@ -646,7 +646,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_se
 complete -c piprov -n "__fish_piprov_using_subcommand project; and not __fish_seen_subcommand_from list show add set clone export import remove" -f -a "remove" -d 'Take a project out; its runs stay'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -655,7 +655,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -684,7 +684,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l label-copies -d 'How often it is printed [default: 1]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l no-values -d 'Boards get no values of their own'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l no-label -d 'Nothing is printed'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
@@ -715,7 +715,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l label-copies -d 'How often it is printed [default: 1]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l no-values -d 'Boards get no values of their own'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l no-label -d 'Nothing is printed'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -l json -d 'Print results as JSON, one object a line'
@@ -726,7 +726,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from set" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from clone" -s v -l verbose -d 'Say more about the same events'
@@ -736,7 +736,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -s o -l output -d 'The file, which is not there yet; - is standard output' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more about the same events'
@@ -748,7 +748,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l set-file -d 'File with such settings, as TOML: password = "…"' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l replace -d 'Change the project, and its scripts, where they are there already'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print results and errors only'
@@ -759,7 +759,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -768,7 +768,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand project; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -s v -l verbose -d 'Say more about the same events'
@@ -781,7 +781,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_see
 complete -c piprov -n "__fish_piprov_using_subcommand script; and not __fish_seen_subcommand_from list show add remove" -f -a "remove" -d 'Remove a script that no project has'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -790,7 +790,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -805,7 +805,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l limit -d 'So long it may take, then it is ended: 90, 5m, 1h [default: 600]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
@@ -815,7 +815,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -824,7 +824,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand script; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -s v -l verbose -d 'Say more about the same events'
@@ -837,7 +837,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and not __fish_seen_subcommand_from list add remove test" -f -a "test" -d 'Say what the rules make of a board, and why'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -859,7 +859,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l storage-max -d 'Only boards without a disk above that size' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l backup -d 'Its disk is backed up'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l wait -d 'It waits for a person'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -l any -d 'For every board, where nothing else is said of it'
@@ -871,7 +871,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -880,7 +880,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more about the same events'
@@ -889,7 +889,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand rule; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -s v -l verbose -d 'Say more about the same events'
@@ -905,7 +905,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_see
 complete -c piprov -n "__fish_piprov_using_subcommand values; and not __fish_seen_subcommand_from list show add set upload release remove" -f -a "remove" -d 'Take a source out, with what it knows of who has what'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -915,7 +915,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l search -d 'Only boards with this in a value, their serial number or id' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -931,7 +931,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l warn -d 'People are told where values for fewer boards are left [default: 20]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
@@ -942,7 +942,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l warn -d 'People are told where values for fewer boards are left' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more about the same events'
@@ -952,7 +952,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l confirm -d 'Its name, to show that it is meant where columns or free rows go' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l dry-run -d 'Change nothing, and tell what would change'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from upload" -s q -l quiet -d 'Print results and errors only'
@@ -963,7 +963,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l confirm -d 'The board once more, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from release" -s v -l verbose -d 'Say more about the same events'
@@ -973,7 +973,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -982,7 +982,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand values; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -s v -l verbose -d 'Say more about the same events'
@@ -1000,7 +1000,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen
 complete -c piprov -n "__fish_piprov_using_subcommand label; and not __fish_seen_subcommand_from list show add fill print queue again cancel remove" -f -a "remove" -d 'Remove a label that no project has'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -1009,7 +1009,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -1020,7 +1020,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l language -d 'drawn, zpl, epl, jscript, html or text [default: as it is, else drawn]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
@@ -1032,7 +1032,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -s o -l output -d 'The file, which is not there yet; - is standard output' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from fill" -s v -l verbose -d 'Say more about the same events'
@@ -1044,7 +1044,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l copies -d 'How often' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from print" -s v -l verbose -d 'Say more about the same events'
@@ -1055,7 +1055,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l state -d 'Only waiting, printing, sent, unsure, failed or cancelled' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -s v -l verbose -d 'Say more about the same events'
@@ -1064,7 +1064,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from queue" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -s v -l verbose -d 'Say more about the same events'
@@ -1073,7 +1073,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from again" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Say more about the same events'
@@ -1083,7 +1083,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -1092,7 +1092,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand label; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -s v -l verbose -d 'Say more about the same events'
@@ -1105,7 +1105,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_se
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and not __fish_seen_subcommand_from list show add remove" -f -a "remove" -d 'Remove a printer that no project has; what waits for it isn\'t printed'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -1114,7 +1114,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -1131,7 +1131,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l directory -d 'The directory on the FTP server' -r
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l files -d 'Labels become files below the directory of the setting `station.print-dir`'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l rename -d 'By FTP a file gets its name when it is whole'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
@@ -1143,7 +1143,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l confirm -d 'Its name, to show that it is meant' -r
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -1152,7 +1152,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand printer; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -s v -l verbose -d 'Say more about the same events'
@@ -1167,7 +1167,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_
 complete -c piprov -n "__fish_piprov_using_subcommand user; and not __fish_seen_subcommand_from list add invite reset disable enable" -f -a "enable" -d 'Let an account log in again'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -1178,7 +1178,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l password-file -d 'A file with the password, which only its owner may read' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
@@ -1188,7 +1188,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l role -d 'What they may do: viewer, operator or admin' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from invite" -s v -l verbose -d 'Say more about the same events'
@@ -1199,7 +1199,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l password-file -d 'A file with the new password, which only its owner may read' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l link -d 'Tell a link with which they choose another password, once, within three days'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l second-factor -d 'Take their second factor away, and leave the password'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -l json -d 'Print results as JSON, one object a line'
@@ -1210,7 +1210,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from reset" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s v -l verbose -d 'Say more about the same events'
@@ -1219,7 +1219,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from disable" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s v -l verbose -d 'Say more about the same events'
@@ -1228,7 +1228,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand user; and __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -s v -l verbose -d 'Say more about the same events'
@@ -1240,7 +1240,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen
 complete -c piprov -n "__fish_piprov_using_subcommand token; and not __fish_seen_subcommand_from list add remove" -f -a "remove" -d 'Take a token back, at once'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -1253,7 +1253,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l days -d 'It ends after so many days [default: never]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
@@ -1262,7 +1262,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -1271,7 +1271,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_sub
 complete -c piprov -n "__fish_piprov_using_subcommand token; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -s v -l verbose -d 'Say more about the same events'
@@ -1286,7 +1286,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and not __fish_seen_subcommand_from list places put rename remove mended" -f -a "mended" -d 'Say that a slot is mended: its runs count from now'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -1295,7 +1295,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from places" -s v -l verbose -d 'Say more about the same events'
@@ -1306,7 +1306,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l cell -d 'Its cell on the map of the bench, each number 1 to 24' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l no-cell -d 'Take it off the map of the bench'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -s q -l quiet -d 'Print results and errors only'
@@ -1316,7 +1316,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from put" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more about the same events'
@@ -1325,7 +1325,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from rename" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -1334,7 +1334,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -s v -l verbose -d 'Say more about the same events'
@@ -1343,7 +1343,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand slot; and __fish_seen_subcommand_from mended" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -s v -l verbose -d 'Say more about the same events'
@@ -1356,7 +1356,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_see
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and not __fish_seen_subcommand_from list show add remove" -f -a "remove" -d 'Remove a switch; slots at its ports stay'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -1365,7 +1365,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -1376,7 +1376,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l uplink -d 'A port behind which another switch is; again for more' -r
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more about the same events'
@@ -1385,7 +1385,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -1394,7 +1394,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand switch; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_seen_subcommand_from cmprovision rpi-sb-provisioner" -s v -l verbose -d 'Say more about the same events'
@@ -1406,7 +1406,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand import; and not __fish_see
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l files -d 'Its directory, with images and EEPROM images' -r -f -a "(__fish_complete_directories)"
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -s n -l dry-run -d 'Say what would come over, and change nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -s q -l quiet -d 'Print results and errors only'
@@ -1416,7 +1416,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from cmprovision" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -s n -l dry-run -d 'Say what would come over, and change nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -s q -l quiet -d 'Print results and errors only'
@@ -1426,7 +1426,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand import; and __fish_seen_subcommand_from rpi-sb-provisioner" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue host" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue host" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue host" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue host" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue host" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue host" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue host" -s v -l verbose -d 'Say more about the same events'
@@ -1441,7 +1441,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and not __fish_seen_subcommand_from list add remove test queue host" -f -a "host" -d 'Show hooks on the station\'s host, and how the last ones ended'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about the same events'
@@ -1453,7 +1453,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l secret-file -d 'A file with what calls are signed with, its owner\'s alone [default: made]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l plain -d 'Tell a sentence instead of JSON: for ntfy and the like'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
@@ -1463,7 +1463,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -1472,7 +1472,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Say more about the same events'
@@ -1481,7 +1481,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from test" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -s v -l verbose -d 'Say more about the same events'
@@ -1490,7 +1490,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from queue" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -s v -l verbose -d 'Say more about the same events'
@@ -1499,7 +1499,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand hook; and __fish_seen_subcommand_from host" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -s v -l verbose -d 'Say more about the same events'
@@ -1512,7 +1512,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_se
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and not __fish_seen_subcommand_from show move remove forget" -f -a "forget" -d 'Wait no more for a station that doesn\'t come back'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -1521,7 +1521,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l wait -d 'Wait until all are there'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -s q -l quiet -d 'Print results and errors only'
@@ -1531,7 +1531,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from move" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
@@ -1540,7 +1540,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -s v -l verbose -d 'Say more about the same events'
@@ -1549,7 +1549,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand objects; and __fish_seen_subcommand_from forget" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -s v -l verbose -d 'Say more about the same events'
@@ -1566,7 +1566,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_se
 complete -c piprov -n "__fish_piprov_using_subcommand station; and not __fish_seen_subcommand_from status arm disarm records cert audit backup restore" -f -a "restore" -d 'Take such a copy into an empty database, whichever of the two it is'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more about the same events'
@@ -1575,7 +1575,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s v -l verbose -d 'Say more about the same events'
@@ -1584,7 +1584,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from arm" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s v -l verbose -d 'Say more about the same events'
@@ -1593,7 +1593,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from disarm" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from records" -s v -l verbose -d 'Say more about the same events'
@@ -1603,7 +1603,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l state -d 'The station\'s state directory [default: the setting station.state]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l force -d 'Replace the one that is there; who pins that one no longer trusts the station'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from cert" -s q -l quiet -d 'Print results and errors only'
@@ -1617,7 +1617,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l state -d 'The station\'s state directory [default: the setting station.state]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from audit" -s v -l verbose -d 'Say more about the same events'
@@ -1628,7 +1628,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l state -d 'The station\'s state directory [default: the setting station.state]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Say more about the same events'
@@ -1638,14 +1638,14 @@ complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l state -d 'The station\'s state directory [default: the setting station.state]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l station -d 'The station [default: the setting station.url, else the one on this host]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l token-file -d 'The file with its token [default: the setting station.token-file]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand station; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -s v -l verbose -d 'Say more about the same events'
@@ -1657,7 +1657,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_se
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -f -a "add" -d 'Add a target'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and not __fish_seen_subcommand_from list check add remove" -f -a "remove" -d 'Remove targets'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -l csv -d 'Print a CSV file in the form name,mac,ip,reset, whatever form it is read from'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors only'
@@ -1666,7 +1666,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more about the same events'
@@ -1678,7 +1678,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l reset -d 'How to reset it: gpiochip0:17, gpiochip0:GPIO17 or command:…' -r
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l secret -d 'The file with its card\'s secret, from the database\'s directory on' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -s n -l dry-run -d 'Say what would be added, and change nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print results and errors only'
@@ -1687,7 +1687,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -s n -l dry-run -d 'Say what would be removed, and change nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
@@ -1695,7 +1695,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand targets; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and not __fish_seen_subcommand_from build check payload stick" -s v -l verbose -d 'Say more about the same events'
@@ -1717,7 +1717,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l uboot-size -d 'How long U-Boot\'s partition is' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l size -d 'Length of the file; default: just what is needed' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l spool-dir -d 'Directory for the unpacked bytes of a compressed image' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -l stick -d 'The board takes its images from a USB stick (`piprov card stick`)'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s f -l force -d 'Replace the file if it is there'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from build" -s n -l dry-run -d 'Say what would be built, and write nothing'
@@ -1731,7 +1731,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l uboot-start -d 'Where U-Boot\'s partition starts' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l uboot-size -d 'How long U-Boot\'s partition is' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l spool-dir -d 'Directory for the unpacked bytes of a compressed image' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l force -d 'An image that fits is enough, also where the card won\'t boot it'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print results and errors only'
@@ -1747,7 +1747,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l mirror -d 'Debian archive to fetch from; default: the one in apt\'s own sources' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l release -d 'Debian release to fetch from; default: this system\'s, or bookworm' -r -f -a "bookworm\t'Debian 12, U-Boot 2023.01'
 trixie\t'Debian 13, U-Boot 2025.01'"
-complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -s f -l force -d 'Write into a directory that has something in it'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from payload" -s q -l quiet -d 'Print results and errors only'
@@ -1759,7 +1759,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l uboot-start -d 'Where U-Boot\'s partition starts' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l uboot-size -d 'How long U-Boot\'s partition is' -r
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l spool-dir -d 'Directory for the unpacked bytes of a compressed image' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l force -d 'Put it there also where the card\'s U-Boot won\'t boot it'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s q -l quiet -d 'Print results and errors only'
@@ -1767,7 +1767,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand card; and __fish_seen_subcommand_from stick" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -s v -l verbose -d 'Say more about the same events'
@@ -1779,7 +1779,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_see
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -f -a "verify" -d 'Check whether an image is whole, and whether a board starts with it'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and not __fish_seen_subcommand_from show edit verify recovery" -f -a "recovery" -d 'Make the directory from which a board in USB boot writes its EEPROM'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -l board -d 'Say what the boot order means for this board: 4, 400, cm4, cm4s, 5, 500, cm5' -r
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -1793,7 +1793,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l boot-from -d 'Look for a system there first: nvme, sd, emmc, usb, network' -r
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l board -d 'The board that it is for: 4, 400, cm4, cm4s, 5, 500, cm5, cm5-lite' -r
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l mfg-ver -d 'The bootloader\'s number that the board needs at least' -r
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l unsign -d 'Take signature and key out of a signed image'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l sig -d 'Write the .sig file beside it, without which no bootloader takes it as an update'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from edit" -l force -d 'Replace OUT if it is there'
@@ -1808,7 +1808,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l mfg-ver -d 'The bootloader\'s number that the board needs at least' -r
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l against -d 'Compare with another image: what of it differs?' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l sig -d 'The .sig file [default: that of the image\'s name, where it is there]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more about the same events'
@@ -1819,7 +1819,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -s o -l output -d 'The new directory' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -l board -d 'The board that it is for: 4, 400, cm4, cm4s, 5, 500, cm5, cm5-lite' -r
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -l mfg-ver -d 'The bootloader\'s number that the board needs at least' -r
-complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand eeprom; and __fish_seen_subcommand_from recovery" -s v -l verbose -d 'Say more about the same events'
@@ -1830,7 +1830,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l root -d 'Serve th
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l listen -d 'Listen on this address and UDP port' -r
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l max-window -d 'Send at most N blocks before an acknowledgement' -r
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l max-blksize -d 'Send at most N bytes in a block' -r
-complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand tftp" -s v -l verbose -d 'Say more about the same events'
@@ -1853,7 +1853,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l allow -d 'Let 
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l confirm -d 'Allow the payload to burn the fuses that this setting of config.txt burns' -r
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s m -l poll -d 'Look for boards so often; matters only where the system doesn\'t tell' -r
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l transfer-size -d 'Size of a USB transfer to begin with' -r
-complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s o -l overlay -d 'Take files from the folder named like the board\'s port first'
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l by-serial -d 'Take all files of a board from clients/by-serial/SERIAL'
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s l -l loop -d 'Go on with boards that come later, and with those that come again'
@@ -1866,7 +1866,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s v -l verbose -
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand list" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand list" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand list" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand list" -s v -l verbose -d 'Say more about the same events'
@@ -1880,7 +1880,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l interface -d 'T
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l address -d 'Its address [default: the one that it has, else 10.20.50.1/24]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l nat -d 'Let boards out through UPLINK [default: what leads to everybody else]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l root -d 'Change the settings below this directory, such as that of an image' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l usb -d 'Check what USB boot needs'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l tftp -d 'Check what flashing over the network needs'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l network -d 'Check the interface that the boards are behind'
@@ -1895,7 +1895,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s v -l verbose -d
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand doctor" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -s v -l verbose -d 'Say more about the same events'
@@ -1907,7 +1907,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_se
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -f -a "watch" -d 'Listen on a network: which boards ask, who answers, what holds them back'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -f -a "nfs" -d 'Say whether this host can serve roots over NFS, and what it lacks'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and not __fish_seen_subcommand_from client serve watch nfs enable" -f -a "enable" -d 'Make boards boot from the network, or say why they don\'t'
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -s v -l verbose -d 'Say more about the same events'
@@ -1926,7 +1926,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l range -d 'Give out these addresses, in mode dhcp: 10.0.0.100-10.0.0.199' -r
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l tftp-root -d 'Serve the boot files below this directory [default: /srv/netboot/tftp]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l state -d 'Keep leases and records here [default: /var/lib/piprov/netboot]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l force -d 'Start in mode dhcp although another DHCP server answers'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -s q -l quiet -d 'Print results and errors only'
@@ -1936,7 +1936,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -s i -l interface -d 'Listen on this network interface; it is never guessed' -r
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -l for -d 'End after this time: 90, 90s, 5m, 1h' -r
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -l probe -d 'Ask for DHCP servers too, once; this is the only thing that is sent'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Print results and errors only'
@@ -1945,7 +1945,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -l ganesha -d 'File with piprov\'s exports for nfs-ganesha' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from nfs" -s v -l verbose -d 'Say more about the same events'
@@ -1961,7 +1961,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l eeprom -d 'An image of Raspberry Pi\'s package rpi-eeprom: show it, or change it' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l set -d 'Another setting for the image\'s bootconf.txt, such as TFTP_IP=10.0.0.2' -r
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s o -l output -d 'Write pieeprom.upd and pieeprom.sig into DIR, which a board asks by TFTP' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l undo -d 'Take the line out of config.txt again; a bit that is burned in stays'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -s n -l dry-run -d 'Say what would be done, and touch nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from enable" -l json -d 'Print results as JSON, one object a line'
@@ -1975,7 +1975,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand serve" -l socket -d 'Liste
 complete -c piprov -n "__fish_piprov_using_subcommand serve" -l state -d 'Keep database, images and keys here' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand serve" -l enrol -d 'What becomes of boards that nobody knows: ask or open' -r
 complete -c piprov -n "__fish_piprov_using_subcommand serve" -l with-bootd -d 'Start `piprov bootd` too, on this network interface; takes root' -r
-complete -c piprov -n "__fish_piprov_using_subcommand serve" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand serve" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand serve" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand serve" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand serve" -s v -l verbose -d 'Say more about the same events'
@@ -1990,7 +1990,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l state -d 'Keep l
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l usb -d 'Boot boards over USB too, with these files, and reach them over their cable' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l with-parent -d 'End when this process does, which has started this one' -r
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l targets -d 'Targets database, whose reset lines a station may pull [env: PIPROV_TARGETS]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l force -d 'Start in mode dhcp although another DHCP server answers'
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l no-network -d 'Serve no network boot: boards come over USB alone'
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l withhold -d 'Leave boards alone that no station has spoken of'
@@ -2002,7 +2002,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand bootd" -s h -l help -d 'Pr
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l live -d 'The live tree [default: /srv/usbboot/live]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l clients -d 'The clients\' directories [default: /srv/usbboot/clients]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -s n -l dry-run -d 'Say what would be done, and touch nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -s f -l force -d 'Also replace or remove what is not piprov\'s, directories with all in them'
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -l json -d 'Print results as JSON, one object a line'
@@ -2013,7 +2013,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand mklive" -s h -l help -d 'P
 complete -c piprov -n "__fish_piprov_using_subcommand mklive" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -l live -d 'The live tree [default: /srv/usbboot/live]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -l clients -d 'The clients\' directories [default: /srv/usbboot/clients]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -s n -l dry-run -d 'Say what would be done, and touch nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -s f -l force -d 'Also replace or remove what is not piprov\'s, directories with all in them'
 complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -l json -d 'Print results as JSON, one object a line'
@@ -2024,7 +2024,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -s h -l help -d '
 complete -c piprov -n "__fish_piprov_using_subcommand clnlive" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -l live -d 'The live tree [default: /srv/usbboot/live]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -l clients -d 'The clients\' directories [default: /srv/usbboot/clients]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -s n -l dry-run -d 'Say what would be done, and touch nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -s f -l force -d 'Also replace or remove what is not piprov\'s, directories with all in them'
 complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -l json -d 'Print results as JSON, one object a line'
@@ -2035,14 +2035,14 @@ complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -s h -l help -d 
 complete -c piprov -n "__fish_piprov_using_subcommand nukelive" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand live" -l live -d 'The live tree [default: /srv/usbboot/live]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand live" -l clients -d 'The clients\' directories [default: /srv/usbboot/clients]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand live" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand live" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand live" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand live" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand live" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand live" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand live" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand live" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and not __fish_seen_subcommand_from build" -s v -l verbose -d 'Say more about the same events'
@@ -2058,7 +2058,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l mirror -d 'Debian archive to fetch from; default: the one in apt\'s own sources' -r
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l release -d 'Debian release to fetch from' -r -f -a "bookworm\t'Debian 12, Linux 6.1; the last with a kernel for armv6'
 trixie\t'Debian 13, Linux 6.12'"
-complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s f -l force -d 'Write into a directory that has something in it'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'
@@ -2066,7 +2066,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_su
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand stage1; and __fish_seen_subcommand_from build" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and not __fish_seen_subcommand_from build" -s v -l verbose -d 'Say more about the same events'
@@ -2094,7 +2094,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l mirror -d 'Debian archive to fetch from; default: the one in apt\'s own sources' -r
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l release -d 'Debian release to fetch from' -r -f -a "bookworm\t'Debian 12, Linux 6.1; the last with a kernel for armv6'
 trixie\t'Debian 13, Linux 6.12'"
-complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l script-tools -d 'Put in what scripts use: parted, sfdisk, resize2fs, mke2fs, mmc and curl'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s f -l force -d 'Write into a directory that has something in it'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l json -d 'Print results as JSON, one object a line'
@@ -2103,7 +2103,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand initramfs; and __fish_seen_subcommand_from build" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -s v -l verbose -d 'Say more about the same events'
@@ -2116,7 +2116,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and not __fish_seen_subcommand_from install remove print finish" -f -a "finish" -d 'Finish what the helper left over: boards that do not listen, empty ports'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -l root -d 'Install below this directory, such as that of an image' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -l group -d 'The group that may use boot ROMs [default: plugdev, if there is one]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s n -l dry-run -d 'Say what would be done, and touch nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print results and errors only'
@@ -2126,7 +2126,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l root -d 'Install below this directory, such as that of an image' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l group -d 'The group that may use boot ROMs [default: plugdev, if there is one]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s n -l dry-run -d 'Say what would be done, and touch nothing'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
@@ -2135,21 +2135,21 @@ complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -l group -d 'The group that may use boot ROMs [default: plugdev, if there is one]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -l no-color -d 'Print without colours'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from finish" -s V -l version -d 'Print version'
-complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'
@@ -2157,7 +2157,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_see
 complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand config; and not __fish_seen_subcommand_from show" -f -a "show" -d 'Show every setting, its value and where it comes from'
-complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print results as JSON, one object a line'
 complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more about the same events'

@@ -137,7 +137,7 @@ fn slots_have_an_order_names_that_people_can_tell_apart_and_stay_what_they_are()
     ] {
         assert_eq!(refused.status, 409);
         let said = text(&refused);
-        assert!(said.contains("slot `A1` is a USB port, and isn't made a jumper number"), "{said}");
+        assert!(said.contains("is a USB port"), "{said}");
     }
     assert_eq!(station.admin("DELETE", "/api/v1/slots/A1", None).status, 204);
     put("A1", "jumper", "5", 0).ok();

@@ -305,7 +305,9 @@ fn an_image_with_four_primary_partitions_gets_a_gpt_from_which_the_board_still_s
     let mut rig = Rig::new(1);
     let image = rig.image("os.img", SMALL);
     let path = image.display();
-    shell(&format!("truncate -s +8MiB {path} && printf ',3MiB,83\\n,4MiB,83\\n' | sfdisk -q --append {path}"));
+    shell(&format!(
+        "truncate -s +8MiB {path} && printf ',3MiB,83\\n,4MiB,83\\n' | sfdisk -q --append {path}"
+    ));
     let mut bytes = std::fs::read(&image).unwrap();
     let old = support::card::partitions(&image);
     assert_eq!(old.len(), 4, "{old:?}");
