@@ -30,7 +30,8 @@ fn a_full_disk_behind_stdout_ends_every_command_that_reports_with_74() {
     std::fs::write(at("one.csv"), "name,mac,ip,reset\none,dc:a6:32:01:02:03,,command:true\n").unwrap();
     let one = ["--targets", &at("one.csv")];
     let pi = "tests/cmd/flash.in/pi.img";
-    let image = at("disk.img");
+    let (image, copy) = (at("disk.img"), at("copy.img"));
+    std::fs::copy(&image, &copy).unwrap();
     let (live, clients) = (at("live"), at("clients"));
     let commands: Vec<Vec<&str>> = vec![
         vec!["--help"],
@@ -41,8 +42,8 @@ fn a_full_disk_behind_stdout_ends_every_command_that_reports_with_74() {
         [&["targets", "list", "--json"][..], &targets].concat(),
         vec!["config", "show"],
         vec!["config", "show", "--json"],
-        vec!["verify", &image, "--device", &image],
-        vec!["verify", &image, "--device", &image, "--json"],
+        vec!["verify", &image, "--device", &copy],
+        vec!["verify", &image, "--device", &copy, "--json"],
         vec!["split-image", &image, "-n"],
         vec!["mklive", "-n", "--live", &live, "--clients", &clients],
         vec!["netboot", "enable", "--explain", "0xf241"],

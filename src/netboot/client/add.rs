@@ -304,11 +304,13 @@ impl Clients {
         let made = format!("{} was made from {}", root.display(), first.origin.from.display());
         let what = if !material.is_of(&first.origin) && material.from != first.origin.from {
             made
-        } else if !material.is_of(&first.origin) || !material.is_in(root)? {
+        } else if !material.is_of(&first.origin) {
             // Its kernel would look for modules that aren't in the root.
             format!(
                 "{made}, and that isn't what it was then: it was upgraded, say, or another card is there now"
             )
+        } else if !material.is_in(root, &first.origin)? {
+            format!("{made}, and the kernels there have no modules in it any more, or it is another system's")
         } else {
             return Ok(true);
         };

@@ -15,7 +15,7 @@ use crate::beneath::Links;
 use crate::image::ext4::{Ext4, FileKind};
 use crate::image::files::is_fat;
 use crate::image::{Image, ImageOptions};
-use identity::Identity;
+use identity::{Identity, modules};
 
 /// Directories of a system whose contents are not the system's: the kernel's, and what a restart empties.
 const EMPTY: [&str; 5] = ["proc", "sys", "dev", "run", "tmp"];
@@ -66,9 +66,9 @@ fn is_needed(path: &Path) -> bool {
         let mut parts = path.components().map(|part| part.as_os_str().to_string_lossy());
         parts.next().is_some_and(|top| top == "lib")
             && parts.next().is_some_and(|name| name.starts_with("ld-linux") || name.contains("-linux-gnu"))
-            && parts
-                .next()
-                .is_none_or(|name| ["libc.so", "libc-", "ld-"].iter().any(|start| name.starts_with(start)))
+            && parts.next().is_none_or(|name| {
+                ["libc.so", "libc-2", "ld-", "systemd"].iter().any(|start| name.starts_with(start))
+            })
     };
     NEEDED.iter().any(|needed| Path::new(needed).starts_with(path)) || libraries()
 }
@@ -142,7 +142,10 @@ impl Material {
                 return Err(cannot("the boot files are always copied"));
             }
             if is_needed(&below) {
-                return Err(cannot("no client starts without it"));
+                return Err(Error::Cannot {
+                    what: format!("{} can't be left out: no client starts without it", path.display()),
+                    hint: "leave out what lies below it and isn't needed, if that is meant".into(),
+                });
             }
             self.excluded.push(below);
         }
@@ -150,6 +153,16 @@ impl Material {
         self.excluded.dedup();
         if self.excluded.is_empty() {
             return Ok(());
+        }
+        let has_modules =
+            |excluded: &[PathBuf]| modules(&View(&*self.root), excluded).map(|kernels| !kernels.is_empty());
+        if has_modules(&[])? && !has_modules(&self.excluded)? {
+            return Err(Error::Cannot {
+                what:
+                    "the modules of all kernels can't be left out: no client starts without those of its own"
+                        .into(),
+                hint: "leave out those of the kernels that no client starts".into(),
+            });
         }
         self.identity = match &self.directory {
             Some(root) => {
@@ -180,9 +193,9 @@ impl Material {
         self.identity.is(&origin.identity, self.from == origin.from)
     }
 
-    /// Whether a root that was made from this is of the system that this has now.
-    pub(super) fn is_in(&self, root: &Path) -> Result<bool, Error> {
-        self.identity.is_in(root, &self.excluded)
+    /// Whether a root that was made from this goes with the kernels that this has now.
+    pub(super) fn is_in(&self, root: &Path, origin: &Origin) -> Result<bool, Error> {
+        self.identity.is_in(root, self.directory.as_ref(), &origin.identity, &self.excluded)
     }
 
     fn image(from: &Path, force: bool, options: &ImageOptions) -> Result<Self, Error> {

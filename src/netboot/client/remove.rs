@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::add::absolute;
@@ -30,8 +31,8 @@ pub struct Removed {
 pub struct Kept {
     /// The root.
     pub root: PathBuf,
-    /// What may be the layer of a client above it that has no record.
-    pub layer: PathBuf,
+    /// Boot files of a board with that root, which no record has.
+    pub boot: PathBuf,
 }
 
 impl Kept {
@@ -40,11 +41,11 @@ impl Kept {
     pub fn text(&self) -> Remedy {
         remedy![
             format!(
-                "{} stays: no record says whose {} is, and a board that has it may run on that root. When no board does, ",
+                "{} stays: the boot files in {} name it, and no record says whose they are: a board may run on it. When none does, ",
                 self.root.display(),
-                self.layer.display()
+                self.boot.display()
             ),
-            Action::host_as_root("rm -r").arg(self.root.display()).arg(self.layer.display()),
+            Action::host_as_root("rm -r").arg(self.root.display()).arg(self.boot.display()),
         ]
     }
 }
@@ -138,33 +139,57 @@ impl Clients {
         Ok(kept)
     }
 
-    /// Why the shared root of the last client that is known to have it stays. A record that somebody moved away has taken
-    /// along whose root its layer lies on, and that board may run.
+    /// Why the shared root of the last client that is known to have it stays. The record of another one may have been moved
+    /// away, and its board runs on; its command line says on which root.
     fn kept(&self, record: &Record, others: &[Record]) -> Result<Option<Kept>, Error> {
         // A root that was made just now is nobody else's, and before it has keys a client is not ready.
         if record.phase == Phase::Making || record.keys.is_empty() {
             return Ok(None);
         }
-        let mut places = BTreeSet::from([absolute(&self.places.clients)]);
-        places.extend(record.layer.as_ref().and_then(|layer| layer.parent()).map(Path::to_owned));
+        let mut places = BTreeSet::from([absolute(&self.places.tftp)]);
+        places.extend(record.boot.parent().map(Path::to_owned));
         for place in places {
             let dir = match Dir::open(&place) {
                 Err(Errno::NOENT) => continue,
                 other => other.map_err(Error::os("opening", &place))?,
             };
             for name in dir.names().map_err(Error::os("reading", &place))? {
-                let layer = place.join(&name);
-                if [record].into_iter().chain(others).any(|known| owns(known, &layer)) {
+                let boot = place.join(&name);
+                if [record].into_iter().chain(others).any(|known| owns(known, &boot)) {
                     continue;
                 }
                 let Ok(inside) = dir.dir(&name) else { continue };
-                let has = |path: &str| inside.stat(path).map_err(Error::os("looking at", &layer));
-                // A layer has some files of the checklist's in it; a root of its own has programs.
-                if has("etc")?.is_some() && has("usr/bin")?.is_none() {
-                    return Ok(Some(Kept { root: record.root.clone(), layer }));
+                if names_root(&inside, &record.root, 1) {
+                    return Ok(Some(Kept { root: record.root.clone(), boot }));
                 }
             }
         }
         Ok(None)
     }
+}
+
+/// No kernel takes a longer command line.
+const CMDLINE: u64 = 4096;
+/// So many files of a directory with boot files are looked at.
+const FILES: usize = 1000;
+
+/// Whether a command line among boot files names this root: there, or so many directories below, where sets of boot files
+/// take turns. Which file it is, config.txt may say.
+fn names_root(boot: &Dir, root: &Path, deep: usize) -> bool {
+    let named = format!(":{},", root.display());
+    let names = boot.names().unwrap_or_default();
+    names.iter().take(FILES).any(|name| match boot.stat(name) {
+        Ok(Some(stat)) => match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile if u64::try_from(stat.st_size).is_ok_and(|size| size <= CMDLINE) => {
+                let text = boot.read(name, CMDLINE).unwrap_or_default();
+                let text = String::from_utf8_lossy(&text);
+                text.split_whitespace().any(|word| word.starts_with("nfsroot=") && word.contains(&named))
+            }
+            FileType::Directory if deep > 0 => {
+                boot.dir(name).is_ok_and(|inside| names_root(&inside, root, deep - 1))
+            }
+            _ => false,
+        },
+        _ => false,
+    })
 }

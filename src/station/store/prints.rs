@@ -305,6 +305,9 @@ impl Store {
         };
         let sql = "UPDATE print SET station = $2, tries = tries + 1, claimed = $3 WHERE id = $1";
         tx.run(sql, values![id, &self.here, until]).await?;
+        // From here on it is this label that tells how the printer does.
+        let sql = "UPDATE printer SET paused = 0 WHERE name = $1 AND paused > 0";
+        tx.run(sql, values![&claimed.printer]).await?;
         tx.commit().await?;
         Ok(Some(claimed))
     }
@@ -338,10 +341,10 @@ impl Store {
         let why: String = why.chars().take(LONGEST_WHY).collect();
         let mut tx = self.db.begin().await?;
         // What nobody heard of for too long is `unsure` meanwhile: that it was sent after all is better known.
-        let late = if *printed == Printed::Sent { " OR state = 'unsure'" } else { "" };
+        let late = if *printed == Printed::Sent { " OR (state = 'unsure' AND tries = $6)" } else { "" };
         let sql = format!(
             "UPDATE print SET state = $2, station = NULL, claimed = 0, due = $3, why = $4
-             WHERE id = $1 AND (state = 'printing'{late}
+             WHERE id = $1 AND ((state = 'printing' AND station = $5 AND tries = $6){late}
                  OR (state = 'waiting' AND claimed > 0 AND station = $5 AND tries = $6))"
         );
         let noted = tx.run(&sql, values![id, word(state), due, &why, &self.here, tries]).await?;

@@ -26,12 +26,21 @@ pub(in super::super) struct Identity {
     oldest: Option<String>,
     /// What is in the root, where it is a directory's.
     system: Option<String>,
+    /// Whether the file system has a number of its own. The device's may be another one the next time.
+    has_number: bool,
 }
 
 impl Identity {
     /// That of an image.
     pub(super) fn image(place: String) -> Self {
-        Self { place, contents: String::new(), without: String::new(), oldest: None, system: None }
+        Self {
+            place,
+            contents: String::new(),
+            without: String::new(),
+            oldest: None,
+            system: None,
+            has_number: false,
+        }
     }
 
     /// That of a directory; `prefix` is the directory of the boot files that the firmware takes kernels from.
@@ -49,10 +58,11 @@ impl Identity {
         let kernels = kernels(&View(boot), prefix)?;
         Ok(Self {
             oldest: Some(format!("directory on device {}", top.id.0)),
-            contents: format!(", file system {fs:016x}, system {system}, kernels {kernels}"),
+            contents: format!("{CONTENTS}{fs:016x}, system {system}, kernels {kernels}"),
             system: Some(system),
             place,
             without: String::new(),
+            has_number: fs != 0,
         })
     }
 
@@ -73,16 +83,40 @@ impl Identity {
         // Former versions wrote where it is, and didn't look at what is in it.
         let former = text == without(&self.place);
         let oldest = || same_path && self.oldest.as_ref().map(without).as_deref() == Some(text);
-        text == self.text() || former || oldest()
+        let same = || self.has_number && without_device(text) == without_device(&self.text());
+        text == self.text() || former || oldest() || same()
     }
 
-    /// Whether a root that was copied from a directory has the same system in it as the directory has now. A record of
-    /// a former version doesn't say it.
-    pub(super) fn is_in(&self, copy: &Path, excluded: &[PathBuf]) -> Result<bool, Error> {
-        match &self.system {
-            Some(now) => Ok(system(&HostSource::open(copy)?, excluded)? == *now),
-            None => Ok(true),
+    /// Whether a root that was copied from a directory still goes with that directory's kernels. What was installed in it
+    /// since is its owner's; but a kernel finds its modules by their directory's name. A record of a former version, whose
+    /// `text` doesn't say what the directory had in it, is held against all of it.
+    pub(super) fn is_in(
+        &self,
+        copy: &Path,
+        from: Option<&HostSource>,
+        text: &str,
+        excluded: &[PathBuf],
+    ) -> Result<bool, Error> {
+        let (Some(now), Some(from)) = (&self.system, from) else { return Ok(true) };
+        let copy = HostSource::open(copy)?;
+        if text.contains(CONTENTS) {
+            return Ok(modules(&View(&copy), excluded)? == modules(&View(from), excluded)?);
         }
+        Ok(system(&copy, excluded)? == *now)
+    }
+}
+
+/// Begins what a record has of a directory's contents.
+const CONTENTS: &str = ", file system ";
+
+/// An identity without the number of the device.
+fn without_device(text: &str) -> String {
+    const DEVICE: &str = " on device ";
+    match text.split_once(DEVICE) {
+        Some((place, rest)) => {
+            format!("{place}{}", rest.trim_start_matches(|char: char| char.is_ascii_digit()))
+        }
+        None => text.to_owned(),
     }
 }
 
@@ -99,18 +133,23 @@ fn system(root: &HostSource, excluded: &[PathBuf]) -> Result<String, Error> {
         digest.update(format!("{path} {:?}\n", view.find(path)?.map(|node| node.size)));
         digest.update(view.read(path, LONGEST)?.unwrap_or_default());
     }
-    // A kernel finds its modules by their directory's name.
-    let mut names = view.all_names("lib/modules")?;
-    names.sort();
-    for name in names {
-        let name = name.to_string_lossy();
-        if left_out(&format!("lib/modules/{name}")) || left_out(&format!("usr/lib/modules/{name}")) {
-            continue;
-        }
+    for name in modules(&view, excluded)? {
         let list = view.find(&format!("lib/modules/{name}/modules.dep"))?.map(|node| node.size);
         digest.update(format!("{name} {list:?}\n"));
     }
     Ok(short(digest))
+}
+
+/// The kernels whose modules are there.
+pub(super) fn modules(root: &View<'_>, excluded: &[PathBuf]) -> Result<Vec<String>, Error> {
+    let left_out = |path: &str| excluded.iter().any(|excluded| Path::new(path).starts_with(excluded));
+    let names = root.all_names("lib/modules")?;
+    let mut names: Vec<String> = names.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    names.retain(|name| {
+        !left_out(&format!("lib/modules/{name}")) && !left_out(&format!("usr/lib/modules/{name}"))
+    });
+    names.sort();
+    Ok(names)
 }
 
 /// So much of a kernel tells it from others: its length and a digest of this much of its beginning.
@@ -204,8 +243,27 @@ mod tests {
             tree.file(&format!("{root}/var/lib/dpkg/status"), "Package: x\n");
         }
         let copy = tree.path("shared");
-        assert!(of(&tree).is_in(&copy, &[]).unwrap());
+        let is_in = |text: &str| of(&tree).is_in(&copy, Some(&tree.source("root")), text, &[]).unwrap();
+        assert!(is_in("directory /x, inode 1 on device 2"));
         tree.file("root/var/lib/dpkg/status", "Package: y\n");
-        assert!(!of(&tree).is_in(&copy, &[]).unwrap());
+        assert!(!is_in("directory /x, inode 1 on device 2"));
+        // What this version made says what the source was then: a root that got a package since is as good as before, and
+        // one without the kernel's modules isn't.
+        let text = of(&tree).text();
+        assert!(is_in(&text));
+        tree.file("root/usr/lib/modules/6.12-rpi/modules.dep", "a\n");
+        assert!(!is_in(&text));
+    }
+
+    #[test]
+    fn the_same_file_system_on_a_device_of_another_number_is_the_same_source() {
+        let tree = Tree::new();
+        tree.file("root/etc/os-release", "ID=debian\n");
+        let mut one = of(&tree);
+        one.has_number = true;
+        let moved = one.text().replacen(" on device ", " on device 9", 1);
+        assert!(one.is(&moved, true) && !one.is(&moved.replace("inode ", "inode 9"), true));
+        one.has_number = false;
+        assert!(!one.is(&moved, true), "then the device is all that tells it from others");
     }
 }

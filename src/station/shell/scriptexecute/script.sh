@@ -255,14 +255,16 @@ broke_off() {
 write() {
     first=1048576
     [ "$mebibytes" != 0 ] || first=$((sectors * 512))
-    rounds=0 waits=0
+    rounds=0 waits=0 breaks=0
     until try; do
         status=$?
         [ ! -e touched ] || written=part
         logs >all.log
         if broke_off; then
             waits=$((waits + 1))
-            [ "$waits" -lt "$patience" ] || fail "phase=dd&retcode=$status" all.log
+            # What always breaks off is no station that comes back, and each try wears the disk.
+            [ ! -s first.bin ] || breaks=$((breaks + 1))
+            { [ "$waits" -lt "$patience" ] && [ "$breaks" -lt 10 ]; } || fail "phase=dd&retcode=$status" all.log
         else
             rounds=$((rounds + 1))
             [ "$rounds" -lt 3 ] || fail "phase=dd&retcode=$status" all.log

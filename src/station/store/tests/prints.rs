@@ -180,6 +180,13 @@ on_both! {
         assert_eq!((printer.waiting, printer.unsure, printer.paused), (4, 1, Some(NOW + 60_000)));
         assert!(printer.since.is_some() && printer.why.contains("perhaps printed: it hung up"), "{}", printer.why);
         assert_eq!(due(NOW + 60_000).await.len(), 2);
+        // Where it can't be reached then, that is told, and no pause that is over.
+        let again = &prints[1].print;
+        let claimed = store.claim_print(again, NOW + 60_000, NOW + 60_009).await.unwrap().unwrap();
+        let off = Printed::Again(NOW + 60_000, "it is off".into());
+        store.note_print(again, claimed.tries, &off, NOW + 60_000).await.unwrap();
+        let printer = store.printer("one").await.unwrap();
+        assert_eq!((printer.paused, printer.why.as_str()), (None, "it is off"));
         unsure(1, NOW + 60_000).await;
         assert_eq!((due(NOW + 179_999).await.len(), due(NOW + 180_000).await.len()), (1, 2));
         // What this station's end has cut off says nothing of the printer.
