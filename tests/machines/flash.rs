@@ -325,7 +325,7 @@ fn an_image_with_four_primary_partitions_gets_a_gpt_from_which_the_board_still_s
         let ended = rig.flash(&["lab-01", "os.img", "--part-size", "16MiB"]).end();
         assert_done(&ended, &["lab-01"]);
         let told = shell(&format!("sgdisk --print {}", card.path.display()));
-        assert!(told.contains("GPT") && !told.contains("damaged"), "{told}");
+        assert!(told.contains("Disk identifier (GUID)") && !told.contains("damaged"), "{told}");
         let (now, new) = (card.bytes(), support::card::partitions(&card.path));
         assert_eq!(new.len(), 5, "{new:?}");
         for ((from, count), (to, room)) in old.iter().zip(&new[1..]).skip(2) {
