@@ -113,6 +113,7 @@ impl Explain for BadConfig {
     fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Read { .. } => None,
+            Self::TooDeep { .. } => Some("a file may include itself, by others; take that line out.".into()),
             _ => Some("a config.txt has some hundred lines; shorten it.".into()),
         }
     }

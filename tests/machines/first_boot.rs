@@ -89,7 +89,10 @@ impl Machine {
             self.dir.path().join("disk").display()
         ));
         command.arg("-kernel").arg(kernel("vmlinuz")).arg("-initrd").arg(kernel("initrd.img"));
-        command.arg("-append").arg(self.boot("cmdline.txt").unwrap().trim());
+        // Where its host is busy a machine is slow, and its system is to wait for its disk all the same.
+        let words = self.boot("cmdline.txt").unwrap();
+        let patience = "systemd.default_device_timeout_sec=500 systemd.default_timeout_start_sec=500";
+        command.arg("-append").arg(format!("{} {patience}", words.trim()));
         let status = command.env("PATH", path()).stdin(Stdio::null()).status().unwrap();
         let said = String::from_utf8_lossy(&read(&console)).into_owned();
         assert!(status.success(), "{status}: {said}");

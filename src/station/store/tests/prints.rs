@@ -209,6 +209,25 @@ on_both! {
         store.close().await;
     }
 
+    async fn a_station_that_comes_late_takes_no_label_out_of_anothers_hands(place: &Place) {
+        let store = prepared(place).await.of("here".to_owned());
+        let id = want(&store, "one", 1).await.remove(0).print;
+        let late = store.claim_print(&id, NOW, NOW + 10).await.unwrap().unwrap();
+        // Nothing was heard of it, and another station prints the label.
+        let other = place.open().await.of("there".to_owned());
+        let claimed = other.claim_print(&id, NOW + 10, NOW + 20).await.unwrap().unwrap();
+        assert!(other.begin_print(&id, claimed.tries, NOW + 20).await.unwrap());
+        assert!(!store.begin_print(&id, late.tries, NOW + 20).await.unwrap());
+        for printed in [Printed::Again(NOW, "late".into()), Printed::Failed("late".into()), Printed::Sent] {
+            store.note_print(&id, late.tries, &printed, NOW + 11).await.unwrap();
+            assert_eq!(states(&store).await, [PrintState::Printing], "{printed:?}");
+        }
+        other.note_print(&id, claimed.tries, &Printed::Sent, NOW + 12).await.unwrap();
+        assert_eq!(states(&store).await, [PrintState::Sent]);
+        other.close().await;
+        store.close().await;
+    }
+
     async fn nobody_cancels_what_is_being_printed_and_what_is_over_goes_in_time(place: &Place) {
         let store = prepared(place).await;
         let prints = want(&store, "one", 3).await;
