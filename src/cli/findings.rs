@@ -39,7 +39,7 @@ pub(super) fn tell(ui: &Ui, findings: &[Finding]) -> crate::cli::Result<()> {
                 }
             }
             if !finding.remedy.is_empty() {
-                let remedy = wrap(&remedy::word(&finding.remedy), 15, 15, ui.width_out);
+                let remedy = wrap(&remedy::hint(&finding.remedy), 15, 15, ui.width_out);
                 ui.result(format_args!("         {} {remedy}", ui.paint(Style::Strong, "hint:")));
             }
         }

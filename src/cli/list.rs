@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::board::identity::Identity;
 use crate::board::{Chip, PortPath, Who};
-use crate::cli::remedy::word;
+use crate::cli::remedy;
 use crate::cli::table;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
@@ -143,7 +143,7 @@ fn row(
     let mut usable = true;
     if identity.chip().is_some() && !may_open(&device.node()) {
         state = format!("{state}, no permission");
-        hint = Some(word(&Access::look(Path::new("/"), Some(&device.node())).remedy()));
+        hint = Some(remedy::hint(&Access::look(Path::new("/"), Some(&device.node())).remedy()));
         usable = false;
     }
     Some(Row {
@@ -160,7 +160,7 @@ fn row(
 }
 
 /// What makes a board show itself.
-pub(super) const NO_BOARD: &str = "a board shows itself when it finds nothing else to boot: take the SD card out, or \
+pub(super) const NO_BOARD: &str = "A board shows itself when it finds nothing else to boot: take the SD card out, or \
      fit the jumper (EMMC_DISABLE, nRPIBOOT), or hold the power button of a Pi 5; then plug it in again.";
 
 fn show(ui: &Ui, rows: &[Row]) {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::error::{Action, Knob, Piece, Remedy, Task};
+use crate::error::{Action, Knob, Piece, Remedy, Task, sentence};
 
 /// A remedy as a sentence for a user at a shell.
 #[must_use]
@@ -15,6 +15,12 @@ pub fn word(remedy: &Remedy) -> String {
         Piece::Do(action) => word_action(action),
     });
     words.collect()
+}
+
+/// A remedy as what stands behind `hint:`: whole sentences, whoever wrote the words.
+#[must_use]
+pub fn hint(remedy: &Remedy) -> String {
+    sentence(&word(remedy))
 }
 
 /// A value of `--json` in which remedies are sentences too.

@@ -43,7 +43,7 @@ impl Explain for Usage {
 pub(super) fn tell(ui: &Ui, failure: &Failure) -> Kind {
     let kind = failure.kind();
     let Some(message) = failure.message() else { return kind };
-    let hint = failure.remedy().map(remedy::word);
+    let hint = failure.remedy().map(remedy::hint);
     if ui.json {
         let below = failure.more().iter().map(|line| format!("  {line}"));
         let whole = std::iter::once(message.to_owned()).chain(below).collect::<Vec<_>>().join("\n");
@@ -105,10 +105,10 @@ mod tests {
         let (ui, memory) = Ui::remembering();
         let error = Usage { message: "a\nb".into(), hint: Some("c\nd".into()) };
         told(&ui, error);
-        assert_eq!(memory.take_clean(), ["error: a\\x0ab", "  hint: c\\x0ad"]);
+        assert_eq!(memory.take_clean(), ["error: a\\x0ab", "  hint: C\\x0ad."]);
         super::error(&ui, Some("lab-01"), "x", &[], Some("y"));
         super::error(&ui, Some("gpiochip0:17"), "gpiochip0:17: x", &[], None);
-        assert_eq!(memory.take_clean(), ["error: lab-01: x", "  hint: y", "error: gpiochip0:17: x"]);
+        assert_eq!(memory.take_clean(), ["error: lab-01: x", "  hint: Y.", "error: gpiochip0:17: x"]);
     }
 
     proptest! {

@@ -213,7 +213,7 @@ fn tell_one(ui: &Ui, name: &str, how: &str, record: &Record) {
         ui.object(&json!({ "event": "result", "board": record.board, "record": record }));
     }
     if let Some(why) = record.ending.why() {
-        report::error(ui, Some(name), why, &[], record.ending.hint().map(remedy::word).as_deref());
+        report::error(ui, Some(name), why, &[], record.ending.hint().map(remedy::hint).as_deref());
     } else if !ui.json {
         ui.result(format_args!("{} {name}: {how}", ui.paint(Style::Good, "reset")));
     }

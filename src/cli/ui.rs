@@ -10,6 +10,7 @@ mod lines;
 pub(super) mod memory;
 mod text;
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, OnceLock};
@@ -18,7 +19,7 @@ pub use bars::{Bar, Bars};
 pub use text::{Text, wrap};
 
 use super::Global;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Explain, Kind, Remedy, sentence};
 
 /// What is known about the two streams and what the user wants to see.
 #[derive(Debug, Clone)]
@@ -249,8 +250,7 @@ impl Ui {
         let text = error.render();
         let text = if colour { text.ansi().to_string() } else { text.to_string() };
         // What helps has one name, whoever says it. No argument in it makes a line: those hold no control characters.
-        let text =
-            text.replace("\n  tip: ", "\n  hint: ").replace("\n  \u{1b}[32mtip:", "\n  \u{1b}[32mhint:");
+        let text = text.lines().map(hinted).collect::<Vec<_>>().join("\n");
         self.write(stream, &Text::trusted(text.trim_end_matches('\n').to_owned()));
     }
 
@@ -327,4 +327,16 @@ fn paint(colour: bool, style: Style, text: Text) -> Text {
         Style::Strong => "1",
         Style::Faint => "2",
     })
+}
+
+/// A line of clap's, with its tip as a hint of ours.
+fn hinted(line: &str) -> Cow<'_, str> {
+    const RESET: &str = "\u{1b}[0m";
+    let Some((before, tip)) = line.split_once("tip:").filter(|(before, _)| {
+        before.strip_prefix("  ").is_some_and(|colour| colour.is_empty() || colour.starts_with('\u{1b}'))
+    }) else {
+        return line.into();
+    };
+    let (reset, tip) = tip.strip_prefix(RESET).map_or(("", tip), |tip| (RESET, tip));
+    format!("{before}hint:{reset} {}", sentence(tip.trim_start())).into()
 }

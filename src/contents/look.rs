@@ -9,6 +9,7 @@ use super::boot::{self, Boots};
 use super::budget::Budget;
 use super::forecast::Forecast;
 use crate::eeprom::config_txt::{ConfigFiles, LONGEST};
+use crate::error::sentence;
 use crate::format::brief;
 use crate::image::ext4::{self, Contents as Bytes, Ext4, FileKind};
 use crate::image::files::{self, fat_file_within, fat_list, is_fat, is_swap};
@@ -279,12 +280,6 @@ fn whole(len: u64) -> Partition {
 /// A text out of an image, short enough to be kept. It is still as hostile as it was.
 fn text(text: &str) -> String {
     text.chars().take(TEXT).collect()
-}
-
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
 }
 
 /// Damage is told; an image that can't be read is an error.

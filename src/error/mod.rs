@@ -4,11 +4,13 @@
 mod action;
 mod finding;
 mod remedy;
+mod sentence;
 
 pub use action::{Action, Knob, Task};
 pub use finding::{Finding, Place, Severity};
 pub(crate) use remedy::remedy;
 pub use remedy::{Piece, Remedy};
+pub use sentence::sentence;
 
 /// What sort of failure it was. The exit codes are those of `sysexits.h`, as README and man page list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -197,7 +197,7 @@ fn bad_images_end_with_their_code_and_leave_nothing() {
     fs::remove_dir_all(disk.path("gone")).unwrap();
     disk.run(&["split-image", "missing.img"]).fails(66, "missing.img: opening: No such file");
     disk.run(&["split-image", "."]).fails(65, "this is a directory");
-    disk.run(&["split-image", "-"]).fails(2, "give a directory for the parts with -o");
+    disk.run(&["split-image", "-"]).fails(2, "Give a directory for the parts with -o");
     assert_eq!(disk.list("."), before);
 }
 
@@ -259,7 +259,7 @@ fn a_full_disk_ends_it_with_a_hint_and_leaves_nothing() {
     let ran = Ran::new(output).finds(0, "code 74\ncode 74\n");
     assert!(ran.err.contains("out/.piprov-split-") && ran.err.contains("No space left"), "{ran:?}");
     assert!(ran.err.contains("writing the spool for the unpacked image: No space left"), "{ran:?}");
-    assert!(ran.err.contains("make room") && ran.err.contains("--spool-dir"), "{ran:?}");
+    assert!(ran.err.contains("Make room") && ran.err.contains("--spool-dir"), "{ran:?}");
     assert!(!ran.err.lines().any(|line| line == "out"), "{ran:?}");
     assert!(!disk.path("out").exists());
 }

@@ -109,7 +109,7 @@ fn a_port_that_is_taken_is_told_with_who_has_it() {
         text.starts_with(&start) && text.contains(&format!("(process {})", std::process::id())),
         "{text}"
     );
-    assert!(text.contains("hint: stop "), "{text}");
+    assert!(text.contains("hint: Stop "), "{text}");
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn the_wait_for_a_board_that_is_not_there_ends() {
         return;
     }
     assert!(stderr.starts_with("error: no board in USB boot came in 0:00"), "{stderr}");
-    assert!(stderr.contains("hint: a board shows itself when it finds nothing else to boot"), "{stderr}");
+    assert!(stderr.contains("hint: A board shows itself when it finds nothing else to boot"), "{stderr}");
 }
 
 #[test]
@@ -98,8 +98,8 @@ fn where_runs_cannot_be_recorded_no_board_is_looked_for() {
     let output = command.env("PIPROV_STATE_DIR", "/proc/none").current_dir(place.0.path()).output().unwrap();
     let stderr = stderr(&output);
     assert_eq!(output.status.code(), Some(66), "{stderr}");
-    let want = "error: making /proc/none: No such file or directory (os error 2)\n  hint: runs are recorded where the \
-                setting state-dir says: `piprov config show`\n";
+    let want = "error: making /proc/none: No such file or directory (os error 2)\n  hint: Runs are recorded where the \
+                setting state-dir says: `piprov config show`.\n";
     assert_eq!(stderr, want);
 }
 

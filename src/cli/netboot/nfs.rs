@@ -42,7 +42,7 @@ impl Nfs {
             ui.result(format_args!("mount v3     {}", port(state.mount_port)));
             for found in &found {
                 ui.result(format_args!("{}  {}", ui.paint(Style::Bad, "missing"), found.what));
-                ui.result(format_args!("         {}", remedy::word(&found.remedy)));
+                ui.result(format_args!("         {}", remedy::hint(&found.remedy)));
             }
             if found.is_empty() {
                 ui.result(ui.paint(Style::Good, "This host can serve roots over NFS."));

@@ -143,7 +143,7 @@ pub(super) fn tell(ui: &Ui, seen: &Seen) {
             };
             let hint = hint.map(|hint| {
                 let word = ui.paint_err(Style::Strong, "hint:");
-                Text::message(format_args!("  {word} {}", remedy::word(hint)))
+                Text::message(format_args!("  {word} {}", remedy::hint(hint)))
             });
             Text::lines(std::iter::once(line).chain(hint))
         }
@@ -154,7 +154,7 @@ pub(super) fn tell(ui: &Ui, seen: &Seen) {
             let word = ui.paint_err(Style::Strong, "hint:");
             Text::lines([
                 Text::message(format_args!("{mac} is a Raspberry Pi that looks for a boot server by DHCPv6")),
-                Text::message(format_args!("  {word} {}", remedy::word(hint))),
+                Text::message(format_args!("  {word} {}", remedy::hint(hint))),
             ])
         }
         Seen::Other(Other::Dhcpv6 { mac, .. }) => Text::message(format_args!(

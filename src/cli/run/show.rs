@@ -61,7 +61,7 @@ pub(super) fn show(ui: &Ui, record: &Record) {
         line("last seen", seen);
     }
     if let Some(hint) = record.ending.hint() {
-        line("hint", &remedy::word(hint));
+        line("hint", &remedy::hint(hint));
     }
     for warning in &record.warnings {
         line("warning", &remedy::word(warning));

@@ -157,7 +157,7 @@ fn a_log_tells_what_happened_and_a_service_the_hint_too() {
             .collect();
         let mut want = vec!["lab-01 has all", "lab-01 failed in file-server: x"];
         if service {
-            want.push("  hint: y");
+            want.push("  hint: Y.");
         }
         assert_eq!(lines, want);
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::remedy::word;
+use super::remedy;
 use super::ui::{Bar, Severity, Style, Text, Ui};
 use crate::error::Remedy;
 use crate::format::{minutes, rate, size};
@@ -205,7 +205,11 @@ impl Screen {
 
     /// What helps, below the line that says against what.
     fn hint(&self, hint: &Remedy) {
-        self.lines.above(format_args!("  {} {}", self.ui.paint_err(Style::Strong, "hint:"), word(hint)));
+        self.lines.above(format_args!(
+            "  {} {}",
+            self.ui.paint_err(Style::Strong, "hint:"),
+            remedy::hint(hint)
+        ));
     }
 
     /// Something about a board that has no run, as a line of its log and what helps.
@@ -248,7 +252,7 @@ impl Screen {
             What::Note(text) => Some((Weight::Unusual, Text::message(format_args!("note {text}")))),
             What::Warning(text) => {
                 let warning = self.ui.paint_err(Style::Warn, "warning");
-                Some((Weight::Unusual, Text::message(format_args!("{warning} {}", word(text)))))
+                Some((Weight::Unusual, Text::message(format_args!("{warning} {}", remedy::word(text)))))
             }
             What::Detail(detail) => {
                 let (weight, line) = (detail.weight(), detail.line()?);

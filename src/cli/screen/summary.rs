@@ -107,7 +107,7 @@ impl<'a> Summary<'a> {
         if let Ending::Failed { last_seen, .. } = &run.ending {
             self.more(done, &blank, "last seen", last_seen.as_deref());
         }
-        self.more(done, &blank, "hint", run.ending.hint().map(remedy::word).as_deref());
+        self.more(done, &blank, "hint", run.ending.hint().map(remedy::hint).as_deref());
     }
 
     fn more(&self, done: bool, blank: &str, word: &str, text: Option<&str>) {

@@ -283,7 +283,7 @@ impl Job<'_> {
 
     fn hint(&self, hint: Option<Remedy>) {
         if let Some(hint) = hint.filter(|_| !self.ui.json) {
-            let hint = remedy::word(&hint);
+            let hint = remedy::hint(&hint);
             self.ui.say(format_args!("  {} {hint}", self.ui.paint_err(Style::Strong, "hint:")));
         }
     }

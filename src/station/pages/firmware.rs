@@ -1,5 +1,6 @@
 //! EEPROM images: which there are, what is in each, and how more comes.
 
+use crate::error::sentence;
 use askama::Template;
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -8,7 +9,7 @@ use axum::response::Response;
 use super::form::Form;
 use super::frame::Frame;
 use super::rules::encoded;
-use super::table::{Pages, go, page, page_of, sentence};
+use super::table::{Pages, go, page, page_of};
 use super::upload;
 use super::visit::Visit;
 use super::words;

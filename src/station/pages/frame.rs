@@ -1,10 +1,10 @@
 //! What stands around each page: the menu, who is signed in, what is wrong with the station, what was just done.
 
+use crate::error::sentence;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::assets::{ASSETS, Assets};
-use super::table::sentence;
 use super::visit::Visit;
 use super::words;
 use crate::format::message;

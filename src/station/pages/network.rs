@@ -4,11 +4,11 @@ use askama::Template;
 use axum::response::Response;
 
 use super::frame::Frame;
-use super::table::{Pages, page, sentence};
+use super::table::{Pages, page};
 use super::visit::Visit;
 use super::words;
 use crate::doctor;
-use crate::error::Severity;
+use crate::error::{Severity, sentence};
 use crate::format::message;
 use crate::host_network::Site;
 use crate::host_network::plan::{self, Lack, Name, Wanted};

@@ -1,13 +1,14 @@
 //! Settings: each with what it is and where its value comes from; those that may change while the station serves, to be
 //! changed.
 
+use crate::error::sentence;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::form::Form;
 use super::frame::Frame;
-use super::table::{Pages, go, page_of, sentence};
+use super::table::{Pages, go, page_of};
 use super::visit::Visit;
 use crate::station::web::{Access, Refusal};
 use crate::station_api::{Role, SettingLine};

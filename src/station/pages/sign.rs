@@ -1,5 +1,6 @@
 //! Signing in and out, and links that are good once: the first user, a forgotten password.
 
+use crate::error::sentence;
 use std::time::Duration;
 
 use askama::Template;
@@ -10,7 +11,7 @@ use super::form::Form;
 use super::frame::Frame;
 use super::passkey::Ask;
 use super::secret;
-use super::table::{Pages, go, is_within, page, page_of, sentence};
+use super::table::{Pages, go, is_within, page, page_of};
 use super::visit::Visit;
 use crate::station::accounts::SignedIn;
 use crate::station::store::{self, Invitation};

@@ -1,5 +1,6 @@
 //! Slots: the bench as a map, places that nobody has named yet, and switches that say where boards are.
 
+use crate::error::sentence;
 use std::collections::BTreeMap;
 
 use askama::Template;
@@ -7,7 +8,7 @@ use axum::response::Response;
 
 use super::form::Form;
 use super::frame::Frame;
-use super::table::{Pages, go, page, sentence};
+use super::table::{Pages, go, page};
 use super::visit::Visit;
 use super::words;
 use crate::format::message;

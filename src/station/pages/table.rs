@@ -20,7 +20,7 @@ use super::form::Form;
 use super::frame::Frame;
 use super::secret;
 use super::visit::{Known, Visit};
-use crate::error::Kind;
+use crate::error::{Kind, sentence};
 use crate::station::web::{Access, Origin, Refusal, Row, Who, is_foreign_page, whole};
 use crate::station::{Station, api, now};
 use crate::station_api::Role;
@@ -413,21 +413,6 @@ struct Bare {
     style: &'static str,
 }
 
-/// With a capital and a full stop.
-pub(super) fn sentence(text: &str) -> String {
-    // What the system calls a disk stays as it is called: `sda: …`, `mmcblk0: …`.
-    let name = text.split_once(": ").map_or("", |(name, _)| name);
-    let is_device = name.starts_with("sd") || name.bytes().any(|byte| byte.is_ascii_digit());
-    if is_device && !name.contains(' ') {
-        let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-        return format!("{text}{end}");
-    }
-    let mut chars = text.chars();
-    let first: String = chars.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
-    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{end}", chars.as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -450,14 +435,5 @@ mod tests {
             assert!(!is_within(bad), "{bad}");
             assert_eq!(go(bad).headers()[header::LOCATION], "/");
         }
-    }
-
-    #[test]
-    fn a_reason_becomes_a_sentence() {
-        assert_eq!(sentence("the disk is full"), "The disk is full.");
-        assert_eq!(sentence("Is it?"), "Is it?");
-        assert_eq!(sentence("mmcblk0: it is full"), "mmcblk0: it is full.");
-        assert_eq!(sentence("image: it is coming"), "Image: it is coming.");
-        assert_eq!(sentence(""), ".");
     }
 }

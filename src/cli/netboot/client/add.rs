@@ -157,7 +157,7 @@ fn end(ui: &Ui, record: &run::Record) -> crate::cli::Result<()> {
         ui.object(&json!({ "event": "result", "board": record.board, "record": record }));
     }
     if let (Some(kind), Some(why)) = (record.ending.kind(), record.ending.why()) {
-        report::error(ui, None, why, &[], record.ending.hint().map(remedy::word).as_deref());
+        report::error(ui, None, why, &[], record.ending.hint().map(remedy::hint).as_deref());
         return Err(Failure::already_told(kind));
     }
     let Some(Added { client }) = Added::of(record).filter(|_| !ui.json) else { return Ok(()) };

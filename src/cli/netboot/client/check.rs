@@ -86,7 +86,7 @@ impl Check {
                     ui.paint(severity_style(found.severity), found.topic)
                 ));
                 if !found.remedy.is_empty() {
-                    let remedy = wrap(&remedy::word(&found.remedy), indent + 6, indent + 6, ui.width_out);
+                    let remedy = wrap(&remedy::hint(&found.remedy), indent + 6, indent + 6, ui.width_out);
                     ui.result(format_args!("{:indent$}hint: {remedy}", ""));
                 }
             }

@@ -1,5 +1,6 @@
 //! What an operator does on the floor.
 
+use crate::error::sentence;
 use askama::Template;
 
 use super::Answer;
@@ -8,7 +9,7 @@ use crate::format::size;
 use crate::station::acts::fit::{Fit, called, disk, roles};
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
-use crate::station::pages::table::{Pages, go, page, sentence};
+use crate::station::pages::table::{Pages, go, page};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::web::{Access, Refusal};

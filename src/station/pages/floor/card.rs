@@ -3,11 +3,10 @@
 use askama::Template;
 
 use crate::device_api::{Action, End};
-use crate::error::Kind;
+use crate::error::{Kind, sentence};
 use crate::format::{message, size};
 use crate::run::Segment;
 use crate::station::jobs::{LEASE, QUIET, SILENCE};
-use crate::station::pages::table::sentence;
 use crate::station::pages::{help, words};
 use crate::station::rates::Track;
 use crate::station::store::{Place, Waits};

@@ -1,5 +1,6 @@
 //! What people do to an image.
 
+use crate::error::sentence;
 use std::sync::Arc;
 
 use askama::Template;
@@ -8,7 +9,7 @@ use super::{Answer, CHANGE, WORK};
 use crate::format::size;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
-use crate::station::pages::table::{Pages, go, page, sentence};
+use crate::station::pages::table::{Pages, go, page};
 use crate::station::pages::visit::Visit;
 use crate::station_api::Image;
 

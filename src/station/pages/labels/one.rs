@@ -1,5 +1,6 @@
 //! One label: its template, how it looks with a board's values, and a print of it.
 
+use crate::error::sentence;
 use askama::Template;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -12,7 +13,7 @@ use crate::station::labels::MORE;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::rules::{encoded, mark, unchanged};
-use crate::station::pages::table::{go, page_of, sentence};
+use crate::station::pages::table::{go, page_of};
 use crate::station::pages::visit::Visit;
 use crate::station::web::Refusal;
 use crate::station_api::{LONGEST_LABEL, Label, LabelLanguage, MOST_COPIES, NewPrint, OWN, PrinterTakes};

@@ -1,5 +1,6 @@
 //! Printers, and what was and is to be printed.
 
+use crate::error::sentence;
 use askama::Template;
 use axum::http::StatusCode;
 
@@ -8,7 +9,7 @@ use crate::station::now;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
 use crate::station::pages::rules::encoded;
-use crate::station::pages::table::{go, page_of, sentence};
+use crate::station::pages::table::{go, page_of};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::web::Refusal;

@@ -1,5 +1,6 @@
 //! The own account: password, second factor, sessions.
 
+use crate::error::sentence;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -10,7 +11,7 @@ use crate::station::accounts::no_random;
 use crate::station::key::random;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
-use crate::station::pages::table::{Pages, go, page, page_of, sentence};
+use crate::station::pages::table::{Pages, go, page, page_of};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::web::{Access, Refusal};

@@ -1,5 +1,6 @@
 //! Hooks, and what waits for them.
 
+use crate::error::sentence;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -7,7 +8,7 @@ use axum::response::Response;
 use crate::station::now;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
-use crate::station::pages::table::{Pages, go, page_of, sentence};
+use crate::station::pages::table::{Pages, go, page_of};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::web::{Access, Refusal};

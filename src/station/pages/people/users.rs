@@ -1,5 +1,6 @@
 //! Users and tokens: made, changed, disabled, reset by a link.
 
+use crate::error::sentence;
 use askama::Template;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
@@ -8,7 +9,7 @@ use super::{Line, line};
 use crate::station::now;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
-use crate::station::pages::table::{Pages, go, page_of, sentence};
+use crate::station::pages::table::{Pages, go, page_of};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::store::part;

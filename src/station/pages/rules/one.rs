@@ -1,5 +1,6 @@
 //! One rule: made, looked at, changed.
 
+use crate::error::sentence;
 use askama::Template;
 
 use super::fields::{Fields, conditions, what};
@@ -8,7 +9,7 @@ use super::{Answer, encoded, mark, unchanged};
 use crate::station::now;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
-use crate::station::pages::table::{go, page_of, sentence};
+use crate::station::pages::table::{go, page_of};
 use crate::station::pages::visit::Visit;
 use crate::station::pages::words;
 use crate::station::web::Refusal;

@@ -1,5 +1,6 @@
 //! Projects: what is to be done with boards.
 
+use crate::error::sentence;
 use askama::Template;
 
 use super::{Answer, eeprom, encoded, labels, mark, unchanged};
@@ -8,7 +9,7 @@ use crate::firstboot::{self, KEYS};
 use crate::format::count;
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
-use crate::station::pages::table::{go, page, page_of, sentence};
+use crate::station::pages::table::{go, page, page_of};
 use crate::station::pages::visit::Visit;
 use crate::station::web::Refusal;
 use crate::station_api::{

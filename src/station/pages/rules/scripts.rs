@@ -1,12 +1,13 @@
 //! Scripts: what boards run before and after their image is written.
 
+use crate::error::sentence;
 use askama::Template;
 
 use super::{Answer, encoded, mark, unchanged};
 use crate::device_api::{Script, When};
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
-use crate::station::pages::table::{go, page, page_of, sentence};
+use crate::station::pages::table::{go, page, page_of};
 use crate::station::pages::visit::Visit;
 use crate::station::web::Refusal;
 use crate::station_api::Project;

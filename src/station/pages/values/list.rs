@@ -1,12 +1,13 @@
 //! All sources, and the form for another one.
 
+use crate::error::sentence;
 use askama::Template;
 use axum::http::StatusCode;
 
 use super::{Answer, Line};
 use crate::station::pages::form::Form;
 use crate::station::pages::frame::Frame;
-use crate::station::pages::table::{go, page_of, sentence};
+use crate::station::pages::table::{go, page_of};
 use crate::station::pages::visit::Visit;
 use crate::station::web::Refusal;
 use crate::station_api::{AskedServer, NewValueSource, Sheet, ValuesOf, WARN, range_of_values};
