@@ -1,10 +1,18 @@
-# Grows the last partition and the ext4 file system in it to the end of the disk: Raspberry Pi OS needn't do it at its first
-# start. Add it as a post script:
+# Grows partition 2, if it is the last one, and the ext4 file system in it to the end of the disk: Raspberry Pi OS needn't
+# do it at its first start. Add it as a post script:
 #     piprov script add examples/scripts/resize-root.sh --when post --priority 50
 # It needs sfdisk, e2fsck and resize2fs: `piprov initramfs build --script-tools`.
 set -eu
 part=$PART2
 number=2
+# "START SIZE" of each partition, in sectors, and of this one.
+all() { sfdisk -d "$STORAGE" | sed -n 's/.*: start= *\([0-9]*\), size= *\([0-9]*\),.*/\1 \2/p'; }
+own() { sfdisk -d "$STORAGE" | sed -n "s/^[^ ]*[^0-9 ]$number : start= *\([0-9]*\), size= *\([0-9]*\),.*/\1 \2/p"; }
+last=$(all | sort -n | tail -n 1)
+if [ -z "$last" ] || [ "$(own)" != "$last" ]; then
+    echo "partition $number isn't the last one of this disk: nothing was grown" >&2
+    exit 1
+fi
 # The partition table says where the partition begins; all that is behind it is its own from now on.
 echo ', +' | sfdisk --no-reread --no-tell-kernel -N "$number" "$STORAGE"
 sync
@@ -20,8 +28,8 @@ if [ -b "$STORAGE" ]; then
     resize2fs "$part"
 else
     # A file that stands for a disk: a simulated board. Its partition is taken out, grown, and put back.
-    start=$(sfdisk -d "$STORAGE" | sed -n '/2 : start=/s/.*start= *\([0-9]*\),.*/\1/p')
-    size=$(sfdisk -d "$STORAGE" | sed -n '/2 : start=/s/.*size= *\([0-9]*\),.*/\1/p')
+    set -- $(own)
+    start=$1 size=$2
     dd if="$STORAGE" of=part bs=512 skip="$start" count="$size" status=none
     e2fsck -f -p part || [ $? -le 1 ]
     resize2fs part

@@ -177,8 +177,8 @@ impl Explain for Error {
             Self::Os { source, .. } if source.raw_os_error() == Some(libc::EIO) => {
                 "the disk itself reports the failure: try another reader or cable, then another disk".into()
             }
-            Self::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                "writing to a disk needs the rights of root".into()
+            Self::Os { disk, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Remedy::for_permission(disk.as_ref())
             }
             Self::Gone { .. } => {
                 "a disk that goes away by itself has a bad contact or too little power".into()
@@ -265,5 +265,20 @@ impl Explain for Failure {
 
     fn hint(&self) -> Option<Remedy> {
         self.error.hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_write_a_plain_file_is_not_sent_to_root() {
+        let hint = |disk: &str| {
+            let source = io::ErrorKind::PermissionDenied.into();
+            Error::Os { disk: disk.to_owned(), doing: "opening", at: None, source }.hint().unwrap()
+        };
+        assert!(hint("/dev/sdb").says("root or the group"));
+        assert!(hint("plain.img").says("ls -ld plain.img") && !hint("plain.img").says("root"));
     }
 }

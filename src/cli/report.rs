@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(memory.take_clean(), ["error: a\\x0ab", "  hint: C\\x0ad."]);
         super::error(&ui, Some("lab-01"), "x", &[], Some("y"));
         super::error(&ui, Some("gpiochip0:17"), "gpiochip0:17: x", &[], None);
-        assert_eq!(memory.take_clean(), ["error: lab-01: x", "  hint: Y.", "error: gpiochip0:17: x"]);
+        assert_eq!(memory.take_clean(), ["error: lab-01: x", "  hint: y", "error: gpiochip0:17: x"]);
     }
 
     proptest! {

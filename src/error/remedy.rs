@@ -1,6 +1,8 @@
 //! What helps against a failure: text, and things to do. A thing to do is named by what it is; the command line words
 //! it as a flag or a command, a page as a field or a button.
 
+use std::path::Path;
+
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
@@ -33,6 +35,15 @@ impl Remedy {
             self.push(piece);
         }
         self
+    }
+
+    /// Where somebody may not open or change this path: devices are root's or their group's, and a file is somebody's.
+    #[must_use]
+    pub fn for_permission(path: &Path) -> Self {
+        if path.starts_with("/dev") {
+            return "are you allowed to? Block devices usually need root or the group `disk`".into();
+        }
+        remedy![Action::host("ls -ld").arg(path.display()), " shows who may"]
     }
 
     fn push(&mut self, piece: Piece) {

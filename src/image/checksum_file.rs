@@ -7,10 +7,13 @@ use super::error::Error;
 /// No checksum file is larger than this.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// Reads 64 hexadecimal digits.
+/// Reads 64 hexadecimal digits, also behind `sha256:`, as forges and registries of packages write them.
 #[must_use]
 pub fn parse_sha256(text: &str) -> Option<[u8; 32]> {
-    let digits = text.trim().as_bytes();
+    const PREFIX: &str = "sha256:";
+    let text = text.trim();
+    let prefix = text.get(..PREFIX.len()).filter(|prefix| prefix.eq_ignore_ascii_case(PREFIX));
+    let digits = text.as_bytes().get(prefix.map_or(0, str::len)..)?;
     if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
@@ -19,6 +22,13 @@ pub fn parse_sha256(text: &str) -> Option<[u8; 32]> {
         *byte = std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())?;
     }
     Some(value)
+}
+
+/// The digest in one line as `sha256sum` prints it, with whatever name; `None` for several lines.
+#[must_use]
+pub fn parse_line(text: &str) -> Option<[u8; 32]> {
+    let text = text.trim();
+    line(text).filter(|_| !text.contains('\n')).map(|(digest, _)| digest)
 }
 
 /// Finds an image's digest in a checksum file: the line with its name, or the only line there is.
@@ -83,5 +93,19 @@ mod tests {
         assert!(find("no digest\n").unwrap_err().ends_with("there is no sha256 in it"));
         assert!(find(&"0".repeat(63)).is_err());
         assert_eq!(parse_sha256(&two).unwrap()[31], 0xa2);
+        assert_eq!(parse_sha256(&format!("SHA256:{two}\n")).unwrap()[31], 0xa2);
+        assert_eq!(parse_line(&format!("{two}  os.img\n")).unwrap()[31], 0xa2);
+        assert_eq!(parse_line(&format!("SHA256 (os.img) = {two}")).unwrap()[31], 0xa2);
+        for bad in [
+            "",
+            "sha256:",
+            "sha256",
+            "ä256:00",
+            &format!("sha512:{two}"),
+            &format!("{two}{two}"),
+            &format!("{two}  a\n{two}  b"),
+        ] {
+            assert!(parse_sha256(bad).is_none() && parse_line(bad).is_none(), "{bad}");
+        }
     }
 }

@@ -204,12 +204,7 @@ impl Explain for Error {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     Some("make room on that file system, or choose another directory".into())
                 }
-                io::ErrorKind::PermissionDenied if path.starts_with("/dev") => {
-                    Some("are you allowed to? Block devices usually need root or the group `disk`".into())
-                }
-                io::ErrorKind::PermissionDenied => {
-                    Some(remedy![Action::host("ls -ld").arg(path.display()), " shows who may"])
-                }
+                io::ErrorKind::PermissionDenied => Some(Remedy::for_permission(path)),
                 io::ErrorKind::NotFound if doing.starts_with("creating") => {
                     Some("the directory that it would be in has to exist".into())
                 }

@@ -11,9 +11,13 @@ use crate::stop::Stop;
 
 /// The size of a bulk transfer that every host and every device takes; it is what rpiboot uses.
 pub const SMALL_TRANSFER: usize = 16 << 10;
-/// The size that is tried first. Larger ones gain little, and the kernel lends all of USB together 16 MiB
-/// (`usbfs_memory_mb`), which must do for many boards.
-pub const TRANSFER: usize = 256 << 10;
+/// The size that is tried first. Larger ones gain little. The kernel lends all of USB together 16 MiB
+/// (`usbfs_memory_mb`): many boards at once find that there is none left, and go on with half the size.
+pub const TRANSFER: usize = 512 << 10;
+
+/// So much of a file is read at once, and sent in transfers one behind the other. Looking whether it is to stop, at the time,
+/// and at the file takes as long as a small transfer itself.
+const PIECE: usize = TRANSFER;
 
 /// How long the control transfer out may take. rpiboot gives it 1 s; a board that writes to its flash needs more.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -21,6 +25,8 @@ const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(3);
 const BULK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Tries of a transfer that failed on the wire, and the time between them.
 const TRIES: u32 = 3;
+/// Tries of a transfer for which the system has no memory: other boards' transfers give it back when they end.
+const TRIES_FOR_MEMORY: u32 = 200;
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -106,8 +112,12 @@ impl Wire {
 
     /// Waits before the next try, where there is to be one.
     fn again(&mut self, fault: Fault, tried: u32, sent: u64) -> Result<(), Failure> {
-        let passing = matches!(fault, Fault::Stall | Fault::Wire | Fault::Other(_));
-        if !passing || tried >= TRIES {
+        let tries = match fault {
+            Fault::Stall | Fault::Wire | Fault::Other(_) => TRIES,
+            Fault::TooLarge => TRIES_FOR_MEMORY,
+            _ => 0,
+        };
+        if tried >= tries {
             return Err(Failure::Fault { fault, sent });
         }
         if self.stop.wait(BETWEEN_TRIES) { Err(Failure::Stopped) } else { Ok(()) }
@@ -131,7 +141,7 @@ impl Wire {
             if self.stop.is_set() {
                 break Err(Failure::Stopped);
             }
-            let want = usize::try_from(bytes - sent).unwrap_or(usize::MAX).min(self.transfer);
+            let want = usize::try_from(bytes - sent).unwrap_or(usize::MAX).min(self.transfer.max(PIECE));
             buffer.resize(want.max(buffer.len()), 0);
             let got = match found.read_at(&mut buffer[..want], sent) {
                 Ok(0) => break Err(Failure::Shrunk { at: sent }),
@@ -153,7 +163,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Sends bytes, or some of them where the transfers have to become smaller. `before` were sent earlier.
+    /// Sends bytes, in transfers that become smaller where they have to. `before` were sent earlier.
     fn bulk(&mut self, bytes: &[u8], before: u64) -> Result<usize, Failure> {
         let mut sent = 0;
         let mut tried = 0;
@@ -168,7 +178,10 @@ impl Wire {
                     tried = 0;
                 }
                 // No byte went out, so it can be cut smaller.
-                Err(Fault::TooLarge | Fault::Wire | Fault::Other(_)) if chunk.len() > SMALL_TRANSFER => {
+                Err(Fault::TooLarge) if chunk.len() > SMALL_TRANSFER => {
+                    self.transfer = (chunk.len() / 2).next_power_of_two().max(SMALL_TRANSFER);
+                }
+                Err(Fault::Wire | Fault::Other(_)) if chunk.len() > SMALL_TRANSFER => {
                     self.transfer = SMALL_TRANSFER;
                 }
                 Err(fault) => {

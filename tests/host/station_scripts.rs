@@ -288,3 +288,26 @@ fn the_samples_do_what_they_say() {
     let (bytes, room) = (fact("Block count:") * fact("Block size:"), sector(1, "size") * 512);
     assert!(bytes <= room && room - bytes < 1 << 20, "{bytes} of {room}");
 }
+
+#[test]
+fn a_partition_is_not_grown_over_the_one_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = dir.path().join("disk");
+    fs::File::create(&disk).unwrap().set_len(32 << 20).unwrap();
+    let script = format!("{}/examples/scripts/resize-root.sh", env!("CARGO_MANIFEST_DIR"));
+    let sh = |text: &str| {
+        let mut shell = std::process::Command::new("sh");
+        shell.current_dir(dir.path()).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("STORAGE", &disk);
+        shell.env("PART2", "none").args(["-eu", "-c", text, &script]).output().unwrap()
+    };
+    for label in ["dos", "gpt"] {
+        let table = format!("label: {label}\\n2048,8192\\n10240,8192\\n20480,8192\\n");
+        let made = sh(&format!("printf '{table}' | sfdisk -q disk"));
+        assert!(made.status.success(), "{made:?}; apt-get install fdisk");
+        let before = fs::read(&disk).unwrap();
+        let output = sh("sh \"$0\"");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("nothing was grown"), "{output:?}");
+        assert_eq!(fs::read(&disk).unwrap(), before);
+    }
+}

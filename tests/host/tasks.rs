@@ -113,6 +113,21 @@ fn a_bench_is_flashed_from_a_makefile_and_only_where_something_is_newer() {
     assert!(place.path("flashed").exists());
     assert!(done(&place.shell(again)).contains("up to date"));
     done(&place.with_boards(one, &[0]));
+    // Back to an image that is older than the stamp; then what a build put there while the boards were flashed.
+    image(&place.path("old.img"), "old");
+    done(&place.shell("touch -d 2020-01-01 old.img"));
+    let rollback = first.replace("os.img", "old.img");
+    done(&place.with_boards(&rollback, &[0, 1]));
+    assert!(done(&place.shell(&rollback)).contains("up to date"));
+    image(&place.path("new.img"), "new");
+    fs::write(place.path("build"), "cp new.img built && mv built old.img\n").unwrap();
+    let resets = fs::read_to_string(place.path("lab.csv")).unwrap();
+    fs::write(place.path("lab.csv"), resets.replacen("command:true", "command:sh build", 1)).unwrap();
+    let meanwhile = place.with_boards(&rollback, &[0, 1]);
+    fs::write(place.path("lab.csv"), resets).unwrap();
+    done(&place.shell("touch -d 2020-01-01 lab.csv"));
+    done(&meanwhile);
+    done(&place.with_boards(&rollback, &[0, 1]));
     // A newer image, and a board that stays off: there is no stamp, and make says no.
     image(&place.path("os.img"), "two");
     let settings = fs::read_to_string(place.path("piprov.toml")).unwrap();
@@ -136,6 +151,13 @@ fn a_night_says_nothing_where_each_board_has_the_image_and_names_the_one_that_ha
     let held = format!("exec 8>lock; flock 8; {night}");
     let output = place.shell(&held);
     assert_eq!(output.status.code(), Some(75), "{output:?}");
+    // What a reset command leaves behind holds up no other night.
+    let rows = fs::read_to_string(place.path("lab.csv")).unwrap();
+    let stays = "command:sh -c 'sleep 60 >/dev/null 2>&1 &'";
+    fs::write(place.path("lab.csv"), rows.replacen("command:true", stays, 1)).unwrap();
+    assert_eq!(done(&place.with_boards(night, &[0, 1])), "");
+    fs::write(place.path("lab.csv"), rows).unwrap();
+    assert_eq!(done(&place.with_boards(night, &[0, 1])), "");
     let settings = fs::read_to_string(place.path("piprov.toml")).unwrap();
     fs::write(place.path("piprov.toml"), settings.replace("boot-timeout = 20", "boot-timeout = 3")).unwrap();
     let output = place.with_boards(night, &[0]);
@@ -180,6 +202,29 @@ fn a_board_that_is_plugged_in_is_written_where_its_disk_has_come_and_only_then()
     let calls = fs::read_to_string(place.path("calls")).unwrap();
     let first = calls.lines().next().unwrap();
     assert_eq!(first, "--quiet usbboot --port 1-1.2 --dir files --wait-for block");
+    // A board with several disks: none of them is taken for the one that is meant.
+    let other = place.path("other");
+    fs::write(&other, "of the board's NVMe disk").unwrap();
+    let both = format!("{}\n{}", disk.display(), other.display());
+    for (name, called) in [("disk", "mmcblk0 "), ("other", "nvme0n1 ")] {
+        let dir = place.path("sys/class/block").join(name).join("device");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("vendor"), format!("{called}\n")).unwrap();
+    }
+    stand_in(&place, &both);
+    for (set, says) in [("", "2 disks have come"), ("DISK=sda", "no disk sda has come")] {
+        fs::remove_file(place.path("calls")).unwrap();
+        let output = place.shell(&format!("SYS=sys {set} {run} </dev/null"));
+        assert!(
+            !output.status.success() && String::from_utf8_lossy(&output.stderr).contains(says),
+            "{output:?}"
+        );
+        assert!(!fs::read_to_string(place.path("calls")).unwrap().contains("deploy"));
+    }
+    fs::File::create(&disk).unwrap().set_len(64 << 20).unwrap();
+    done(&place.shell(&format!("SYS=sys DISK=mmcblk0 {run} </dev/null")));
+    assert!(fs::read(&disk).unwrap().starts_with(&image));
+    assert_eq!(fs::read(&other).unwrap(), b"of the board's NVMe disk");
     fs::remove_file(place.path("calls")).unwrap();
     stand_in(&place, "");
     let output = place.shell(run);

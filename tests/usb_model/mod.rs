@@ -134,6 +134,7 @@ struct Board {
     /// The largest bulk transfer.
     largest: usize,
     refuse_above: Option<usize>,
+    lacks_memory: u32,
     may_open: Result<(), Fault>,
     /// Whether several programs try to have it, as on a host; otherwise to open it twice is a mistake.
     shared: bool,
@@ -180,6 +181,7 @@ impl ModelBus {
             breaches: Vec::new(),
             largest: 0,
             refuse_above: None,
+            lacks_memory: 0,
             may_open: Ok(()),
             shared: false,
             opened: 0,
@@ -210,6 +212,11 @@ impl ModelBus {
     /// Makes transfers above a size fail.
     pub(crate) fn refuse_above(&self, port: &str, bytes: usize) {
         self.with(port, |board| board.refuse_above = Some(bytes));
+    }
+
+    /// The next so many transfers find no memory, whatever their size.
+    pub(crate) fn lacks_memory(&self, port: &str, transfers: u32) {
+        self.with(port, |board| board.lacks_memory = transfers);
     }
 
     /// Does something while a file is sent.
@@ -614,7 +621,9 @@ impl Transport for Open {
         }
         let refused = self.bus.with(&self.port, |board| {
             board.largest = board.largest.max(bytes.len());
-            board.refuse_above.is_some_and(|limit| bytes.len() > limit)
+            let lacks = board.lacks_memory > 0;
+            board.lacks_memory = board.lacks_memory.saturating_sub(1);
+            lacks || board.refuse_above.is_some_and(|limit| bytes.len() > limit)
         });
         if refused {
             return Err(Fault::TooLarge);

@@ -18,13 +18,18 @@ use crate::progress::Progress;
 
 impl Job<'_> {
     pub(super) fn sha256(&self, wanted: &str) -> crate::cli::Result<()> {
-        let digest = match checksum_file::parse_sha256(wanted) {
+        let digest = match checksum_file::parse_line(wanted) {
             Some(digest) => digest,
+            // A variable of a script that has no value.
+            None if wanted.trim().is_empty() => {
+                let hint = Some("give 64 hexadecimal digits, or the file that they stand in".into());
+                return Err(Usage { message: "the sha256 is empty".into(), hint }.into());
+            }
             None if looks_like_digits(wanted) => {
                 return Err(Usage {
                     message: format!(
                         "`{wanted}` is no file, and no sha256: it has {} hexadecimal digits of 64",
-                        wanted.len()
+                        wanted.trim_start_matches("sha256:").len()
                     ),
                     hint: Some("copy all of it, or give the file that it stands in".into()),
                 }
@@ -64,7 +69,9 @@ impl Job<'_> {
                 if compressed {
                     self.ui.result(format_args!("  raw       {raw}"));
                 }
-                self.hint(Some("download it again, or look whether the sha256 is of another version".into()));
+                self.hint(Some(
+                    "download it again, or look whether the sha256 is that of another version or file".into(),
+                ));
             }
             return Err(Failure::already_told(Kind::BadData));
         };
@@ -84,5 +91,6 @@ impl Job<'_> {
 }
 
 fn looks_like_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit()) && !Path::new(text).exists()
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) && !Path::new(text).exists()
 }
