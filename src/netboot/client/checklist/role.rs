@@ -93,7 +93,7 @@ fn of_another(item: &mut Item<'_>) -> Result<(), Error> {
     }
     if !found.is_empty() {
         item.note(format!(
-            "{} {} made by piprov on a host for its boards' network, which the client then does the work of: take {} out.",
+            "{} {} made by piprov on a host for its boards' network, and the client would do that host's work: take {} out.",
             found.join(", "),
             if found.len() == 1 { "was" } else { "were" },
             if found.len() == 1 { "it" } else { "them" },
@@ -297,7 +297,7 @@ mod tests {
         let said = notes(&tree, &facts()).join(" ");
         assert!(said.contains("00-00-piprov.network, etc/piprov/nat.nft, "), "{said}");
         assert!(said.contains("were made by piprov on a host"), "{said}");
-        assert!(said.contains("gives an interface 10.0.0.1, the address of the client's server"), "{said}");
+        assert!(said.contains("00-00-piprov.network comes before piprov's file"), "{said}");
         assert!(!told(&tree, &facts()).join(" ").contains("systemd-networkd is kept off"), "it isn't");
     }
 }

@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 
 use super::Item;
+use super::interface::BootInterface;
 use super::others::MOST_FILES;
 use crate::host_network::plan::owner::{is_yes, setting, settings};
 use crate::netboot::client::Error;
@@ -17,10 +18,11 @@ const RC_LOCAL: &str = "etc/rc.local";
 /// Begins lines that don't count any more.
 const MARK: &str = "# piprov: ";
 
-pub(super) fn addresses(item: &mut Item<'_>) -> Result<(), Error> {
-    networkd(item)?;
-    network_manager(item)?;
-    netplan(item)?;
+/// What a file says of the boot interface alone isn't told: its manager is kept off that.
+pub(super) fn addresses(item: &mut Item<'_>, boot: &BootInterface) -> Result<(), Error> {
+    networkd(item, boot)?;
+    network_manager(item, boot)?;
+    netplan(item, boot)?;
     connman(item)?;
     let commands = item.root.text(RC_LOCAL)?.unwrap_or_default();
     let given = commands.lines().find_map(|line| {
@@ -122,7 +124,7 @@ fn serves(section: &str, key: &str, value: &str) -> bool {
     }
 }
 
-fn networkd(item: &mut Item<'_>) -> Result<(), Error> {
+fn networkd(item: &mut Item<'_>, boot: &BootInterface) -> Result<(), Error> {
     let mut paths = Vec::new();
     for place in NETWORKD {
         paths.extend(files(item, place, ".network")?);
@@ -156,6 +158,9 @@ fn networkd(item: &mut Item<'_>) -> Result<(), Error> {
             item.write(super::Where::Root, &path, &new, "it is this host's alone")?;
             continue;
         }
+        if boot.is_all_of(&text) {
+            continue;
+        }
         if let Some((address, line)) = given {
             note(item, &path, address, &line);
         }
@@ -177,10 +182,15 @@ fn tell_server(item: &mut Item<'_>, path: &str, line: &str) {
 /// What NetworkManager shares begins with this one (nm-settings(5), `shared`).
 const SHARED: &str = "10.42.0.1";
 
-fn network_manager(item: &mut Item<'_>) -> Result<(), Error> {
+fn network_manager(item: &mut Item<'_>, boot: &BootInterface) -> Result<(), Error> {
     for path in files(item, CONNECTIONS, "")? {
         item.go_on()?;
         let Some(text) = item.root.text(&path)? else { continue };
+        let is_boot = settings(&text)
+            .any(|(section, key, name)| (section, key) == ("connection", "interface-name") && boot.is(name));
+        if is_boot && !item.facts.is_this_host {
+            continue;
+        }
         let of_ipv4 = || settings(&text).filter(|(section, ..)| *section == "ipv4");
         let shares = of_ipv4().any(|(_, key, value)| key == "method" && value == "shared");
         let mut has =
@@ -220,7 +230,7 @@ fn connection(
 }
 
 /// Its lines depend on each other, so none is taken out of a file; but NetworkManager has one for each connection.
-fn netplan(item: &mut Item<'_>) -> Result<(), Error> {
+fn netplan(item: &mut Item<'_>, boot: &BootInterface) -> Result<(), Error> {
     for place in NETPLAN {
         for path in files(item, place, ".yaml")? {
             item.go_on()?;
@@ -228,9 +238,20 @@ fn netplan(item: &mut Item<'_>) -> Result<(), Error> {
             let lines = || {
                 text.lines()
                     .map(|line| line.split(" #").next().unwrap_or(line))
-                    .filter(|line| !line.trim_start().starts_with('#'))
+                    .filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
             };
-            let given = lines().filter(|line| !line.contains("to:")).find_map(|line| {
+            // The keys that a line is below, by their depth.
+            let mut above: Vec<(usize, bool)> = Vec::new();
+            let given = lines().find_map(|line| {
+                let key = line.trim();
+                let depth = line.len() - line.trim_start().len();
+                above.truncate(above.iter().position(|(known, _)| *known >= depth).unwrap_or(above.len()));
+                if let Some(key) = key.strip_suffix(':') {
+                    above.push((depth, boot.is(key.trim_matches(['"', '\'']))));
+                }
+                if line.contains("to:") || above.iter().any(|(_, is_boot)| *is_boot) {
+                    return None;
+                }
                 // An interface's address has the length of its network behind it; a router's and a name server's has none.
                 let mut words = line.split(|char: char| !char.is_ascii_digit() && !matches!(char, '.' | '/'));
                 let word = words.find(|word| word.contains('/') && foreign(item, word).is_some())?;
@@ -247,6 +268,7 @@ fn netplan(item: &mut Item<'_>) -> Result<(), Error> {
 /// Its files for people (connman-service.config(5)); what it writes itself it knows by a MAC address that a client hasn't.
 fn connman(item: &mut Item<'_>) -> Result<(), Error> {
     for path in files(item, CONNMAN, ".config")? {
+        item.go_on()?;
         let Some(text) = item.root.text(&path)? else { continue };
         let given = settings(&text).filter(|(_, key, _)| *key == "IPv4");
         let given = given

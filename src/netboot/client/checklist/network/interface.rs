@@ -52,6 +52,13 @@ impl BootInterface {
         !self.is_sure || text.parse::<Mac>().map_or(true, |mac| Some(mac) == self.mac)
     }
 
+    /// Whether a file of systemd-networkd's names it and nothing else.
+    pub(super) fn is_all_of(&self, text: &str) -> bool {
+        let names = settings(text).filter(|(section, key, _)| (*section, *key) == ("Match", "Name"));
+        let mut names = names.flat_map(|(_, _, value)| value.split_whitespace()).peekable();
+        names.peek().is_some() && names.all(|name| self.is(name))
+    }
+
     /// Its names as people list them.
     pub(super) fn any(&self) -> String {
         listed(&self.names, "or")
@@ -149,6 +156,10 @@ mod tests {
             "[Match]\nSSID=x\n",
         ] {
             assert!(!by_mac().may_match(text), "{text}");
+        }
+        assert!(by_mac().is_all_of("[Match]\nName=eth0\nName=end0 enxb827eb123456\n"));
+        for text in ["", "[Match]\nName=eth0 br0\n", "[Match]\nName=e*\n", "[Network]\nName=eth0\n"] {
+            assert!(!by_mac().is_all_of(text), "{text}");
         }
         let by_serial = BootInterface::of("a2ef5644".parse().unwrap());
         assert!(by_serial.may_match("[Match]\nMACAddress=00:11:22:33:44:55\n"), "nobody knows it");

@@ -23,7 +23,7 @@ pub(super) fn network(item: &mut Item<'_>) -> Result<(), Error> {
     others::networkd(item, &boot)?;
     others::connman(item, &boot)?;
     renamed::renamed(item, &boot)?;
-    addresses::addresses(item)?;
+    addresses::addresses(item, &boot)?;
     // A root that can't be written to looks where the unit below can write. A list that somebody made stays.
     if item.facts.mode == Mode::Ro
         && !item

@@ -146,8 +146,19 @@ pub(super) fn dhcpcd(item: &mut Item<'_>, boot: &BootInterface) -> Result<(), Er
             gone.push(addresses::all_quoted(&lines));
         }
         rest = text;
-    } else if let Some((address, line)) = old.lines().find_map(|line| Some((given(line)?, line))) {
-        addresses::note(item, DHCPCD, address, line);
+    } else {
+        // What it leaves alone it gives no address.
+        let mut of_boot = false;
+        let found = old.lines().find_map(|line| {
+            let mut words = line.split_whitespace();
+            if words.next() == Some("interface") {
+                of_boot = words.next().is_some_and(|name| boot.is(name));
+            }
+            Some((given(line).filter(|_| !of_boot)?, line))
+        });
+        if let Some((address, line)) = found {
+            addresses::note(item, DHCPCD, address, line);
+        }
     }
     if !gone.is_empty() {
         item.tell(format!(

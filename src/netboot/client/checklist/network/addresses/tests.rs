@@ -155,3 +155,36 @@ fn only_what_gives_an_address_counts() {
     let said = notes(&tree, &facts).join(" ");
     assert!(!said.contains("gives an interface"), "{said}");
 }
+
+#[test]
+fn what_is_said_of_the_boot_interface_alone_is_not_told() {
+    let tree = Tree::new();
+    for (path, text) in [
+        ("etc/systemd/network/20-lan.network", "[Match]\nName=eth0\n[Network]\nAddress=10.0.0.1/24\n"),
+        (
+            "etc/NetworkManager/system-connections/lan.nmconnection",
+            "[connection]\ninterface-name=eth0\n[ipv4]\naddress1=10.0.0.1/24\n",
+        ),
+        (
+            "etc/netplan/50.yaml",
+            "network:\n  ethernets:\n    \"eth0\":\n      addresses:\n        - 10.0.0.1/24\n",
+        ),
+        ("etc/dhcpcd.conf", "interface eth0\nstatic ip_address=10.0.0.1/24\n"),
+        ("etc/network/interfaces", "iface eth0 inet static\n  address 10.0.0.1/24\n"),
+    ] {
+        tree.file(&format!("root/{path}"), text);
+        let said = notes(&tree, &facts()).join(" ");
+        assert!(!said.contains("gives an interface"), "{path}: {said}");
+        // What comes behind is another one's again.
+        let more = match path {
+            "etc/netplan/50.yaml" => "    br0:\n      addresses: [10.0.0.1/24]\n",
+            "etc/dhcpcd.conf" => "interface br0\nstatic ip_address=10.0.0.1/24\n",
+            "etc/network/interfaces" => "iface br0 inet static\n  address 10.0.0.1/24\n",
+            _ => continue,
+        };
+        tree.file(&format!("root/{path}"), &format!("{text}{more}"));
+        let said = notes(&tree, &facts()).join(" ");
+        assert!(said.contains(&format!("{path} gives an interface 10.0.0.1")), "{path}: {said}");
+        tree.file(&format!("root/{path}"), text);
+    }
+}
