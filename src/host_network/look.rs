@@ -6,7 +6,7 @@ use std::io;
 use rustix::fs::{Access, FileType, StatVfsMountFlags};
 
 use super::plan::seen::{Address, Found, Lack, Manager, Seen, Systemd};
-use super::plan::{LINK, PATHS};
+use super::plan::{LINK, paths};
 use super::units::{Started, Switch, is_null};
 use super::{Error, Site, processes};
 use crate::beneath::{Dir, Links, read_bounded};
@@ -247,7 +247,7 @@ fn files(root: &Dir, seen: &mut Seen) {
             all.extend(bytes.map(|bytes| (path, bytes)));
         }
     }
-    let mut places: BTreeSet<String> = PATHS.iter().map(|path| (*path).to_owned()).collect();
+    let mut places: BTreeSet<String> = paths().map(str::to_owned).collect();
     places.insert(LINK.to_owned());
     places.extend(all.keys().filter(|path| path.starts_with("etc/network/")).cloned());
     for place in places {

@@ -128,6 +128,94 @@ fn what_is_lost_and_what_is_left_out_is_told() {
 }
 
 #[test]
+fn a_root_with_its_servers_address_and_a_renamed_interface_is_told_and_found_each_time() {
+    let room = Room::new();
+    shell(
+        room.path(),
+        "mkdir -p root/etc/systemd/network root/etc/network; cd root/etc
+         printf '[Match]\nName=br0\n[Network]\nAddress=10.0.0.1/24\nDHCPServer=yes\n' > systemd/network/20-br0.network
+         printf '[Match]\nMACAddress=dc:a6:32:01:36:c2\n[Link]\nName=lan0\n' > systemd/network/10-lan.link
+         printf 'auto lo /e*\niface lo inet loopback\niface enxdca6320136c2 inet dhcp\niface eth1 inet dhcp\n' > network/interfaces",
+    );
+    image(room.path(), 12, 80);
+    let (code, _, said) = ran(room.add("lab-01", "dc:a6:32:01:36:c2", "disk.img", &["--no-exports"]));
+    assert_eq!(code, 0, "{said}");
+    let each_time = [
+        "20-br0.network gives an interface 10.0.0.1, the address of the client's server (`Address=10.0.0.1/24`)",
+        "10-lan.link may give the boot interface another name, lan0 (`Name=lan0`)",
+    ];
+    let once = ["has the client give out addresses", "eth1 is brought up by name now"];
+    for word in each_time.into_iter().chain(once) {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    assert_eq!(
+        room.read("srv/clients/lab-01/etc/network/interfaces"),
+        "auto lo eth1\niface lo inet loopback\n# piprov: iface enxdca6320136c2 inet dhcp\niface eth1 inet dhcp\n"
+    );
+    let (code, out, _) = ran(room.client(&["check", "lab-01"]));
+    assert_eq!(code, 1);
+    for word in each_time {
+        assert!(out.contains(word), "{word}: {out}");
+    }
+    shell(
+        room.path(),
+        "rm srv/clients/lab-01/etc/systemd/network/20-br0.network srv/clients/lab-01/etc/systemd/network/10-lan.link",
+    );
+    assert_eq!(ok(room.client(&["check", "lab-01"])), "lab-01  as it should be\n");
+}
+
+/// This host, as `doctor --fix` prepares it: what is written lies in memory above its root, and it is its own `/`.
+#[test]
+fn a_copy_of_a_prepared_host_takes_nothing_along_by_which_it_would_be_the_host() {
+    let room = Room::new();
+    let inside = format!(
+        "set -e; mkdir -p boot/firmware etc/systemd/network etc/network etc/exports.d etc/sysctl.d
+         wants=etc/systemd/system/multi-user.target.wants; mkdir -p $wants
+         echo root=x > boot/firmware/cmdline.txt; touch boot/firmware/config.txt etc/rpi-issue etc/fstab etc/exports.d/other.exports
+         mkdir -p usr/lib/systemd/system; touch usr/lib/systemd/systemd-networkd
+         mark=\"{mark}\"
+         echo \"$mark\" | tee etc/systemd/system/piprov-nat.service etc/sysctl.d/zz-piprov.conf > /dev/null
+         ln -sf /etc/systemd/system/piprov-nat.service $wants/piprov-nat.service
+         printf \"$mark\\n[Match]\\nName=eth0\\n[Network]\\nAddress=10.0.0.1/24\\n\" > etc/systemd/network/00-00-piprov.network
+         printf '[Match]\\nName=br0\\n[Network]\\nAddress=10.0.0.1/24\\n' > etc/systemd/network/30-br0.network
+         printf \"auto lo\\n\\n$mark\\nauto eth0\\niface eth0 inet static\\n  address 10.0.0.1/24\\n\" > etc/network/interfaces
+         touch usr/lib/systemd/system/piprov-usb.path usr/lib/systemd/system/hostapd.service
+         touch tmp/program; mount --bind {program} tmp/program; exec chroot . /tmp/program netboot client add lab-01 --board a2ef5644 --from / \
+             --server 10.0.0.1 --network 10.0.0.0/24 --no-exports --force -n",
+        mark = piprov::host_network::plan::MARK,
+        program = env!("CARGO_BIN_EXE_piprov"),
+    );
+    std::fs::write(room.at("inside"), inside).unwrap();
+    let outside = "set -e; mount --make-rprivate /; inside=$PWD/inside; mkdir above host; mount -t tmpfs above above
+         mkdir above/new above/work; mount -t overlay -o lowerdir=/,upperdir=above/new,workdir=above/work host host
+         mount -t tmpfs own host/tmp; mount --rbind /dev host/dev; mount -t proc proc host/proc
+         cd host; exec bash $inside 2>&1";
+    std::fs::write(room.at("outside"), outside).unwrap();
+    let said = shell(room.path(), "unshare -m bash outside");
+    let columns = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let planned: Vec<String> = said.lines().map(columns).collect();
+    for path in [
+        "etc/systemd/network/00-00-piprov.network",
+        "etc/systemd/system/piprov-nat.service",
+        "etc/systemd/system/multi-user.target.wants/piprov-nat.service",
+        "etc/sysctl.d/zz-piprov.conf",
+    ] {
+        assert!(planned.contains(&format!("would remove role root: {path}")), "{path}: {said}");
+    }
+    for words in [
+        "/etc/exports.d",
+        "piprov-usb.path",
+        "hostapd.service",
+        "taken out of etc/network/interfaces is what piprov added",
+        "comments now in etc/systemd/network/30-br0.network are `Address=10.0.0.1/24`",
+        "systemd-networkd is kept off",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(!said.contains("comes before"), "{said}");
+}
+
+#[test]
 fn what_no_client_starts_without_is_not_left_out() {
     let room = Room::new();
     shell(

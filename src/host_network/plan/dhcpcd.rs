@@ -6,6 +6,11 @@ use super::{Around, Change, MARK, Part, Step, Wanted};
 /// Its settings. What comes after `interface` is for that interface, to the next `interface` or the end.
 pub(super) const FILE: &str = "etc/dhcpcd.conf";
 
+/// Whether a word begins what is for another interface, network or choice.
+pub(super) fn begins(word: &str) -> bool {
+    matches!(word, "interface" | "ssid" | "profile")
+}
+
 pub(super) fn part(wanted: &Wanted, seen: &Seen) -> Part {
     let (interface, address) = (&wanted.interface, wanted.cidr());
     let own = format!("{MARK}\ninterface {interface}\nstatic ip_address={address}\nnogateway\nnolink\n");

@@ -18,6 +18,11 @@ const OFF: &str = "#piprov# ";
 const BEGIN: [&str; 8] =
     ["iface", "auto", "mapping", "source", "source-directory", "rename", "template", "no-auto-down"];
 
+/// Whether a word begins something new at the beginning of a line.
+pub(super) fn begins(word: &str) -> bool {
+    BEGIN.contains(&word) || word.starts_with("allow-")
+}
+
 pub(super) fn part(wanted: &Wanted, seen: &Seen) -> Part {
     let interface = wanted.interface.as_str();
     let mut own =
@@ -89,8 +94,7 @@ fn without(text: &str, name: &Name) -> Option<String> {
     for line in text.split_inclusive('\n') {
         let mut words = line.split_whitespace();
         let word = words.next().unwrap_or_default();
-        let begins = BEGIN.contains(&word) || word.starts_with("allow-");
-        if begins && !goes_on {
+        if begins(word) && !goes_on {
             off = is_stanza(line, name);
         }
         // `auto` and `allow-hotplug` name several: only the one is taken out of them.

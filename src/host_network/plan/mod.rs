@@ -11,6 +11,7 @@ mod ifupdown;
 mod nat;
 mod network_manager;
 mod networkd;
+mod own;
 mod refused;
 mod told;
 
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use name::{Name, NotAName};
 pub use nat::{FORWARD, RULES, TABLE, UNIT};
+pub use own::{LINK, OWN, SHARED, may_change, paths, without_own};
 pub use owner::{Owner, Pass};
 pub use refused::{Obstacle, Refused};
 pub use seen::{Address, Found, Lack, Manager, Seen, Systemd};
@@ -217,30 +219,6 @@ struct Part {
     changes: Vec<Change>,
     apply: Around,
     undo: Around,
-}
-
-/// All paths that a plan may change. Nothing else is written or removed, whatever a record says.
-pub const PATHS: [&str; 9] = [
-    network_manager::PROFILE,
-    network_manager::CONF,
-    networkd::FILE,
-    dhcpcd::FILE,
-    ifupdown::FILE,
-    ifupdown::OWN,
-    nat::RULES,
-    nat::UNIT,
-    nat::FORWARD,
-];
-
-/// And the one link.
-pub const LINK: &str = nat::LINK;
-
-/// Whether a plan may change this file.
-#[must_use]
-pub fn may_change(path: &str) -> bool {
-    let of_directory = |name: &str| crate::beneath::is_name(name.as_bytes());
-    PATHS.contains(&path)
-        || path.strip_prefix(ifupdown::DIR).and_then(|rest| rest.strip_prefix('/')).is_some_and(of_directory)
 }
 
 /// Whether a plan may run this.

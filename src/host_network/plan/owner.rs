@@ -341,20 +341,23 @@ pub(super) fn is_stanza(line: &str, name: &Name) -> bool {
 }
 
 /// Whether a setting says yes.
-fn is_yes(value: &str) -> bool {
+pub(crate) fn is_yes(value: &str) -> bool {
     ["1", "yes", "y", "true", "t", "on"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }
 
 /// Settings of a file with sections: the section, the key and the value of each.
-pub(super) fn settings(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
+pub(crate) fn settings(text: &str) -> impl Iterator<Item = (&str, &str, &str)> {
     let mut section = "";
-    text.lines().filter_map(move |line| {
-        let line = line.trim();
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            section = name;
-            return None;
-        }
-        let (key, value) = line.split_once('=').filter(|_| !line.starts_with(['#', ';']))?;
-        Some((section, key.trim_end(), value.trim_start()))
-    })
+    text.lines().filter_map(move |line| setting(line, &mut section))
+}
+
+/// That of one line. `section` is the one that the line is in; a line that begins another one sets it.
+pub(crate) fn setting<'a>(line: &'a str, section: &mut &'a str) -> Option<(&'a str, &'a str, &'a str)> {
+    let line = line.trim();
+    if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        *section = name;
+        return None;
+    }
+    let (key, value) = line.split_once('=').filter(|_| !line.starts_with(['#', ';']))?;
+    Some((*section, key.trim_end(), value.trim_start()))
 }

@@ -199,6 +199,7 @@ impl Clients {
             board: request.board,
             mode: request.mode,
             server,
+            addresses: host::with_server(server, &addresses),
             protocol: self.protocol(),
             root: root.clone(),
             layer: layer.clone(),

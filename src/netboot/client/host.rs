@@ -36,6 +36,16 @@ pub fn addresses() -> std::io::Result<Vec<Address>> {
     Ok(found)
 }
 
+/// This host's addresses with the one that a client knows its server by, which may be another host's, or none of this
+/// host's any more.
+pub(super) fn with_server(server: Ipv4Addr, addresses: &[Address]) -> Vec<Ipv4Addr> {
+    let mut all: Vec<Ipv4Addr> =
+        std::iter::once(server).chain(addresses.iter().map(|one| one.address)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 /// This host's address, and the hosts that may mount: what was given, and the rest from the interface.
 pub(super) fn server_and_network(
     server: Option<Ipv4Addr>,

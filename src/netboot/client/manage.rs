@@ -208,11 +208,14 @@ impl Clients {
             private: None,
             public: key.public.clone(),
         });
+        let addresses =
+            host::addresses().map_err(Error::os("asking for the addresses of", Path::new("this host")))?;
         Ok(Facts {
             name: record.name.parse()?,
             board: record.board.parse()?,
             mode: record.mode,
             server: record.server,
+            addresses: host::with_server(record.server, &addresses),
             protocol: self.protocol(),
             root: record.root.clone(),
             layer: record.layer.clone(),

@@ -324,9 +324,13 @@ mod tests {
         tree.file("root/etc/os-release", "ID=debian\n");
         tree.file("root/etc/rpi-issue", "");
         tree.file("root/etc/fstab", "");
-        for path in
-            ["etc/piprov/piprov.toml", "var/lib/piprov/station.key", "home/pi/video/x", "boot/cmdline.txt"]
-        {
+        for path in [
+            "etc/piprov/piprov.toml",
+            "etc/exports.d/other.exports",
+            "var/lib/piprov/station.key",
+            "home/pi/video/x",
+            "boot/cmdline.txt",
+        ] {
             tree.file(&format!("root/{path}"), "");
         }
         tree
@@ -346,11 +350,11 @@ mod tests {
     fn what_this_host_is_as_a_server_is_not_copied() {
         let tree = tree();
         let mut material = open(&tree, &[]).unwrap();
-        for path in ["etc/piprov", "var/lib/piprov"] {
+        for path in ["etc/piprov", "etc/exports.d", "var/lib/piprov"] {
             assert_eq!(takes(&material, path), Take::All, "of an image or another directory");
         }
         material.running = true;
-        for path in ["etc/piprov", "var/lib/piprov"] {
+        for path in ["etc/piprov", "etc/exports.d", "var/lib/piprov"] {
             assert_eq!(takes(&material, path), Take::Nothing, "{path}");
         }
         assert_eq!(takes(&material, "etc"), Take::All);

@@ -69,6 +69,7 @@ pub(super) fn facts() -> Facts {
         board: "a2ef5644".parse().unwrap(),
         mode: Mode::Rw,
         server: "10.0.0.1".parse().unwrap(),
+        addresses: vec!["10.0.0.1".parse().unwrap()],
         protocol: Protocol::Whole,
         root: "/srv/netboot/clients/lab-01".into(),
         layer: None,

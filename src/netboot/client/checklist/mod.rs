@@ -78,6 +78,8 @@ pub(super) struct Facts {
     pub(super) board: Prefix,
     pub(super) mode: Mode,
     pub(super) server: Ipv4Addr,
+    /// The addresses of this host, and the server's: the client must have none of them.
+    pub(super) addresses: Vec<Ipv4Addr>,
     /// How it talks to this host's NFS server.
     pub(super) protocol: Protocol,
     /// What the client mounts as its root: of an overlay, the shared one.
@@ -213,12 +215,21 @@ impl Item<'_> {
         Ok(())
     }
 
-    /// Wants a program's configuration, by which it leaves the boot interface alone.
-    fn leave(&mut self, tree: Where, path: &str, text: &str, who: &str) -> Result<(), Error> {
+    /// Whether a path of the root is taken away.
+    fn is_gone(&self, path: &str) -> bool {
+        let gone = |change: &Change| {
+            change.tree == Where::Root && change.path == path && matches!(change.act, Act::Remove)
+        };
+        self.plan.changes.iter().any(gone)
+    }
+
+    /// Wants a program's configuration, by which it leaves the boot interface alone; `names` are those by which it knows
+    /// that.
+    fn leave(&mut self, path: &str, text: &str, who: &str, names: &str) -> Result<(), Error> {
         let before = self.plan.changes.len();
-        self.write(tree, path, text, &format!("{who} leaves the boot interface alone"))?;
+        self.write(Where::Root, path, text, &format!("{who} leaves the boot interface alone"))?;
         if self.plan.changes.len() > before {
-            self.tell(format!("{who} is kept off the boot interface by {path}."));
+            self.tell(format!("{who} is kept off the boot interface, as {names}, by {path}."));
         }
         Ok(())
     }
@@ -246,8 +257,9 @@ pub(super) fn plan(facts: &Facts, root: &View<'_>, boot: &View<'_>) -> Result<Ch
         ("first-boot", services::first_boot),
         ("swap", services::swap),
         ("boot-files", services::boot_files),
-        ("network", network::network),
+        // What it takes away no manager reads any more.
         ("role", role::role),
+        ("network", network::network),
         ("containers", containers::containers),
         ("cloud-init", cloud::cloud_init),
         ("initramfs", boot::initramfs),

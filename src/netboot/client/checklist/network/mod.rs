@@ -1,13 +1,14 @@
 //! The interface that the root comes over is configured before any service starts. A program that takes it down takes
 //! the root away, so network managers leave it alone.
 
+mod addresses;
 mod ifupdown;
+mod interface;
 mod others;
+mod renamed;
 
 use super::{Error, Item, Mode, Where};
-
-/// What the board's own interface is called: with the Pi's kernel, and by systemd's rules for names.
-const INTERFACES: [&str; 2] = ["eth0", "end0"];
+use interface::BootInterface;
 
 /// The list of name servers of a root that can't be written to.
 const IN_MEMORY: &str = "/run/piprov-resolv.conf";
@@ -15,11 +16,14 @@ const IN_MEMORY: &str = "/run/piprov-resolv.conf";
 const RESOLVE: &str = "etc/systemd/system/piprov-resolve.service";
 
 pub(super) fn network(item: &mut Item<'_>) -> Result<(), Error> {
-    others::network_manager(item)?;
-    others::dhcpcd(item)?;
-    ifupdown::ifupdown(item)?;
-    others::networkd(item)?;
-    others::connman(item)?;
+    let boot = BootInterface::of(item.facts.board);
+    others::network_manager(item, &boot)?;
+    others::dhcpcd(item, &boot)?;
+    ifupdown::ifupdown(item, &boot)?;
+    others::networkd(item, &boot)?;
+    others::connman(item, &boot)?;
+    renamed::renamed(item, &boot)?;
+    addresses::addresses(item, &boot)?;
     // A root that can't be written to looks where the unit below can write. A list that somebody made stays.
     if item.facts.mode == Mode::Ro
         && !item
@@ -84,13 +88,13 @@ mod tests {
         let changes = changed(&tree, &facts, "network");
         assert_eq!(changes.len(), 4);
         assert!(changes[0].starts_with("etc/NetworkManager/conf.d/90-piprov-netboot.conf "), "{changes:?}");
-        assert!(
-            changes[0].contains(
-                "unmanaged-devices=interface-name:eth0;interface-name:end0;mac:dc:a6:32:01:36:c2\n"
-            )
-        );
+        assert!(changes[0].contains(
+            "unmanaged-devices=interface-name:eth0;interface-name:end0;interface-name:enxdca6320136c2;\
+                 mac:dc:a6:32:01:36:c2\n"
+        ));
         assert!(changes[1].starts_with("etc/dhcpcd.conf # piprov"), "{changes:?}");
-        let rest = "\ndenyinterfaces eth0 end0\ninterface eth0\nstatic ip_address=10.0.0.1/24\n";
+        let rest =
+            "\ndenyinterfaces eth0 end0 enxdca6320136c2\ninterface eth0\nstatic ip_address=10.0.0.1/24\n";
         assert!(changes[1].ends_with(rest), "before all that is about one interface: {changes:?}");
         tree.apply(&facts);
         assert_eq!(changed(&tree, &facts, "network"), [""; 0]);

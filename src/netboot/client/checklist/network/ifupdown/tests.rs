@@ -3,6 +3,19 @@ use super::super::super::plan;
 use super::*;
 use crate::netboot::client::view::View;
 
+fn boot() -> BootInterface {
+    BootInterface::of("a2ef5644".parse().unwrap())
+}
+
+fn meant(boot: &BootInterface) -> Meant<'_> {
+    Meant { boot, taken: BTreeSet::new(), known: BTreeSet::new() }
+}
+
+/// As of a root that has no other stanzas.
+fn alone(text: &str) -> Without {
+    without(text, &meant(&boot()))
+}
+
 #[test]
 fn stanzas_of_the_boot_interface_become_comments() {
     let old = "source /etc/network/interfaces.d/*\n\nauto lo eth0\niface lo inet loopback\n\n# The lab\n\
@@ -12,20 +25,37 @@ fn stanzas_of_the_boot_interface_become_comments() {
         # piprov: allow-hotplug eth0\n# piprov: iface eth0 inet static\n# piprov: \taddress 10.0.0.1/24 \n\
         # piprov: \n# piprov: \tgateway 10.0.0.254\n\n\
         # piprov: iface eth0:1 inet dhcp\nauto wlan0\niface wlan0 inet dhcp\n    wpa-ssid eth0\n";
-    let done = |was_static| Without { text: new.to_owned(), was_static, master: None };
-    assert_eq!(without(old), done(true));
-    assert_eq!(without(new), done(false), "once is enough");
+    let done = |boot: &[&str], was_static| Without {
+        text: new.to_owned(),
+        boot: boot.iter().map(|name| (*name).to_owned()).collect(),
+        was_static,
+        ..Without::default()
+    };
+    assert_eq!(alone(old), done(&["eth0", "eth0:1"], true));
+    assert_eq!(alone(new), done(&[], false), "once is enough");
 }
 
 #[test]
 fn names_and_patterns() {
-    for ours in
-        ["eth0", "end0", "eth0:1", "/eth*", "/e?h0", "/*", "/[ew]*", "eth0/x", "/eth*=phys", "eth0=lan"]
-    {
-        assert!(is_ours(ours), "{ours}");
+    for ours in [
+        "eth0",
+        "end0",
+        "enxb827ebef5644",
+        "/enx*",
+        "eth0:1",
+        "/eth*",
+        "/e?h0",
+        "/*",
+        "/[ew]*",
+        "eth0/x",
+        "/eth*=phys",
+        "eth0=lan",
+    ] {
+        assert!(meant(&boot()).is_boot(ours), "{ours}");
     }
-    for other in ["lo", "eth1", "eth0.7", "wlan0", "/wlan*", "/eth", "/", "", "/ü*", "/*9"] {
-        assert!(!is_ours(other), "{other}");
+    for other in ["lo", "eth1", "enx001122334455", "eth0.7", "wlan0", "/wlan*", "/eth", "/", "", "/ü*", "/*9"]
+    {
+        assert!(!meant(&boot()).is_boot(other), "{other}");
     }
 }
 
@@ -37,9 +67,9 @@ fn every_file_that_is_read_is_changed() {
     let facts = facts();
     let changes = changed(&tree, &facts, "network");
     assert!(changes[0].starts_with("etc/network/interfaces.d/lan # piprov: auto end0\n"), "{changes:?}");
-    assert!(
-        told(&tree, &facts).join(" ").contains("interfaces.d/lan are comments now, and its static address")
-    );
+    assert!(told(&tree, &facts).join(" ").contains(
+        "the lines for end0 in etc/network/interfaces.d/lan are comments now, and its static address"
+    ));
     tree.apply(&facts);
     assert_eq!(changed(&tree, &facts, "network"), [""; 0]);
 }
@@ -65,6 +95,91 @@ fn what_is_taken_in_is_read_too() {
     assert!(said.contains("takes `etc/network/$HOME/x` in"), "{said}");
     tree.apply(&facts);
     assert_eq!(changed(&tree, &facts, "network"), [""; 0]);
+}
+
+#[test]
+fn the_name_by_the_mac_address_is_the_boot_interfaces() {
+    let tree = Tree::new();
+    let mut facts = facts();
+    facts.board = "b8:27:eb:12:34:56".parse().unwrap();
+    let text = "auto enxb827eb123456\niface enxb827eb123456 inet dhcp\niface enx001122334455 inet dhcp\n";
+    tree.file("root/etc/network/interfaces", text);
+    let off = "# piprov: auto enxb827eb123456\n# piprov: iface enxb827eb123456 inet dhcp\niface enx001122334455 inet dhcp\n";
+    assert_eq!(changed(&tree, &facts, "network")[0], format!("etc/network/interfaces {off}"));
+    // A board before the Pi 4 has it by its serial number.
+    facts.board = "00123456".parse().unwrap();
+    assert_eq!(changed(&tree, &facts, "network")[0], format!("etc/network/interfaces {off}"));
+    facts.board = "00123457".parse().unwrap();
+    assert!(!changed(&tree, &facts, "network")[0].starts_with("etc/network/interfaces "));
+}
+
+#[test]
+fn what_a_pattern_brought_up_besides_is_named() {
+    let tree = Tree::new();
+    let facts = facts();
+    let main = "auto lo\niface lo inet loopback\nauto /eth*\niface eth0 inet dhcp\niface eth2 inet manual\n";
+    tree.file("root/etc/network/interfaces", main);
+    tree.file("root/etc/network/interfaces.d/lan", "iface eth1 inet dhcp\niface eth1:0 inet dhcp\n");
+    let main = "auto lo\niface lo inet loopback\n# piprov: auto /eth*\nauto eth1 eth2\n# piprov: iface eth0 inet dhcp\n\
+        iface eth2 inet manual\n";
+    assert_eq!(changed(&tree, &facts, "network")[0], format!("etc/network/interfaces {main}"));
+    let said = told(&tree, &facts).join(" ");
+    assert!(
+        said.contains("the lines for /eth* and eth0 in etc/network/interfaces are comments now."),
+        "{said}"
+    );
+    assert!(
+        said.contains("others than the boot interface too: eth1 and eth2 are brought up by name now"),
+        "{said}"
+    );
+    tree.apply(&facts);
+    assert_eq!((changed(&tree, &facts, "network"), told(&tree, &facts)), (vec![], vec![]));
+}
+
+#[test]
+fn what_a_pattern_brought_up_and_nobody_knows_is_told() {
+    for (line, left) in [
+        ("auto /eth*", ""),
+        ("auto lo /eth*", "auto lo\n"),
+        // What is meant by these isn't followed.
+        ("auto /eth[0-9]", ""),
+        ("auto /eth*=lan", ""),
+    ] {
+        let boot = boot();
+        let known = ["eth1", "wlan0"].map(str::to_owned).into();
+        let known = if line.ends_with("eth*") { BTreeSet::new() } else { known };
+        let new = without(&format!("{line}\n"), &Meant { known, ..meant(&boot) });
+        assert_eq!(new.text.replace(&format!("# piprov: {line}\n"), ""), left, "{line}");
+        let told = new.patterns[0].told("x");
+        assert!(told.ends_with("aren't brought up by it any more: name them there."), "{told}");
+    }
+    assert_eq!(alone("auto eth0 eth1\n").patterns, [], "that one isn't brought up otherwise");
+}
+
+#[test]
+fn an_interface_with_an_address_of_the_copied_host_is_taken_out_of_all_files() {
+    let tree = Tree::new();
+    let mut facts = facts();
+    tree.file(
+        "root/etc/network/interfaces",
+        "auto lo br0 br0:1\niface lo inet loopback\nsource interfaces.d/*\n",
+    );
+    let lan = "iface br0 inet static\n address 10.0.0.1/24\n bridge_ports eth1\niface br0:1 inet static\n address 10.9.0.1/24\n\
+        iface eth2 inet manual\n up ip addr add 10.0.0.1/24 dev eth2\n";
+    tree.file("root/etc/network/interfaces.d/lan", lan);
+    assert!(changed(&tree, &facts, "network").iter().all(|change| !change.starts_with("etc/network")));
+    facts.is_this_host = true;
+    let changes = changed(&tree, &facts, "network");
+    assert!(changes[0].starts_with("etc/network/interfaces auto lo br0:1\n"), "{changes:?}");
+    let lan = "# piprov: iface br0 inet static\n# piprov:  address 10.0.0.1/24\n# piprov:  bridge_ports eth1\n\
+        iface br0:1 inet static\n address 10.9.0.1/24\n\
+        # piprov: iface eth2 inet manual\n# piprov:  up ip addr add 10.0.0.1/24 dev eth2\n";
+    assert_eq!(changes[1], format!("etc/network/interfaces.d/lan {lan}"));
+    assert!(
+        told(&tree, &facts).join(" ").contains("the lines for br0 and eth2 in etc/network/interfaces.d/lan")
+    );
+    tree.apply(&facts);
+    assert_eq!((changed(&tree, &facts, "network"), told(&tree, &facts)), (vec![], vec![]));
 }
 
 #[test]
@@ -103,9 +218,15 @@ fn no_line_by_which_the_boot_interface_is_lost_is_passed_over() {
         ("iface lan inherits eth0", Remark::Inherits),
         ("iface lan inet dhcp inherits end0", Remark::Inherits),
     ] {
-        assert_eq!(remarkable(&format!("iface br0 inet manual\n  {line}\n")), [kind(line.to_owned())]);
+        assert_eq!(
+            remarkable(&format!("iface br0 inet manual\n  {line}\n"), &meant(&boot())),
+            [kind(line.to_owned())]
+        );
     }
-    assert_eq!(remarkable(" bridge_ports \\\n  eth0\n"), [Remark::Taken("bridge_ports eth0".to_owned())]);
+    assert_eq!(
+        remarkable(" bridge_ports \\\n  eth0\n", &meant(&boot())),
+        [Remark::Taken("bridge_ports eth0".to_owned())]
+    );
     for line in [
         "up iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE",
         "up brctl addif br0 eth1",
@@ -113,7 +234,7 @@ fn no_line_by_which_the_boot_interface_is_lost_is_passed_over() {
         "iface lan inherits eth1",
         "# up brctl addif br0 eth0",
     ] {
-        assert_eq!(remarkable(&format!("{line}\n")), [], "{line}");
+        assert_eq!(remarkable(&format!("{line}\n"), &meant(&boot())), [], "{line}");
     }
 }
 
@@ -173,8 +294,8 @@ proptest::proptest! {
         "(auto|iface|allow-hotplug|source|address|#|) ?(eth0|lo|/eth\\*|x)? ?(inet static)?\\\\?", 0..20,
     )) {
         let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-        let once = without(&text).text;
-        let twice = without(&once);
+        let once = alone(&text).text;
+        let twice = alone(&once);
         assert_eq!((&twice.text, twice.was_static), (&once, false));
         let brings_up = |line: &str| {
             let words: Vec<_> = line.split_whitespace().collect();
