@@ -130,7 +130,7 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         };
         let (own, pulses) = (self.stop.child().map_err(Error::Loop)?, vec![server.pulse()]);
         let (follower, stop) = (self.follower, own.clone());
-        let site = Site::new(&server.interface().name, server.plan());
+        let site = Site::further(&server.interface().name, server.plan());
         let work = move || {
             let done = server.run(&mut |event| follower.dhcp_on(&site, event), &own);
             if let Err(error) = &done {
