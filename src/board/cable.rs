@@ -26,7 +26,7 @@ impl Cable {
     /// number of zeros, which names nobody.
     #[must_use]
     pub fn of(serial: &Serial) -> Option<Self> {
-        let digits = Serial::of_digits(serial.as_str()).filter(|serial| !serial.is_zero())?;
+        let digits = Serial::of_digits(serial.as_str()).filter(|serial| !serial.is_blank())?;
         let [_, _, _, low @ ..] = u64::from_str_radix(digits.as_str(), 16).ok()?.to_be_bytes();
         Some(Self(low))
     }

@@ -67,10 +67,12 @@ impl Serial {
         Self { text, len }
     }
 
-    /// Whether it has zeros only: what a board tells that has none, as many virtual ones. It names nobody.
+    /// Whether it has zeros only, or ones only: what a board tells that has none, as many virtual ones, or that can't read
+    /// its fuses. It names nobody.
     #[must_use]
-    pub fn is_zero(&self) -> bool {
-        self.as_str().bytes().all(|byte| byte == b'0')
+    pub fn is_blank(&self) -> bool {
+        let only = |digit: u8| self.as_str().bytes().all(|byte| byte.eq_ignore_ascii_case(&digit));
+        only(b'0') || only(b'f')
     }
 
     /// The serial number as it was given.

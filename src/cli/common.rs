@@ -45,20 +45,45 @@ pub(super) const fn severity_style(severity: Severity) -> Style {
 /// No time on the command line is longer: about 31 years.
 const LONGEST: f64 = 1e9;
 
+/// The units of a time, from the longest down, in seconds.
+const UNITS: [(&str, f64); 5] = [("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001)];
+
 /// A time on the command line: a number of seconds, also with a fraction, or a number with its unit (`ms`, `s`, `m`, `h`,
-/// `d`), up to a thousand million seconds. All commands take it so.
+/// `d`), or several of those from the longest unit down, up to a thousand million seconds. All commands take it so.
 ///
 /// # Errors
 /// A sentence for clap, where it is no such time.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    const UNITS: [(&str, f64); 5] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86400.0)];
-    let unit = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
-    let (number, factor) = unit.unwrap_or((text, 1.0));
-    let seconds = number.parse::<f64>().ok().map(|number| number * factor);
+    let seconds = text.parse::<f64>().ok().or_else(|| sum(text));
     let seconds = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| format!("a time from 0 to {LONGEST} s is needed, such as 90, 1.5s, 5m or 1h"))
+        .ok_or_else(|| format!("a time from 0 to {LONGEST} s is needed, such as 90, 1.5s, 5m or 1h30m"))
+}
+
+/// `1h30m`: numbers with their units, each unit shorter than the one before.
+fn sum(text: &str) -> Option<f64> {
+    let (mut rest, mut total, mut before) = (text, 0.0, f64::INFINITY);
+    while !rest.is_empty() {
+        let (number, more) = rest.split_at(rest.find(|char: char| char.is_ascii_alphabetic())?);
+        let end = more.find(|char: char| !char.is_ascii_alphabetic()).unwrap_or(more.len());
+        let (word, more) = more.split_at(end);
+        let (_, unit) = UNITS.iter().find(|(unit, _)| *unit == word)?;
+        let number = number.parse::<f64>().ok().filter(|number| *number >= 0.0 && *unit < before)?;
+        (rest, total, before) = (more, total + number * unit, *unit);
+    }
+    Some(total).filter(|_| !text.is_empty())
+}
+
+/// A time that something may take: as [`seconds`] takes it, but not 0, in which nothing is done.
+///
+/// # Errors
+/// A sentence for clap, where it is no such time.
+pub(super) fn time_limit(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        Duration::ZERO => Err("a time above 0 is needed, such as 90, 1.5s, 5m or 1h30m".to_owned()),
+        time => Ok(time),
+    }
 }
 
 /// A time before now, with its unit: a bare number is a few seconds to one and days to another.
@@ -122,11 +147,38 @@ mod tests {
             ("250ms", 250),
             ("2m", 120_000),
             ("1h", 3_600_000),
+            ("1h30m", 5_400_000),
+            ("1d2h3m4.5s6ms", 93_784_506),
         ] {
             assert_eq!(seconds(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
-        for bad in ["", "s", "-1", "1 s", "5min", "nan", "inf", "1e99", "2000000000", "1hh"] {
+        let bad = [
+            "",
+            "s",
+            "-1",
+            "-5m",
+            "1 s",
+            "5min",
+            "nan",
+            "inf",
+            "infs",
+            "1e99",
+            "2000000000",
+            "1hh",
+            "30m1h",
+            "1m1m",
+            "1h30",
+            "1h-30m",
+            "1h 30m",
+            "h30m",
+        ];
+        for bad in bad {
             assert!(seconds(bad).is_err(), "{bad}");
         }
+        for none in ["0", "0s", "0h0m", "0.0", "1e-20"] {
+            assert_eq!(seconds(none), Ok(Duration::ZERO), "{none}");
+            assert!(time_limit(none).is_err(), "{none}");
+        }
+        assert_eq!(time_limit("0.001"), Ok(Duration::from_millis(1)));
     }
 }

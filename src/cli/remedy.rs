@@ -101,6 +101,7 @@ const fn flag(knob: Knob) -> Flag {
         Knob::Confirm => ("--confirm", Some("SETTING"), &["usbboot"]),
         Knob::Deb => ("--deb", Some("FILE"), PACKAGES),
         Knob::DryRun => ("--dry-run", None, &["netboot client add"]),
+        Knob::Exclude => ("--exclude", Some("PATH"), &["netboot client add"]),
         Knob::Force => {
             const OF: &[&str] = &[
                 "card build",
@@ -137,7 +138,7 @@ const fn flag(knob: Knob) -> Flag {
         Knob::State => ("--state", Some("DIR"), &["netboot serve"]),
         Knob::Targets => ("--targets", Some("FILE"), &["targets list", "flash", "reset"]),
         Knob::TftpRoot => ("--tftp-root", Some("DIR"), &["flash", "netboot serve", "netboot client add"]),
-        Knob::Timeout => ("--timeout", Some("SECONDS"), &["flash", "usbboot"]),
+        Knob::Timeout => ("--timeout", Some("TIME"), &["flash", "usbboot"]),
         Knob::UbootSize => ("--uboot-size", Some("BYTES"), &["card build"]),
         Knob::Verbose => ("-v", None, &["usbboot"]),
         Knob::WaitFor => ("--wait-for", Some("WHAT"), &["usbboot"]),

@@ -35,14 +35,14 @@ pub struct Reset {
     /// Without the database: the line, by number or name, such as 17 or GPIO17
     #[arg(long, value_name = "LINE", requires = "chip")]
     line: Option<Line>,
-    /// How long to hold a line low, in seconds [default: 0.5]
-    #[arg(long, value_name = "SECONDS", value_parser = hold)]
+    /// How long to hold a line low: 0.5, 250ms [default: 0.5]
+    #[arg(long, value_name = "TIME", value_parser = hold, allow_hyphen_values = true)]
     hold: Option<Duration>,
-    /// How long to wait from one board to the next, in seconds [default: 0]
+    /// How long to wait from one board to the next: 10, 1m30s [default: 0]
     ///
     /// Boards that are powered over Ethernet and all start at once can overload the switch; 10 seconds
     /// help.
-    #[arg(long, value_name = "SECONDS", value_parser = stagger)]
+    #[arg(long, value_name = "TIME", value_parser = stagger, allow_hyphen_values = true)]
     stagger: Option<Duration>,
     /// Say what would be done, and touch nothing
     #[arg(short = 'n', long)]

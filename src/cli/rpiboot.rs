@@ -81,7 +81,8 @@ pub(super) fn numbers(arguments: &mut [OsString]) {
             return;
         }
         let port = hub_port(text).filter(|_| !after_value);
-        after_value = matches!(text, "-d" | "--dir" | "-i" | "--serial" | "--config");
+        after_value =
+            matches!(text, "-d" | "--dir" | "-i" | "--serial" | "--config" | "--timeout" | "--wait-limit");
         if let Some(port) = port {
             let port = format!("--hub-port={port}");
             *argument = port.into();

@@ -70,7 +70,7 @@ struct Add {
     #[arg(long, value_name = "YES", value_parser = yes)]
     once: Option<bool>,
     /// So long it may take, then it is ended: 90, 5m, 1h [default: 600]
-    #[arg(long, value_name = "SECONDS", value_parser = limit)]
+    #[arg(long, value_name = "TIME", value_parser = limit, allow_hyphen_values = true)]
     limit: Option<u32>,
 }
 

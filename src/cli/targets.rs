@@ -1,11 +1,10 @@
 //! `piprov targets`.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use crate::board::Mac;
-use crate::cli::common::{named_twice, settings, severity_style, severity_word};
+use crate::cli::common::{settings, severity_style, severity_word};
 use crate::cli::remedy;
 use crate::cli::table;
 use crate::cli::{Failure, Global, ui::Style, ui::Ui};
@@ -153,10 +152,6 @@ impl Targets {
             }
             Command::Remove(args) => {
                 let path = args.database.path(&settings);
-                let mut names = BTreeSet::new();
-                if let Some(twice) = args.names.iter().find(|name| !names.insert(*name)) {
-                    return Err(named_twice(twice).into());
-                }
                 for change in database::remove(&path, &args.names, args.dry_run, stop)? {
                     tell(ui, "removed", "would remove", args.dry_run, &path, &change);
                 }

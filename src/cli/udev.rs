@@ -214,10 +214,10 @@ impl Place {
             self.call(ui, &["systemctl", "--quiet", "enable", "piprov-clnlive.service"])?;
             self.call(ui, &["systemctl", "--quiet", "enable", "--now", "piprov-usb.path"])?;
         } else if !units {
-            ui.say(
-                "this system isn't run by systemd: run `piprov udev finish` when there is something in the \
-                 runtime directory's `due`",
-            );
+            ui.say(format_args!(
+                "this system isn't run by systemd: run `piprov udev finish` when there is something in {}",
+                settings.runtime_dir.value.join("due").display()
+            ));
         }
         if self.live() {
             // What is plugged in already gets its permissions; no event begins a boot by this.

@@ -12,6 +12,7 @@ use super::admit::Admission;
 use super::error::Error;
 use super::lasting::{FOREVER, Lasting};
 use super::pi;
+use super::policy::Relays;
 use crate::arming::Arms;
 use crate::board::Mac;
 use crate::wire::Interface;
@@ -69,6 +70,8 @@ pub struct Config {
     pub arms: Arc<Arms>,
     /// Boards whose address doesn't end.
     pub lasting: Arc<Lasting>,
+    /// The addresses behind relays, for the servers of all interfaces together.
+    pub relays: Arc<Relays>,
 }
 
 impl Config {
@@ -99,6 +102,7 @@ impl Config {
             force: false,
             arms: Arc::default(),
             lasting: Arc::default(),
+            relays: Arc::default(),
         }
     }
 }
@@ -159,6 +163,8 @@ pub struct AddressPlan {
     pub station: Option<String>,
     /// For boards with their root here.
     pub lasting: Arc<Lasting>,
+    /// The addresses behind relays.
+    pub relays: Arc<Relays>,
 }
 
 impl AddressPlan {
@@ -235,6 +241,7 @@ impl AddressPlan {
             menu: config.menu.clone(),
             station: config.station.clone(),
             lasting: Arc::clone(&config.lasting),
+            relays: Arc::clone(&config.relays),
         };
         let relayed = config
             .relayed

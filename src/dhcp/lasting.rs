@@ -19,11 +19,15 @@ pub struct Lasting(RwLock<Boards>);
 #[derive(Debug, Default)]
 struct Boards {
     macs: HashSet<Mac>,
-    /// With the MAC address that told this number last. As many as are given, whatever comes over the network.
+    /// With the MAC address that told this number: the one that was promised such a lease, else the last. As many as are
+    /// given, whatever comes over the network.
     serials: HashMap<Serial, Option<Mac>>,
     /// What was told of numbers that aren't given any more. A client's record may be away for a moment, while it is moved or
     /// put right, and a board that has its address tells its number no more.
     before: HashMap<Serial, Mac>,
+    /// Those that were told that their lease doesn't end. Anybody can write their numbers into a packet; their roots hang
+    /// on the address all the same.
+    promised: HashSet<Mac>,
 }
 
 /// So many boards are remembered that aren't clients any more.
@@ -50,20 +54,39 @@ impl Lasting {
         }
     }
 
-    /// A board has told its number; later stages of its boot don't.
+    /// A board has told its number; later stages of its boot don't. A number whose board was promised an address for as
+    /// long as it likes stays that board's: whoever tells it too is no client by it.
     pub fn heard(&self, mac: Mac, serial: Option<Serial>) {
         let Some(serial) = serial else { return };
         let is_it = |known: &Serial| known.is_of_same_board(&serial);
         let boards = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let found = boards.serials.iter().find(|(known, _)| is_it(known));
-        if found.is_none_or(|(_, known)| *known == Some(mac)) {
+        if found.is_none_or(|(_, known)| !boards.is_anothers_to_be(*known, mac)) {
             return;
         }
         drop(boards);
         let mut boards = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, known)) = boards.serials.iter_mut().find(|(known, _)| is_it(known)) {
-            *known = Some(mac);
+        let found = boards.serials.iter().find(|(known, _)| is_it(known));
+        let found = found.map(|(serial, known)| (*serial, *known));
+        // Another thread may have been here meanwhile.
+        if let Some((serial, _)) = found.filter(|(_, known)| boards.is_anothers_to_be(*known, mac)) {
+            boards.serials.insert(serial, Some(mac));
         }
+    }
+
+    /// A board was promised an address: for as long as it likes (`lasts`), or for a time.
+    pub fn promised(&self, mac: Mac, lasts: bool) {
+        let boards = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if boards.promised.contains(&mac) == lasts {
+            return;
+        }
+        drop(boards);
+        let promised = &mut self.0.write().unwrap_or_else(PoisonError::into_inner).promised;
+        if lasts {
+            promised.insert(mac)
+        } else {
+            promised.remove(&mac)
+        };
     }
 
     /// Whether a board is one of them.
@@ -74,9 +97,42 @@ impl Lasting {
     }
 }
 
+impl Boards {
+    /// Whether a number whose board is known as this one, or as none, is from now on that of another one which tells it.
+    fn is_anothers_to_be(&self, known: Option<Mac>, other: Mac) -> bool {
+        known.is_none_or(|known| known != other && !self.promised.contains(&known))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_stays_with_the_board_that_was_promised_a_lease_by_it() {
+        let [one, other] = [1, 2].map(|n| Mac::new([0xdc, 0xa6, 0x32, 0, 0, n]));
+        let serial = Serial::of_low(0xa2ef_5644);
+        let lasting = Lasting::default();
+        lasting.set([], [serial]);
+        lasting.heard(one, Some(serial));
+        lasting.promised(one, true);
+        lasting.heard(other, Some(serial));
+        assert!(lasting.has(one) && !lasting.has(other));
+        // Its record was away for a moment.
+        lasting.set([], []);
+        lasting.set([], [serial]);
+        lasting.heard(other, Some(serial));
+        assert!(lasting.has(one) && !lasting.has(other));
+        // The client is another board now, by its own name.
+        lasting.set([other], []);
+        assert!(lasting.has(other) && !lasting.has(one));
+        lasting.set([], [serial]);
+        // It gave the address back: whoever tells the number next is the board.
+        lasting.promised(one, false);
+        assert!(lasting.has(one));
+        lasting.heard(other, Some(serial));
+        assert!(lasting.has(other) && !lasting.has(one));
+    }
 
     #[test]
     fn a_board_is_known_by_its_number_as_soon_as_it_tells_it() {

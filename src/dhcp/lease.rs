@@ -341,6 +341,26 @@ impl Store {
     }
 }
 
+/// What a file says, as far as it can be read; the later line counts. It is neither locked nor changed.
+#[must_use]
+pub fn read(path: &Path) -> Vec<Record> {
+    let mut bytes = Vec::new();
+    let done = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
+    if done.is_err() {
+        return Vec::new();
+    }
+    let (mut addresses, mut serials) = (HashMap::new(), Vec::new());
+    for record in bytes.split(|byte| *byte == b'\n').filter_map(Record::parse) {
+        match record {
+            Record::Lease(Lease { address, .. }) | Record::Barred { address, .. } => {
+                addresses.insert(address, record);
+            }
+            Record::Serial { .. } => serials.push(record),
+        }
+    }
+    addresses.into_values().chain(serials).collect()
+}
+
 /// Keeps a damaged file under a name of its own.
 fn set_aside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     let mut number = 1;

@@ -32,4 +32,4 @@ mod work;
 
 pub use config::{AddressPlan, Config, Mode};
 pub use error::Error;
-pub use server::{Handed, Server};
+pub use server::{Handed, Server, recall};

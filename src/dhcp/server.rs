@@ -13,7 +13,7 @@ use super::config::{AddressPlan, Config, Mode};
 use super::error::Error;
 use super::event::Event;
 use super::journal::{self, Journal, Reports};
-use super::lease::{Damage, Record, Store};
+use super::lease::{self, Damage, Record, Store};
 use super::net::Port;
 use super::outbox::Outbox;
 use super::packet::{PXE_PORT, SERVER_PORT};
@@ -68,7 +68,7 @@ impl Server {
         let dhcp = Port::open(SERVER_PORT, &interface, plan.server, handed.dhcp)?;
         let pxe = Port::open(PXE_PORT, &interface, plan.server, handed.pxe)?;
         let (raw, no_raw) = open_raw(&interface);
-        let leases = config.state.join("dhcp").join(format!("{}.leases", interface.name));
+        let leases = file_of(config, &interface.name);
         let (store, damage) = match plan.mode {
             Mode::Proxy => (None, None),
             Mode::Dhcp => {
@@ -82,6 +82,9 @@ impl Server {
         let neighbours = Arc::new(neighbours);
         let pulse =
             Pulse::new().map_err(|source| Error::Loop { interface: interface.name.clone(), source })?;
+        let records = store.as_ref().map(Store::records).unwrap_or_default();
+        let promised = promised(config, &records);
+        config.relays.recall(&plan, &promised);
         let mut server = Self {
             interface,
             plan,
@@ -280,6 +283,38 @@ impl Server {
         .map_err(|source| Error::Loop { interface: self.interface.name.clone(), source });
         (self.store, self.raw, self.policy, self.clock) = (store, raw, Some(policy), Some(clock));
         result
+    }
+}
+
+/// What was promised according to these records, as far as it counts today. The boards that were told that their lease
+/// doesn't end are known from here on.
+fn promised(config: &Config, records: &[Record]) -> Vec<Record> {
+    for record in records {
+        match *record {
+            Record::Lease(lease) if record.is_lasting() => config.lasting.promised(lease.mac, true),
+            _ => {}
+        }
+    }
+    for record in records {
+        if let Record::Serial { mac, serial } = *record {
+            config.lasting.heard(mac, Some(serial));
+        }
+    }
+    let (now, longest) = (unix_time(), config.lease_time.as_secs().max(60));
+    records.iter().map(|record| record.within(now, longest)).collect()
+}
+
+/// The leases of an interface's server.
+fn file_of(config: &Config, interface: &str) -> PathBuf {
+    config.state.join("dhcp").join(format!("{interface}.leases"))
+}
+
+/// Takes over what the server of an interface that isn't there yet has promised behind relays: no other server may give it
+/// away meanwhile.
+pub fn recall(config: &Config) {
+    if config.mode == Mode::Dhcp && !config.relayed.is_empty() {
+        let records = lease::read(&file_of(config, &config.interface));
+        config.relays.recall_all(&promised(config, &records));
     }
 }
 

@@ -118,7 +118,6 @@ fn permissions(host: &Host) -> Vec<Finding> {
         ));
     }
     let rules = rules(&host.root);
-    let install = remedy![Task::UdevInstall, " lets this user's group boot boards"];
     match (rules.as_slice(), host.uid) {
         ([], 0) => {
             findings.push(Finding::warning(
@@ -130,7 +129,10 @@ fn permissions(host: &Host) -> Vec<Finding> {
                 ],
             ))
         }
-        ([], _) => findings.push(Finding::problem(TOPIC, "no rules for boot ROMs are installed", install)),
+        ([], _) => {
+            let install = Access::look(&host.root, None).remedy();
+            findings.push(Finding::problem(TOPIC, "no rules for boot ROMs are installed", install));
+        }
         (all, _) => {
             let names: Vec<String> = all.iter().map(|path| path.display().to_string()).collect();
             findings.push(Finding::good(TOPIC, format!("rules for boot ROMs: {}", names.join(", "))));

@@ -143,6 +143,8 @@ names! {
         Deb,
         /// Only tell what would be done.
         DryRun,
+        /// A path of the source that isn't copied.
+        Exclude,
         /// Replace, or go on, all the same.
         Force,
         /// This host's address on its boards' side, with the length of its prefix.

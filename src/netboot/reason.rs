@@ -121,6 +121,8 @@ pub struct Site {
     pub relayed: Vec<Network>,
     /// It has boot files for PCs of some architecture.
     pub boots_pcs: bool,
+    /// It is a further interface: its addresses are those of a [[netboot.subnet]].
+    pub is_further: bool,
 }
 
 impl Site {
@@ -134,6 +136,22 @@ impl Site {
             network: plan.network().to_string(),
             relayed: plan.relayed.iter().map(AddressPlan::network).collect(),
             boots_pcs: !plan.boot_files.is_empty(),
+            is_further: false,
+        }
+    }
+
+    /// That of a server with this plan, on a further interface.
+    #[must_use]
+    pub fn further(interface: &str, plan: &AddressPlan) -> Self {
+        Self { is_further: true, ..Self::new(interface, plan) }
+    }
+
+    /// What names the addresses that are given out.
+    pub(super) fn range(&self) -> Remedy {
+        if self.is_further {
+            format!("the range of the [[netboot.subnet]] of {}", self.interface).into()
+        } else {
+            Knob::Range.into()
         }
     }
 }

@@ -130,7 +130,12 @@ fn without_rows(bytes: &[u8], wanted: &[String], path: &Path) -> Result<(Vec<u8>
     let old = Targets::parse(bytes, path)?;
     let mut gone = Vec::new();
     for wanted in wanted {
-        gone.push(old.find(wanted)?.line);
+        let target = old.find(wanted)?;
+        // By whatever of its names: who says one board twice may have meant another.
+        if gone.contains(&target.line) {
+            return Err(Error::Twice { name: target.name.clone() });
+        }
+        gone.push(target.line);
     }
     let mut out = Vec::with_capacity(bytes.len());
     let mut changes = Vec::new();
@@ -338,6 +343,17 @@ mod tests {
         let error = remove(&path, &["lab-01".to_owned(), "lab-02".to_owned()], false, &stop).unwrap_err();
         assert_eq!(error.kind(), Kind::NoInput);
         assert_eq!(read(&path), before);
+        for twice in ["lab-01", "dc:a6:32:01:02:01", "10.0.0.1"] {
+            let twice = ["lab-01".to_owned(), twice.to_owned()];
+            for dry_run in [true, false] {
+                let error = remove(&path, &twice, dry_run, &stop).unwrap_err();
+                assert_eq!(
+                    (error.kind(), error.to_string().as_str()),
+                    (Kind::Usage, "lab-01 is named twice")
+                );
+            }
+            assert_eq!(read(&path), before, "{twice:?}");
+        }
 
         std::fs::write(&path, "x y,1\n").unwrap();
         assert_eq!(add(&path, &new("a", 1), false, &stop).unwrap_err().kind(), Kind::Config);

@@ -133,6 +133,12 @@ pub enum Error {
         /// Names that look like it.
         near: Vec<String>,
     },
+    /// A row is named twice, by whatever of its names.
+    #[error("{name} is named twice")]
+    Twice {
+        /// What people call it.
+        name: String,
+    },
     /// A row to be added has a name or address that another row has already.
     #[error("{}:{line}: the {what} is taken", path.display())]
     Taken {
@@ -192,6 +198,7 @@ impl Explain for Error {
             Self::Io { source, .. } => Kind::of_io(source),
             Self::Bad { .. } | Self::OriginalForm { .. } | Self::NoHeader { .. } => Kind::Config,
             Self::Taken { .. } => Kind::Failed,
+            Self::Twice { .. } => Kind::Usage,
             Self::Locked { .. } => Kind::Busy,
             Self::Interrupted { .. } => Kind::Interrupted,
         }
@@ -237,7 +244,7 @@ impl Explain for Error {
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 Some(remedy![Action::AsRoot, ", or name a file of your own with ", Knob::Targets])
             }
-            Self::Io { .. } | Self::Interrupted { .. } => None,
+            Self::Io { .. } | Self::Twice { .. } | Self::Interrupted { .. } => None,
         }
     }
 }

@@ -34,7 +34,7 @@ mod transfer;
 mod work;
 
 pub use error::Error;
-pub use server::{Limits, Server, may_be_here};
+pub use server::{Limits, Server};
 
 /// The port that boards ask for files, and no other (RFC 1350 section 4).
 pub const PORT: u16 = 69;

@@ -54,19 +54,6 @@ impl Default for Limits {
     }
 }
 
-/// Whether a server could be at an address, as far as that can be told without opening its port: for a dry run.
-///
-/// # Errors
-/// [`Error::NotHere`] for an address of another host.
-pub fn may_be_here(addr: SocketAddr) -> Result<(), Error> {
-    // Any port that is free: it is closed again at once, and nobody is answered there.
-    match std::net::UdpSocket::bind((addr.ip(), 0)) {
-        Err(source) if source.kind() == io::ErrorKind::AddrNotAvailable => Err(Error::NotHere { addr }),
-        Err(source) => Err(Error::Bind { addr, source }),
-        Ok(_) => Ok(()),
-    }
-}
-
 /// A TFTP server with its port open.
 #[derive(Debug)]
 pub struct Server {

@@ -38,12 +38,16 @@ impl Access {
         let user = lines(root, "etc/passwd", 7).into_iter().find(|line| line[2] == uid.to_string());
         let user = user.map(|line| line[0].clone());
         let known = lines(root, "etc/group", 4);
-        let meta = node.and_then(|node| std::fs::metadata(node).ok());
+        // Without rules it is the group that the command which installs them takes.
+        let usual = || Some(USUAL_GROUP.to_owned()).filter(|_| rules.is_empty());
+        let meta = node.filter(|_| !rules.is_empty()).and_then(|node| std::fs::metadata(node).ok());
         // Root's group is what a device file has that no rule has given away.
         let given = meta.as_ref().map(|meta| meta.gid() != 0 && meta.mode() & 0o060 == 0o060);
         let gid = meta.filter(|_| given == Some(true)).map(|meta| meta.gid().to_string());
-        let of_rules =
-            rules.iter().find_map(|path| group(&root.join(path.strip_prefix("/").unwrap_or(path))));
+        let of_rules = rules
+            .iter()
+            .find_map(|path| group(&root.join(path.strip_prefix("/").unwrap_or(path))))
+            .or_else(usual);
         let of = known.iter().find(|line| match (&gid, &of_rules) {
             (Some(gid), _) => line[2] == *gid,
             (None, Some(name)) => line[0] == *name,
@@ -61,22 +65,40 @@ impl Access {
         }
     }
 
+    /// What helps where there are no rules: all steps at once.
+    fn install(&self) -> Remedy {
+        let Some(group) = &self.group else {
+            return remedy![
+                Task::UdevInstallGroup,
+                " lets a group of this host's users boot boards; then plug the board in again.",
+            ];
+        };
+        let lets = format!(" lets the group {group} boot boards");
+        match (self.has_group, self.listed) {
+            (true, _) => {
+                remedy![Task::UdevInstall, lets, ", which this user is of; then plug the board in again."]
+            }
+            (false, true) => remedy![
+                Task::UdevInstall,
+                lets,
+                ". This user is of it from the next login on: log out and in again, and plug the board in again.",
+            ],
+            (false, false) => remedy![
+                Task::UdevInstall,
+                lets,
+                ", and ",
+                Action::host_as_root("usermod -aG").arg(group).arg(self.user.as_deref().unwrap_or("USER")),
+                " makes this user one of them: then log out and in again, and plug the board in again.",
+            ],
+        }
+    }
+
     /// What lets this user open the board.
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         let or_root = |remedy: Remedy| remedy.and(remedy![" Or ", Action::AsRoot, "."]);
         let Some(group) = self.group.as_ref().filter(|_| self.rules) else {
-            return or_root(match self.rules {
-                false => {
-                    remedy![Task::UdevInstall, " lets users of this host boot boards; then plug it in again."]
-                }
-                // They only have `uaccess`.
-                true => remedy![
-                    "udev's rules let in only who sits at this host's own screen. ",
-                    Task::UdevInstallGroup,
-                    " lets in a group of users too.",
-                ],
-            });
+            return or_root(if self.rules { by_group() } else { self.install() });
         };
         or_root(match (self.given, self.has_group, self.listed) {
             (Some(false), ..) => remedy![
@@ -103,6 +125,18 @@ impl Access {
         })
     }
 }
+
+/// What helps where udev's rules only have `uaccess`.
+fn by_group() -> Remedy {
+    remedy![
+        "udev's rules let in only who sits at this host's own screen. ",
+        Task::UdevInstallGroup,
+        " lets in a group of users too.",
+    ]
+}
+
+/// The group that boards' device files get where there is one.
+const USUAL_GROUP: &str = "plugdev";
 
 /// The lines of a table of the host, such as group(5), that have so many fields.
 fn lines(root: &Path, name: &str, fields: usize) -> Vec<Vec<String>> {
@@ -181,6 +215,24 @@ mod tests {
         for rules in [None, Some("# 0a5c 27 GROUP=\"plugdev\"\n")] {
             assert!(Host::new(rules).told(&[1000]).names(Task::UdevInstall));
         }
+    }
+
+    #[test]
+    fn all_steps_to_a_board_are_told_at_once() {
+        let host = Host::new(None);
+        let join = Action::host_as_root("usermod -aG plugdev ana");
+        let told = host.told(&[1000]);
+        assert!(told.names(Task::UdevInstall) && told.names(join.clone()), "{told:?}");
+        assert!(told.says("log out and in again"), "{told:?}");
+        // One who is of the group has nothing else to do, and one who will be has to log in.
+        let told = host.told(&[1000, 46]);
+        assert!(!told.names(join.clone()) && told.says("which this user is of"), "{told:?}");
+        host.put("etc/group", "root:x:0:\nplugdev:x:46:ana\n");
+        let told = host.told(&[1000]);
+        assert!(!told.names(join) && told.says("from the next login on"), "{told:?}");
+        // A host without that group needs one named.
+        host.put("etc/group", "root:x:0:\n");
+        assert!(host.told(&[1000]).names(Task::UdevInstallGroup));
     }
 
     #[test]

@@ -146,13 +146,8 @@ impl Boot {
 
     /// Whether this board may have that payload; and what is to be said about it.
     fn check(&self, payload: &Payload, chip: Chip) -> Result<Vec<String>, Trouble> {
-        let wanted = payload::Wanted {
-            chips: vec![chip],
-            signed: self.options.signed,
-            boot_sig: self.options.boot_sig,
-            confirmed: self.options.confirmed.clone(),
-        };
-        payload::check(payload, Some(self.port), &wanted).map_err(|error| Trouble::from(&error))
+        payload::check(payload, Some(self.port), &self.options.wanted(chip))
+            .map_err(|error| Trouble::from(&error))
     }
 
     /// Opens a device. `None` where it has left meanwhile.
@@ -168,13 +163,14 @@ impl Boot {
             // A device is there before udev has dealt with it, and before libusb knows it.
             others |= fault == Fault::Busy;
             let passing = matches!(fault, Fault::Permission | Fault::Busy | Fault::Gone | Fault::Wire);
+            let denied = || {
+                let node = device.node();
+                let hint = Access::look(Path::new("/"), Some(&node)).remedy();
+                Trouble::Permission { node: node.display().to_string(), hint }
+            };
             if !passing || Instant::now() >= deadline {
                 return Err(match fault {
-                    Fault::Permission => {
-                        let node = device.node();
-                        let hint = Access::look(Path::new("/"), Some(&node)).remedy();
-                        Trouble::Permission { node: node.display().to_string(), hint }
-                    }
+                    Fault::Permission => denied(),
                     fault => Trouble::Fault(fault),
                 });
             }
@@ -183,7 +179,12 @@ impl Boot {
                 return if others { Err(Trouble::Fault(Fault::Busy)) } else { Ok(None) };
             }
             if self.stop.wait(Duration::from_millis(50)) {
-                return Err(Trouble::Stopped);
+                // It was on its way to this; more time would have told it.
+                return Err(match fault {
+                    Fault::Permission => denied(),
+                    Fault::Busy => Trouble::Fault(fault),
+                    _ => Trouble::Stopped,
+                });
             }
         }
     }

@@ -256,6 +256,18 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
+            Self::Dir { dir: path, source } | Self::Read { path, source }
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                let read = Action::host("chmod a+rX").arg(path.display());
+                remedy![
+                    "Whoever it belongs to can let this user read it: ",
+                    read,
+                    ". Or ",
+                    Action::AsRoot,
+                    "."
+                ]
+            }
             Self::Dir { .. } | Self::NoPayload { .. } => where_from().and("."),
             Self::NoBootcode { chip: None, .. } => remedy!["Is it the right directory? ", where_from(), "."],
             Self::NoBootcode { chip: Some(_), .. } => {

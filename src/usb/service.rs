@@ -337,8 +337,16 @@ impl Boards<'_> {
         while !self.active.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             match mail.recv_timeout(left) {
-                // Of what failed its own reason is that it was halted; the user wants to know why.
-                Ok(Mail::Ended(port, ended)) => self.end(port, ended.map_err(|_| trouble)),
+                Ok(Mail::Ended(port, ended)) => {
+                    // Of what failed its own reason is that it was halted; the user wants to know why. But what could not
+                    // be opened in all that time is told as that.
+                    let is_own = |own: &Trouble| {
+                        matches!(trouble, Trouble::TimeOver(_))
+                            && matches!(own, Trouble::Permission { .. } | Trouble::Fault(Fault::Busy))
+                    };
+                    let ended = ended.as_ref().map(|proof| *proof);
+                    self.end(port, ended.map_err(|own| if is_own(own) { own } else { trouble }));
+                }
                 Ok(_) => {}
                 Err(_) => break,
             }

@@ -70,6 +70,28 @@ fn what_no_board_can_be_and_no_fuse_is_are_refused() {
 }
 
 #[test]
+fn a_time_in_which_nothing_can_be_done_is_refused_before_anything_is_done() {
+    let place = Place::new();
+    let flash = ["flash", "--no-reset", "dc:a6:32:01:02:03", "os.img"];
+    let usbboot = ["usbboot", "-d", "payload"];
+    for (command, flag) in [(&flash[..], "--timeout"), (&usbboot, "--timeout"), (&usbboot, "--wait-limit")] {
+        for (time, told) in [
+            ("0", "a time above 0"),
+            ("0s", "a time above 0"),
+            ("-1", "a time from 0"),
+            ("-5m", "a time from 0"),
+        ] {
+            let mut piprov = common::piprov();
+            let output =
+                piprov.args(command).args([flag, time]).current_dir(place.0.path()).output().unwrap();
+            let stderr = stderr(&output);
+            assert_eq!(output.status.code(), Some(2), "{command:?} {flag} {time}: {stderr}");
+            assert!(stderr.contains(told) && !stderr.contains("tip:"), "{command:?} {flag} {time}: {stderr}");
+        }
+    }
+}
+
+#[test]
 fn the_wait_for_a_board_that_is_not_there_ends() {
     let place = Place::new();
     let mut command = common::piprov();

@@ -600,8 +600,30 @@ fn a_dead_board_and_one_without_permission_cost_the_others_nothing() {
     let (stage, why, _) = run.failed("1-4");
     assert_eq!((stage, why), (Stage::Open, "this user may not open /dev/bus/usb/001/004"));
     let hint = run.outcome("1-4").record.ending.hint().unwrap();
-    assert!(hint.names(piprov::error::Task::UdevInstall), "{hint:?}");
+    let install = [piprov::error::Task::UdevInstall, piprov::error::Task::UdevInstallGroup];
+    assert!(install.into_iter().any(|task| hint.names(task)), "{hint:?}");
     assert_eq!(run.failed("1-5").1, "another program or a driver has the device");
+}
+
+#[test]
+fn what_could_not_be_opened_in_all_the_time_is_told_as_that() {
+    let files = old();
+    for (fault, kind, want) in [
+        (Fault::Permission, piprov::error::Kind::Permission, "this user may not open /dev/bus/usb/001/001"),
+        (Fault::Busy, piprov::error::Kind::Busy, "another program or a driver has the device"),
+        (Fault::Gone, piprov::error::Kind::Unavailable, "the time limit of 0 s is over"),
+    ] {
+        let bus = ModelBus::new();
+        bus.plug("1-1", [rom(0x2764, Rom::Answers(0)), server(0x2764, &OLD_SYSTEM)]);
+        bus.refuse_to_open("1-1", fault);
+        let service = Service { timeout: Some(Duration::from_millis(300)), ..Service::default() };
+        // It is waited for longer than there is time.
+        let run = Run::of(&bus, payload(&files, false), patient(), &service);
+        assert_eq!((run.failed("1-1").0, run.failed("1-1").1), (Stage::Open, want));
+        assert_eq!(run.outcome("1-1").record.ending.kind(), Some(kind), "{want}");
+        let hint = run.outcome("1-1").record.ending.hint();
+        assert_eq!(hint.is_some(), kind != piprov::error::Kind::Unavailable, "{hint:?}");
+    }
 }
 
 #[test]

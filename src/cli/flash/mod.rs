@@ -23,7 +23,6 @@ use crate::run::ledger::Ledger;
 use crate::run::{Record, Runs, Tell};
 use crate::stop::Stop;
 use crate::targets::{Target, Targets};
-use crate::tftp;
 use crate::uboot::flash::{self, FlashOptions};
 use crate::uboot::material::ImageMaterial;
 use crate::uboot::record;
@@ -75,14 +74,14 @@ pub struct Flash {
     /// Don't reset the boards: they are switched on by hand, or ask anyway
     #[arg(long)]
     no_reset: bool,
-    /// Seconds between the resets of two boards [default: 0]
-    #[arg(long, value_name = "SECONDS", value_parser = super::common::seconds)]
+    /// Time between the resets of two boards: 90, 1.5s, 5m [default: 0]
+    #[arg(long, value_name = "TIME", value_parser = super::common::seconds, allow_hyphen_values = true)]
     stagger: Option<Duration>,
-    /// Seconds that a board may say nothing
+    /// Time in which a board may say nothing: 90, 5m, 1h30m
     ///
     /// After the reset, and again in the middle of the job (there the time that a slow card takes to write
     /// is added). Without it: 60 s after the reset, or 10 minutes with --no-reset, and 60 s in the middle.
-    #[arg(long, value_name = "SECONDS", value_parser = super::common::seconds)]
+    #[arg(long, value_name = "TIME", value_parser = super::common::time_limit, allow_hyphen_values = true)]
     timeout: Option<Duration>,
     /// Bytes of the image that a board fetches at a time [default: 256 MiB]
     ///
@@ -151,7 +150,7 @@ impl Flash {
         if let Some(files) = self.staged.files(self.card) {
             staged::dry_run(&files, &targets, &material, &options, (ui, stop))?;
         } else {
-            tftp::may_be_here(listen)?;
+            port::look(listen, &settings, (ui, stop))?;
             plan(ui, &targets, &material, &options, Way::Serve(listen), stop)?;
         }
         boots

@@ -143,11 +143,17 @@ fn relayed(subnet: &Subnet) -> Option<RelayedNet> {
     Some(RelayedNet { network, range: subnet.range, router: subnet.router })
 }
 
-/// A further interface, as the settings have it: all else is as on the first.
+/// A further interface, as the settings have it: all else is as on the first, also what is behind relays, which may
+/// reach this host over any of them.
 fn further(config: &dhcp::Config, subnet: &Subnet) -> Option<dhcp::Config> {
     let interface = subnet.interface.clone()?;
-    let (range, router, relayed) = (subnet.range, subnet.router, Vec::new());
-    Some(dhcp::Config { interface, server: None, range, router, relayed, ..config.clone() })
+    Some(dhcp::Config {
+        interface,
+        server: None,
+        range: subnet.range,
+        router: subnet.router,
+        ..config.clone()
+    })
 }
 
 /// Shows what belongs to no board. The boards' boots are runs, which the screen shows.
@@ -250,4 +256,23 @@ pub(in crate::cli) fn end(ui: &Ui, totals: &Totals) {
     let heard = count(totals.boards, "board");
     let stuck = if totals.stuck > 0 { format!(", {} stuck on the way", totals.stuck) } else { String::new() };
     ui.result(format_args!("ended: {heard} heard, {} came up{stuck}", totals.up));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_behind_relays_is_served_over_every_interface_out_of_one_pool() {
+        let behind = Subnet { network: "10.79.0.0/24".parse().ok(), ..Subnet::default() };
+        let mut first = dhcp::Config::new("eth0", "/state".into());
+        first.router = Some(Ipv4Addr::new(10, 77, 0, 1));
+        first.relayed = relayed(&behind).into_iter().collect();
+        assert!(further(&first, &behind).is_none(), "it is on no interface");
+        let subnet = Subnet { interface: Some("eth1".to_owned()), ..Subnet::default() };
+        let second = further(&first, &subnet).unwrap();
+        assert_eq!((second.interface.as_str(), second.range, second.router), ("eth1", None, None));
+        assert_eq!(second.relayed, first.relayed);
+        assert!(Arc::ptr_eq(&second.relays, &first.relays) && Arc::ptr_eq(&second.lasting, &first.lasting));
+    }
 }

@@ -35,7 +35,7 @@ pub(super) struct Watch {
     #[arg(short, long, value_name = "IF")]
     interface: Option<String>,
     /// End after this time: 90, 90s, 5m, 1h
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     duration: Option<Duration>,
     /// Ask for DHCP servers too, once; this is the only thing that is sent
     #[arg(long)]

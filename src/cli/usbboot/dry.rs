@@ -1,21 +1,78 @@
 //! What each board that is there would be served.
 
+use super::attached::{attached, left_out};
 use super::chosen::Chosen;
+use crate::board::identity::Chip;
+use crate::board::{PortPath, Who};
 use crate::cli::ui::{Style, Ui};
-use crate::error::chain;
+use crate::cli::{remedy, report};
+use crate::error::{Explain, chain};
 use crate::format::json::json;
-use crate::usb::choose::{Decision, Seen};
+use crate::usb::choose::{Decision, Seen, Serving};
 use crate::usb::service::Filter;
 use crate::usb::sysfs::Sysfs;
 use crate::usb::transport::Device;
+use crate::usb::{Error, payload};
 
 /// What would be done with a board.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Would {
     /// The directory that it would be served.
     dir: Option<String>,
     /// Why that, or why nothing.
     why: Option<String>,
+    /// What is to be said of the payload for this board.
+    notes: Vec<String>,
+    /// Its boot would fail with this.
+    fails: Option<Error>,
+}
+
+impl Would {
+    fn left(why: String) -> Self {
+        Self { why: Some(why), ..Self::default() }
+    }
+
+    /// As the boot itself begins: the payload is chosen, and looked at for this board.
+    fn of(serving: &Serving, device: &Device, chip: Chip, why: impl FnOnce() -> Option<String>) -> Self {
+        let looked = serving.plan.choose(device, chip).and_then(|choice| {
+            let wanted = serving.options.wanted(chip);
+            let mut notes = payload::check(&choice.payload, Some(device.port), &wanted)?;
+            notes.extend(choice.note);
+            Ok(Self {
+                dir: Some(choice.payload.dir().display().to_string()),
+                why: choice.why.or_else(why),
+                notes,
+                fails: None,
+            })
+        });
+        looked.unwrap_or_else(|error| Self { fails: Some(error), ..Self::default() })
+    }
+
+    fn tell(&self, ui: &Ui, board: &Who, port: PortPath, chip: Chip) {
+        let hint = self.fails.as_ref().and_then(Explain::hint);
+        if ui.json {
+            let why = self.fails.as_ref().map(|error| chain(error)).or_else(|| self.why.clone());
+            ui.object(&json!({
+                "event": "would-serve", "board": board, "dir": self.dir, "why": why, "notes": self.notes,
+                "kind": self.fails.as_ref().map(Explain::kind), "hint": hint.as_ref().map(remedy::word),
+            }));
+            return;
+        }
+        let place = ui.paint(Style::Strong, port);
+        let why = self.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        match (&self.fails, &self.dir) {
+            (Some(error), _) => {
+                ui.result(format_args!("{place}  {chip} would get nothing, and fail: {}", chain(error)));
+                if let Some(hint) = hint {
+                    let indent = port.to_string().len() + 2;
+                    ui.result(format_args!("{:indent$}hint: {}", "", remedy::hint(&hint)));
+                }
+            }
+            (None, Some(dir)) => ui.result(format_args!("{place}  {chip} would be served from {dir}{why}")),
+            (None, None) => ui.result(format_args!("{place}  {chip} would be left alone{why}")),
+        }
+        self.notes.iter().for_each(|note| ui.warn(format_args!("{port}: {note}")));
+    }
 }
 
 /// Tells it of each board that waits and is meant.
@@ -24,52 +81,63 @@ pub(super) fn show(ui: &Ui, chosen: &Chosen, filter: &Filter) -> crate::cli::Res
     let why = || format!("there is no {}", sysfs.root().join("bus/usb/devices").display());
     let devices =
         sysfs.devices().ok_or_else(|| crate::usb::Error::Host { what: "listing devices", why: why() })?;
-    tell(ui, chosen, filter, &devices);
-    Ok(())
+    tell(ui, chosen, filter, &devices)
 }
 
-fn tell(ui: &Ui, chosen: &Chosen, filter: &Filter, devices: &[Device]) {
-    let mut any = false;
-    for device in devices.iter().filter(|device| filter.matches(device)) {
-        let Some((seen, chip)) = Seen::of(device).and_then(|seen| {
+/// Ends with the failure that the boards' boots would end with.
+fn tell(ui: &Ui, chosen: &Chosen, filter: &Filter, devices: &[Device]) -> crate::cli::Result<()> {
+    let waiting: Vec<_> = devices
+        .iter()
+        .filter_map(|device| {
+            let seen = Seen::of(device)?;
             let chip = seen.state.chip()?;
-            Some((seen, chip))
-        }) else {
-            continue;
+            Some((device, seen, chip))
+        })
+        .collect();
+    let (meant, others): (Vec<_>, Vec<_>) = waiting.iter().partition(|(device, ..)| filter.matches(device));
+    let mut kinds = Vec::new();
+    for (device, seen, chip) in &meant {
+        let would = match chosen.choose().choose(seen) {
+            Decision::Leave(why) => Would::left(why),
+            Decision::Serve(serving) => {
+                let why = || chosen.rules().map(|rules| rules.why(&seen.board));
+                let would = Would::of(&serving, device, *chip, why);
+                kinds.push(would.fails.as_ref().map(Explain::kind));
+                would
+            }
         };
-        any = true;
-        let would = match chosen.choose().choose(&seen) {
-            Decision::Leave(why) => Would { dir: None, why: Some(why) },
-            Decision::Serve(serving) => match serving.plan.choose(device, chip) {
-                Ok(choice) => Would {
-                    dir: Some(choice.payload.dir().display().to_string()),
-                    why: choice.why.or_else(|| chosen.rules().map(|rules| rules.why(&seen.board))),
-                },
-                Err(error) => Would { dir: None, why: Some(chain(&error)) },
-            },
-        };
-        if ui.json {
-            let (dir, why) = (&would.dir, &would.why);
-            ui.object(&json!({ "event": "would-serve", "board": seen.board, "dir": dir, "why": why }));
-            continue;
+        would.tell(ui, &seen.board, device.port, *chip);
+    }
+    if meant.is_empty() {
+        // They may be what the user meant, and the flags say otherwise.
+        for (device, seen, chip) in &others {
+            let why = left_out(device, filter).unwrap_or_default();
+            Would::left(why).tell(ui, &seen.board, device.port, *chip);
         }
-        let port = ui.paint(Style::Strong, device.port);
-        let why = would.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        match would.dir {
-            Some(dir) => ui.result(format_args!("{port}  {chip} would be served from {dir}{why}")),
-            None => ui.result(format_args!("{port}  {chip} would be left alone{why}")),
+        if !ui.json {
+            let booted = devices
+                .iter()
+                .filter(|device| Seen::of(device).is_some_and(|seen| seen.state.chip().is_none()));
+            let booted: Vec<Device> = booted.cloned().collect();
+            let what =
+                if others.is_empty() { "waits in USB boot" } else { "that is meant waits in USB boot" };
+            let more: String = attached(&booted, filter).iter().map(|line| format!("; {line}")).collect();
+            ui.say(format_args!("no board {what}{more}"));
         }
     }
-    if !any && !ui.json {
-        ui.say("no board waits in USB boot");
-    }
+    report::boards(kinds)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::config::usb::BoardRule;
+    use crate::error::Kind;
     use crate::usb::boot::BootOptions;
+    use crate::usb::lookup::{Payload, PayloadOptions};
+    use crate::usb::plan::OnePayload;
     use crate::usb::rules::Rules;
 
     fn device(port: &str, product: u16, serial: Option<&str>) -> Device {
@@ -106,22 +174,89 @@ mod tests {
             // A gadget waits for nothing.
             device("1-5", 0x0104, None),
         ];
-        tell(&ui, &rules, &Filter::default(), &devices);
+        std::fs::write(dir.path().join("bootcode4.bin"), [7; 300]).unwrap();
+        let ended = tell(&ui, &rules, &Filter::default(), &devices);
         let told = memory.take_clean();
         let path = dir.path().display();
         assert_eq!(told[0], format!("1-1  BCM2711 would be served from {path}: rule 1 is for port 1-1"));
         assert_eq!(told[1], "1-2  BCM2711 would be left alone: rule 2 is for serial af04b2da");
-        assert!(
-            told[2].starts_with("1-3  BCM2712 would be left alone: ") && told[2].contains("/nope"),
-            "{told:?}"
-        );
+        let want = "1-3  BCM2712 would get nothing, and fail: ";
+        assert!(told[2].starts_with(want) && told[2].contains("/nope"), "{told:?}");
+        assert!(told[3].starts_with("     hint: "), "{told:?}");
         assert_eq!(
-            told[3],
+            told[4],
             "1-4  BCM2837 would be left alone: no rule is for it, and no payload is installed"
         );
-        assert_eq!(told.len(), 4);
+        assert_eq!(told.len(), 5);
+        assert_eq!(ended.unwrap_err().kind(), Kind::Failed, "as their boots would end: one of two");
         let only = Filter { port: Some("1-4".parse().unwrap()), ..Filter::default() };
-        tell(&ui, &rules, &only, &devices);
+        tell(&ui, &rules, &only, &devices).unwrap();
         assert_eq!(memory.take_clean().len(), 1);
+    }
+
+    fn one(dir: &std::path::Path) -> Chosen {
+        let payload = Payload::open(dir, &PayloadOptions::default()).unwrap();
+        Chosen::same(&[], Arc::new(OnePayload(Arc::new(payload))), BootOptions::default())
+    }
+
+    #[test]
+    fn a_payload_is_looked_at_for_each_board_as_its_boot_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("mass-storage-gadget64");
+        std::fs::create_dir(&folder).unwrap();
+        // That of a Pi 4, with a loader inside for older ones that needs rpiboot's two files.
+        for name in ["bootcode4.bin", "boot.img"] {
+            std::fs::write(folder.join(name), [7; 300]).unwrap();
+        }
+        let (ui, memory) = Ui::remembering();
+        for (product, told_of, kind) in [
+            (0x2711, "would be served from", None),
+            (0x2712, "has no bootcode5.bin", Some(Kind::BadData)),
+            (0x2764, "bootcode.bin", Some(Kind::BadData)),
+        ] {
+            let ended = tell(&ui, &one(&folder), &Filter::default(), &[device("1-1", product, None)]);
+            let told = memory.take_clean();
+            assert!(told[0].contains(told_of), "{told:?}");
+            assert_eq!(ended.err().map(|failure| failure.kind()), kind, "{told:?}");
+            assert_eq!(told.len(), if kind.is_some() { 2 } else { 1 }, "{told:?}");
+        }
+        let ui = Ui { json: true, ..ui };
+        tell(&ui, &one(&folder), &Filter::default(), &[device("1-1", 0x2712, None)]).unwrap_err();
+        let told = memory.take_clean();
+        let told: serde_json::Value = serde_json::from_str(&told[0]).unwrap();
+        assert_eq!((&told["dir"], &told["kind"]), (&serde_json::Value::Null, &"bad-data".into()), "{told}");
+        assert!(
+            told["why"].as_str().unwrap().contains("has no bootcode5.bin") && told["hint"].is_string(),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn boards_that_the_flags_leave_out_are_told_where_none_is_meant() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("bootcode4.bin"), [7; 300]).unwrap();
+        let chosen = one(dir.path());
+        let (ui, memory) = Ui::remembering();
+        let devices = [device("1-1", 0x2711, Some("af04b2da")), device("1-5", 0x0104, None)];
+        let filters = [
+            (
+                Filter { port: Some("1-2".parse().unwrap()), ..Filter::default() },
+                "`-p` means the board at 1-2",
+            ),
+            (
+                Filter { serial: Some("00000007".parse().unwrap()), ..Filter::default() },
+                "`-i` means serial 00000007",
+            ),
+            (Filter { last_port: Some(4), ..Filter::default() }, "`-4` means another port"),
+        ];
+        for (filter, why) in filters {
+            tell(&ui, &chosen, &filter, &devices).unwrap();
+            let told = memory.take_clean();
+            assert_eq!(told[0], format!("1-1  BCM2711 would be left alone: {why}"));
+            let none = "no board that is meant waits in USB boot; at 1-5 is a mass storage gadget: it has booted already";
+            assert_eq!(told[1..], [none]);
+        }
+        tell(&ui, &chosen, &Filter::default(), &[]).unwrap();
+        assert_eq!(memory.take_clean(), ["no board waits in USB boot"]);
     }
 }

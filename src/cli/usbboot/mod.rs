@@ -74,17 +74,24 @@ pub struct Usbboot {
     /// End when so many boards have ended
     #[arg(long, value_name = "NUMBER", value_parser = boards)]
     boards: Option<usize>,
-    /// Give up after so many seconds, whatever is going on
-    #[arg(long, value_name = "SECONDS", value_parser = common::seconds)]
+    /// Give up after this time, whatever is going on: 90, 5m, 1h30m
+    #[arg(long, value_name = "TIME", value_parser = common::time_limit, allow_hyphen_values = true)]
     timeout: Option<Duration>,
     /// Wait for what the boards become, and print it
     ///
     /// The device appears at the board's port: block prints /dev/sda, serial /dev/ttyACM0, net usb0, fastboot the
-    /// serial number for `fastboot -s`.
+    /// serial number for `fastboot -s`. A board that shows several disks, such as its eMMC and its NVMe, has each on a
+    /// line of its own, in the order of their names.
     #[arg(long, value_name = "WHAT")]
     wait_for: Option<Wanted>,
-    /// Seconds that this may take
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = common::seconds)]
+    /// Time that this may take: 90, 5m, 1h30m
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "60",
+        value_parser = common::time_limit,
+        allow_hyphen_values = true
+    )]
     wait_limit: Duration,
     /// Write what a board tells about itself to DIR/SERIAL.json; without DIR, print it
     #[arg(short = 'j', long, value_name = "DIR", num_args = 0..=1)]

@@ -26,7 +26,7 @@ impl Policy {
         self.plan().lasting.heard(packet.mac, client.serial);
         let Some(net) = self.net_of(packet) else { return silent(Silence::OtherNetwork) };
         if !packet.giaddr.is_unspecified() {
-            self.nets[net].pool.keep_from(packet.giaddr);
+            self.nets[net].pool.lock().keep_from(packet.giaddr);
         }
         if let Some(why) = self.is_stranger(packet.mac, client) {
             return silent(why);
@@ -61,7 +61,10 @@ impl Policy {
     fn is_stranger(&self, mac: Mac, client: DhcpClient) -> Option<Silence> {
         let known = client.stage.is_pi()
             || self.plan().everyone
-            || self.nets.iter().any(|net| net.plan.hosts.contains_key(&mac) || net.pool.of(mac).is_some())
+            || self
+                .nets
+                .iter()
+                .any(|net| net.plan.hosts.contains_key(&mac) || net.pool.lock().of(mac).is_some())
             || self.boots(client).is_ok();
         (!known).then_some(if client.stage == Stage::Pc { Silence::NoBootFile } else { Silence::NoPi })
     }
@@ -76,9 +79,8 @@ impl Policy {
         actions: &mut Vec<Action>,
     ) -> Answer {
         let wanted = packet.address(code::REQUESTED_ADDRESS);
-        let Some(chosen) = self.nets[net].pool.offer(packet.mac, wanted, now) else {
-            return silent(Silence::Exhausted);
-        };
+        let chosen = self.nets[net].pool.lock().offer(packet.mac, wanted, now);
+        let Some(chosen) = chosen else { return silent(Silence::Exhausted) };
         let mut delay = self.delay(packet.mac, client.stage);
         // Behind a relay ARP asks nobody.
         if let Some(look) = self.look.filter(|_| chosen.fresh && net == 0) {
@@ -88,7 +90,9 @@ impl Policy {
         }
         let soft = client.stage.takes_offers();
         if soft {
-            self.bind(net, packet.mac, chosen.address, soft, now, actions);
+            if !self.bind(net, packet.mac, chosen.address, soft, now, actions) {
+                return silent(Silence::Exhausted);
+            }
             self.pair(packet.mac, client.serial, actions);
         }
         let draft = reply::lease(
@@ -119,6 +123,7 @@ impl Policy {
         }
     }
 
+    /// Promises a board an address. False where another server has given it to another board meanwhile.
     fn bind(
         &mut self,
         net: usize,
@@ -127,15 +132,20 @@ impl Policy {
         soft: bool,
         now: u64,
         actions: &mut Vec<Action>,
-    ) {
+    ) -> bool {
         let until = now + u64::from(self.plan().lease_time);
-        // A board has one address: where it was before, it isn't any more.
-        for (at, other) in self.nets.iter_mut().enumerate() {
-            if at == net { other.pool.bind(mac, address, until) } else { other.pool.release(mac, now) }
+        if !self.nets[net].pool.lock().bind(mac, address, until, now) {
+            return false;
         }
+        // A board has one address: where it was before, it isn't any more.
+        let others = self.nets.iter().enumerate().filter(|(at, _)| *at != net);
+        others.for_each(|(_, other)| other.pool.lock().release(mac, now));
         // On disk as the board was told it. Here it is as long as others, for when the board is no client any more.
-        let until = if self.plan().lasting.has(mac) { NEVER } else { until };
+        let lasts = self.plan().lasting.has(mac);
+        self.plan().lasting.promised(mac, lasts);
+        let until = if lasts { NEVER } else { until };
         actions.push(Action::Record(Record::Lease(Lease { mac, address, until, soft })));
+        true
     }
 
     fn request(
@@ -150,7 +160,7 @@ impl Policy {
         self.questions.remove(&mac);
         let server = packet.address(code::SERVER_ID);
         if let Some(server) = server.filter(|server| *server != self.plan().server) {
-            self.nets[net].pool.withdraw(mac, now);
+            self.nets[net].pool.lock().withdraw(mac, now);
             return silent(Silence::OtherServer { server });
         }
         // Which of the three states it is in: RFC 2131 section 4.3.2.
@@ -164,14 +174,15 @@ impl Policy {
             renewing
         };
         let selecting = server.is_some();
-        match self.verdict(net, mac, address, now) {
-            // A client that nothing is known about is answered only where no other server can know it.
-            Ok(())
-                if selecting
-                    || self.plan().authoritative
-                    || self.nets[net].pool.is_bound(mac, address, now) =>
-            {
-                self.bind(net, mac, address, false, now, actions);
+        // A client that nothing is known about is answered only where no other server can know it.
+        let is_ours =
+            selecting || self.plan().authoritative || self.nets[net].pool.lock().is_bound(mac, address, now);
+        let mut verdict = self.verdict(net, mac, address, now);
+        if verdict.is_ok() && is_ours && !self.bind(net, mac, address, false, now, actions) {
+            verdict = Err(Refusal::Taken);
+        }
+        match verdict {
+            Ok(()) if is_ours => {
                 self.pair(mac, client.serial, actions);
                 let draft = reply::lease(
                     &self.nets[net].plan,
@@ -199,10 +210,8 @@ impl Policy {
 
     /// Our leases know another address of that board, which it has.
     fn has_another(&self, net: usize, mac: Mac, address: Ipv4Addr, now: u64) -> bool {
-        self.nets[net]
-            .pool
-            .of(mac)
-            .is_some_and(|own| own != address && self.nets[net].pool.is_bound(mac, own, now))
+        let pool = self.nets[net].pool.lock();
+        pool.of(mac).is_some_and(|own| own != address && pool.is_bound(mac, own, now))
     }
 
     /// Whether a board may have this address.
@@ -210,24 +219,25 @@ impl Policy {
         if !self.nets[net].plan.network().has(address) {
             return Err(Refusal::WrongNetwork);
         }
-        if self.nets[net].pool.has_other_owner(mac, address, now) {
+        if self.nets[net].pool.lock().has_other_owner(mac, address, now) {
             return Err(Refusal::Taken);
         }
-        if !self.nets[net].pool.may_have(mac, address) {
+        if !self.nets[net].pool.lock().may_have(mac, address) {
             return Err(Refusal::NotOurs);
         }
         if self.has_another(net, mac, address, now) {
             return Err(Refusal::HasAnother);
         }
-        if self.nets[net].pool.is_free(mac, address, now) { Ok(()) } else { Err(Refusal::Taken) }
+        if self.nets[net].pool.lock().is_free(mac, address, now) { Ok(()) } else { Err(Refusal::Taken) }
     }
 
     fn decline(&mut self, net: usize, packet: &Packet<'_>, now: u64, actions: &mut Vec<Action>) -> Answer {
         let address = packet.address(code::REQUESTED_ADDRESS);
         let ours = packet.address(code::SERVER_ID).is_none_or(|server| server == self.plan().server);
-        match address.filter(|address| ours && self.nets[net].pool.of(packet.mac) == Some(*address)) {
+        let own = self.nets[net].pool.lock().of(packet.mac);
+        match address.filter(|address| ours && own == Some(*address)) {
             Some(address) => {
-                let until = self.nets[net].pool.bar(address, now);
+                let until = self.nets[net].pool.lock().bar(address, now);
                 actions.push(Action::Record(Record::Barred { address, until }));
                 Answer::Declined { address }
             }
@@ -237,10 +247,12 @@ impl Policy {
 
     fn release(&mut self, net: usize, packet: &Packet<'_>, now: u64, actions: &mut Vec<Action>) -> Answer {
         let (mac, address) = (packet.mac, packet.ciaddr);
-        if self.nets[net].pool.of(mac) != Some(address) {
+        let own = self.nets[net].pool.lock().of(mac);
+        if own != Some(address) {
             return silent(Silence::NotIts);
         }
-        self.nets[net].pool.release(mac, now);
+        self.nets[net].pool.lock().release(mac, now);
+        self.plan().lasting.promised(mac, false);
         actions.push(Action::Record(Record::Lease(Lease { mac, address, until: now, soft: false })));
         Answer::Released { address }
     }

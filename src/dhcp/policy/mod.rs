@@ -2,6 +2,7 @@
 
 mod grant;
 mod pool;
+mod relays;
 mod reply;
 
 use std::collections::HashMap;
@@ -16,8 +17,9 @@ use super::pi::{DhcpClient, Stage};
 use crate::arming::Verdict;
 use crate::board::{Mac, Serial};
 use crate::format::printable;
-use pool::Pool;
+use relays::Shared;
 
+pub use relays::Relays;
 pub use reply::{PI_MENU, Reply, To};
 
 /// How long an offer waits for another device to say that it has the address. A Pi's bootloader waits 4 s for it, and
@@ -71,7 +73,10 @@ struct Seen {
 #[derive(Debug)]
 struct Net {
     plan: AddressPlan,
-    pool: Pool,
+    /// Behind a relay it is that of all interfaces.
+    pool: Shared,
+    /// How far this server has moved the pool's times, since the clock was set.
+    moved: i64,
 }
 
 /// The policy of one server.
@@ -96,10 +101,11 @@ impl Policy {
     #[must_use]
     pub fn new(plan: AddressPlan, records: &[Record], can_look: bool) -> Self {
         let relayed = plan.relayed.clone();
-        let nets = std::iter::once(plan).chain(relayed).map(|plan| {
-            let mut pool = Pool::new(&plan);
-            records.iter().for_each(|record| pool.restore(record));
-            Net { plan, pool }
+        let nets = std::iter::once(plan).chain(relayed).enumerate().map(|(at, plan)| {
+            let pool = if at == 0 { Shared::new(&plan) } else { plan.relays.pool(&plan) };
+            records.iter().for_each(|record| pool.lock().restore(record));
+            let moved = pool.lock().moved();
+            Net { plan, pool, moved }
         });
         let (nets, look) = (nets.collect(), can_look.then_some(LOOK));
         let mut policy =
@@ -124,10 +130,10 @@ impl Policy {
     /// A board with an address has told its serial number: that stays with its lease, on disk too.
     fn pair(&mut self, mac: Mac, serial: Option<Serial>, actions: &mut Vec<Action>) {
         let Some(serial) = serial else { return };
-        let held: usize = self.nets.iter().map(|net| net.pool.len()).sum();
+        let held: usize = self.nets.iter().map(|net| net.pool.lock().len()).sum();
         if self.serials.len() > 2 * held + KEPT {
             let nets = &self.nets;
-            self.serials.retain(|mac, _| nets.iter().any(|net| net.pool.of(*mac).is_some()));
+            self.serials.retain(|mac, _| nets.iter().any(|net| net.pool.lock().of(*mac).is_some()));
         }
         self.serials.insert(mac, serial);
         actions.push(Action::Record(Record::Serial { mac, serial }));
@@ -188,13 +194,12 @@ impl Policy {
     /// A device answered for an address. Where it was on offer to a board that hasn't taken it yet, the board gets
     /// another one.
     pub fn conflict(&mut self, address: Ipv4Addr, holder: Mac, now: u64) -> Vec<Action> {
-        let Some(mac) = self.nets[0].pool.owner(address).filter(|mac| *mac != holder) else {
-            return Vec::new();
-        };
+        let owner = self.nets[0].pool.lock().owner(address);
+        let Some(mac) = owner.filter(|mac| *mac != holder) else { return Vec::new() };
         // A client that has taken its address since will find out for itself, and decline it.
         let Some((asked, arrival, question)) = self.questions.remove(&mac) else { return Vec::new() };
         let mut actions = vec![Action::Withdraw(mac), Action::Tell(Event::Conflict { address, holder, mac })];
-        let until = self.nets[0].pool.bar(address, now);
+        let until = self.nets[0].pool.lock().bar(address, now);
         actions.push(Action::Record(Record::Barred { address, until }));
         if now.saturating_sub(asked) < ANEW
             && let Ok(packet) = Packet::parse(&question)
@@ -217,7 +222,13 @@ impl Policy {
         let moved = |at: u64| now.saturating_add(at).saturating_sub(was);
         self.seen.values_mut().for_each(|seen| seen.at = moved(seen.at));
         self.questions.values_mut().for_each(|(at, ..)| *at = moved(*at));
-        self.nets.iter_mut().flat_map(|net| net.pool.clock_set(&moved)).map(Action::Record).collect()
+        let by = i64::try_from(i128::from(now) - i128::from(was)).unwrap_or(0);
+        let mut records = Vec::new();
+        for net in &mut self.nets {
+            net.moved = net.moved.saturating_add(by);
+            records.extend(net.pool.lock().clock_set(net.moved));
+        }
+        records.into_iter().map(Action::Record).collect()
     }
 
     /// A device says that it has an address. In proxy mode that is how a board is seen to have one from another server:

@@ -53,6 +53,8 @@ pub(super) struct Pool {
     lasting: Arc<Lasting>,
     /// No lease in the range ends before: spares a full pool the search for each new board.
     full_until: u64,
+    /// How far all times were moved since the clock was set, in seconds.
+    moved: i64,
 }
 
 impl Pool {
@@ -72,17 +74,27 @@ impl Pool {
             barred: HashMap::new(),
             lasting: Arc::clone(&plan.lasting),
             full_until: 0,
+            moved: 0,
         }
     }
 
-    /// Takes over what was on disk. What this pool can't give out any more is left out.
+    /// Takes over what was on disk. What this pool can't give out any more is left out. Where several servers have
+    /// written of one address, or of one board, the promise that lasts longest counts.
     pub(super) fn restore(&mut self, record: &Record) {
         match *record {
             Record::Lease(Lease { mac, address, until, .. }) if self.may_have(mac, address) => {
-                self.take(mac, Held { address, until, bound: true });
+                let owner = self.owners.get(&address).copied();
+                let counts = |other: Mac| {
+                    let held = self.held.get(&other).map(|held| held.until);
+                    held.is_some_and(|held| (self.lasting.has(other), held) > (self.lasting.has(mac), until))
+                };
+                if !counts(mac) && !owner.is_some_and(counts) {
+                    self.take(mac, Held { address, until, bound: true });
+                }
             }
             Record::Barred { address, until } if self.in_range(address) => {
-                self.barred.insert(address, until);
+                let barred = self.barred.entry(address).or_default();
+                *barred = until.max(*barred);
             }
             Record::Lease(_) | Record::Barred { .. } | Record::Serial { .. } => {}
         }
@@ -218,11 +230,19 @@ impl Pool {
         self.held.insert(mac, held);
     }
 
-    /// Moves all times, since the clock was set. Gives what has to be on disk then.
-    pub(super) fn clock_set(&mut self, moved: &dyn Fn(u64) -> u64) -> Vec<Record> {
+    /// How far its times were moved by now: a server that begins goes on from there.
+    pub(super) const fn moved(&self) -> i64 {
+        self.moved
+    }
+
+    /// Moves all times, since the clock was set, until they are `moved` in all. Another server may have done so already.
+    /// Gives what has to be on disk then.
+    pub(super) fn clock_set(&mut self, moved: i64) -> Vec<Record> {
+        let by = moved.saturating_sub(self.moved);
+        self.moved = moved;
         self.full_until = 0;
-        self.barred.values_mut().for_each(|until| *until = moved(*until));
-        self.held.values_mut().for_each(|held| held.until = moved(held.until));
+        self.barred.values_mut().for_each(|until| *until = until.saturating_add_signed(by));
+        self.held.values_mut().for_each(|held| held.until = held.until.saturating_add_signed(by));
         let barred =
             self.barred.iter().map(|(address, until)| Record::Barred { address: *address, until: *until });
         let bound = self.held.iter().filter(|(_, held)| held.bound).map(|(mac, held)| {
@@ -232,9 +252,13 @@ impl Pool {
         bound.chain(barred).collect()
     }
 
-    /// Promises an address until `until`.
-    pub(super) fn bind(&mut self, mac: Mac, address: Ipv4Addr, until: u64) {
-        self.take(mac, Held { address, until, bound: true });
+    /// Promises an address until `until`. False where it isn't free: another server may have been faster.
+    pub(super) fn bind(&mut self, mac: Mac, address: Ipv4Addr, until: u64, now: u64) -> bool {
+        let is_free = self.is_free(mac, address, now);
+        if is_free {
+            self.take(mac, Held { address, until, bound: true });
+        }
+        is_free
     }
 
     /// The board has no use for its address any more, but gets the same one when it comes back in time.
@@ -304,7 +328,7 @@ mod tests {
         let mut pool = pool(|_| {});
         for n in 0..10 {
             let chosen = pool.offer(mac(n), None, 0).unwrap();
-            pool.bind(mac(n), chosen.address, 1000 - u64::from(n));
+            assert!(pool.bind(mac(n), chosen.address, 1000 - u64::from(n), 0));
         }
         assert_eq!(address(&mut pool, 50, 990), None);
         assert_eq!(address(&mut pool, 50, 991), Some(109));
@@ -342,7 +366,8 @@ mod tests {
         assert_eq!(pool.bar(ip(100), 0), BARRED);
         assert_eq!(pool.of(mac(1)), None);
         assert_eq!((address(&mut pool, 1, 0), address(&mut pool, 2, 0)), (Some(101), None));
-        pool.bind(mac(1), ip(101), 10_000);
+        assert!(pool.bind(mac(1), ip(101), 10_000, 0));
+        assert!(!pool.bind(mac(2), ip(101), 10_000, 0), "another one has it");
         assert_eq!((address(&mut pool, 2, BARRED - 1), address(&mut pool, 2, BARRED)), (None, Some(100)));
     }
 

@@ -1,4 +1,5 @@
 mod lasting;
+mod relays;
 
 use super::*;
 use crate::dhcp::build::Builder;

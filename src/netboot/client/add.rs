@@ -303,6 +303,9 @@ impl Clients {
             return Err(Error::unfinished(first));
         }
         let made = format!("{} was made from {}", root.display(), first.origin.from.display());
+        if let Some([then, now]) = material.left_out_otherwise(&first.origin) {
+            return Err(otherwise(made, &then, &now));
+        }
         let what = if !material.is_of(&first.origin) && material.from != first.origin.from {
             made
         } else if !material.is_of(&first.origin) {
@@ -322,11 +325,40 @@ impl Clients {
     }
 }
 
+/// The shared root has not what is wanted of it, but is made from the same.
+fn otherwise(made: String, then: &[String], now: &[String]) -> Error {
+    let all = |paths: &[String]| match paths {
+        [] => "with all that is in it".to_owned(),
+        paths => format!("without {}", paths.join(" and ")),
+    };
+    let other = remedy![", or give another name for the shared root with ", Knob::Shared];
+    let same = match then {
+        [] => remedy!["leave nothing out"],
+        paths => {
+            let flags = paths
+                .iter()
+                .enumerate()
+                .map(|(at, path)| remedy![if at == 0 { "" } else { " and " }, Knob::Exclude.to(path)]);
+            flags.fold(remedy!["leave out the same: "], Remedy::and)
+        }
+    };
+    Error::Cannot {
+        what: format!("{made} {}, and this client is to be {}", all(then), all(now)),
+        hint: same.and(other),
+    }
+}
+
 /// What is wanted of a client otherwise than it was begun, as phrases.
 fn differences(begun: &Record, wanted: &Record, material: &Material) -> Vec<String> {
     let mut found = Vec::new();
     let (from, now) = (&begun.origin.from, &material.from);
-    if !material.is_of(&begun.origin) {
+    if let Some([then, now]) = material.left_out_otherwise(&begun.origin) {
+        found.push(match (&then[..], &now[..]) {
+            ([], now) => format!("nothing left out and not {}", now.join(" and ")),
+            (then, []) => format!("{} left out, and nothing is to be now", then.join(" and ")),
+            (then, now) => format!("{} left out and not {}", then.join(" and "), now.join(" and ")),
+        });
+    } else if !material.is_of(&begun.origin) {
         found.push(if from == now {
             format!("other files from {} than it has now", from.display())
         } else {

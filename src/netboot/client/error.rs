@@ -105,6 +105,12 @@ pub enum Error {
         /// What was given.
         text: String,
     },
+    /// A serial number of zeros or ones only.
+    #[error("`{}` is what boards tell that have no serial number, so it names none", text.escape_debug())]
+    NoBoard {
+        /// What was given.
+        text: String,
+    },
     /// Neither an address nor a network.
     #[error("`{}` is no {wanted}", text.escape_debug())]
     BadAddress {
@@ -322,7 +328,9 @@ impl Explain for Error {
             Self::Ext4 { source, .. } => source.kind(),
             Self::Config { source, .. } => source.kind(),
             Self::NotRaspberryPiOs { .. } | Self::BadEntry { .. } | Self::Unfit { .. } => Kind::BadData,
-            Self::BadName { .. } | Self::BadBoard { .. } | Self::BadAddress { .. } => Kind::Usage,
+            Self::BadName { .. } | Self::BadBoard { .. } | Self::NoBoard { .. } | Self::BadAddress { .. } => {
+                Kind::Usage
+            }
             Self::Exists { .. }
             | Self::BoardTaken { .. }
             | Self::Occupied { .. }
@@ -379,6 +387,7 @@ impl Explain for Error {
             Self::BadBoard { .. } => "8 or 16 hexadecimal digits as in /proc/cpuinfo (a2ef5644), or a MAC address \
                                       (dc:a6:32:01:36:c2)"
                 .into(),
+            Self::NoBoard { .. } => "name the board by its MAC address (dc:a6:32:01:36:c2)".into(),
             Self::BadAddress { .. } => {
                 remedy![
                     "an export is for the client's address (",

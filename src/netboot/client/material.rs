@@ -193,6 +193,13 @@ impl Material {
         self.identity.is(&origin.identity, self.from == origin.from)
     }
 
+    /// What was left out of something that was made from this, where that is all that is otherwise now; and what is left
+    /// out now. Paths from the root on.
+    pub(super) fn left_out_otherwise(&self, origin: &Origin) -> Option<[Vec<String>; 2]> {
+        let then = self.identity.leaves_out(&origin.identity, self.from == origin.from)?;
+        Some([then, self.excluded.iter().map(|path| format!("/{}", path.display())).collect()])
+    }
+
     /// Whether a root that was made from this goes with the kernels that this has now.
     pub(super) fn is_in(&self, root: &Path, origin: &Origin) -> Result<bool, Error> {
         self.identity.is_in(root, self.directory.as_ref(), &origin.identity, &self.excluded)

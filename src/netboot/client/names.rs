@@ -45,6 +45,16 @@ impl FromStr for Name {
         if text.starts_with('-') || text.ends_with('-') {
             return bad("it begins or ends with a dash");
         }
+        if text.eq_ignore_ascii_case("localhost") {
+            return bad("every host calls itself so");
+        }
+        // As inet_aton(3) reads it: `1` is 0.0.0.1.
+        let lower = text.to_ascii_lowercase();
+        let hex =
+            lower.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        if hex || text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return bad("programs take it for an address");
+        }
         Ok(Self(text.to_owned()))
     }
 }
@@ -56,8 +66,14 @@ impl FromStr for Prefix {
     /// low 8 count), or its MAC address.
     fn from_str(text: &str) -> Result<Self, Error> {
         let digits = text.strip_prefix("0x").filter(|digits| matches!(digits.len(), 8 | 16));
-        Self::of_directory(digits.unwrap_or(text))
-            .ok_or_else(|| Error::BadBoard { text: text.chars().take(80).collect() })
+        let bad = || Error::BadBoard { text: text.chars().take(80).collect() };
+        let board = Self::of_directory(digits.unwrap_or(text)).ok_or_else(bad)?;
+        match board {
+            Self::Serial(serial) if serial.is_blank() => {
+                Err(Error::NoBoard { text: text.chars().take(80).collect() })
+            }
+            _ => Ok(board),
+        }
     }
 }
 
@@ -155,6 +171,13 @@ mod tests {
             assert_eq!(error.kind().exit_code(), 2, "{bad}");
         }
         assert!("a/b".parse::<Name>().unwrap_err().to_string().contains("it is a path"));
+        // What means something else wherever a host is named.
+        for taken in ["localhost", "LocalHost", "1", "0010", "0x7f000001", "0x"] {
+            assert!(taken.parse::<Name>().is_err(), "{taken}");
+        }
+        for fine in ["localhost1", "1a", "0x1g", "x1"] {
+            assert!(fine.parse::<Name>().is_ok(), "{fine}");
+        }
     }
 
     #[test]
@@ -170,6 +193,15 @@ mod tests {
         }
         for bad in ["", "a2ef564", "a2ef56445", "xyz", "../../etc", "dc:a6:32:01:36", "+2ef5644"] {
             assert!(bad.parse::<Prefix>().is_err(), "{bad}");
+        }
+        // What boards tell that have no number is no board's.
+        for none in ["00000000", "ffffffff", "FFFFFFFF", "0x00000000", "1000000000000000", "ffffffffffffffff"]
+        {
+            let error = none.parse::<Prefix>().unwrap_err();
+            assert!(error.to_string().contains("have no serial number"), "{none}: {error}");
+        }
+        for none in ["00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"] {
+            assert!(none.parse::<Prefix>().is_err(), "{none}");
         }
     }
 

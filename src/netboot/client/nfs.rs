@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::host;
@@ -26,8 +26,13 @@ pub struct State {
     pub exportfs: bool,
     /// Whether nfs-ganesha is there.
     pub ganesha: bool,
+    /// piprov's file for it.
+    #[serde(serialize_with = "crate::format::json::path")]
+    pub ganesha_file: PathBuf,
     /// Whether its configuration includes piprov's file.
     pub ganesha_includes: bool,
+    /// Whether a port mapper is installed.
+    pub rpcbind: bool,
     /// Whether a port mapper answers on port 111.
     pub portmapper: bool,
     /// The port of NFS version 3 over TCP, as the port mapper has it.
@@ -51,6 +56,8 @@ pub fn look(ganesha_file: &Path) -> State {
             let line = line.trim();
             line.starts_with("%include") && line.contains(&*ganesha_file.to_string_lossy())
         }),
+        ganesha_file: ganesha_file.to_owned(),
+        rpcbind: host::program("rpcbind").is_some(),
         portmapper: nfs.is_ok(),
         nfs_port: nfs.ok().flatten(),
         mount_port: ask(MOUNT).ok().flatten(),
@@ -84,7 +91,10 @@ pub fn findings(state: &State) -> Vec<Finding> {
         add(
             "nfs-ganesha's configuration doesn't include piprov's exports",
             remedy![
-                "add `%include \"/etc/ganesha/piprov.conf\"` to /etc/ganesha/ganesha.conf, then ",
+                format!(
+                    "add `%include \"{}\"` to /etc/ganesha/ganesha.conf, then ",
+                    super::add::absolute(&state.ganesha_file).display()
+                ),
                 Action::host_as_root("systemctl reload nfs-ganesha"),
             ],
         );
@@ -92,7 +102,17 @@ pub fn findings(state: &State) -> Vec<Finding> {
     if !state.portmapper {
         add(
             "no port mapper answers on TCP port 111, which clients ask before they mount their root",
-            remedy![Action::install(["rpcbind"]), "; ", Action::host_as_root("systemctl start rpcbind")],
+            // It is there, and was stopped or never started.
+            match state.rpcbind {
+                true => Action::host_as_root("systemctl enable --now rpcbind").into(),
+                false => {
+                    remedy![
+                        Action::install(["rpcbind"]),
+                        "; ",
+                        Action::host_as_root("systemctl start rpcbind")
+                    ]
+                }
+            },
         );
         return found;
     }
@@ -184,6 +204,20 @@ mod tests {
         assert!(told(&state).contains("include"));
         state.ganesha_includes = true;
         assert_eq!(findings(&state), []);
+    }
+
+    #[test]
+    fn what_helps_is_of_this_host() {
+        let hint = |state: &State| findings(state).remove(0).remedy;
+        let ganesha = State { ganesha: true, ..State::default() };
+        let own = State { ganesha_file: "/srv/own/exports.conf".into(), ..ganesha.clone() };
+        assert!(hint(&own).says("`%include \"/srv/own/exports.conf\"`"), "{:?}", hint(&own));
+        // What is installed isn't to be installed.
+        let kernel = State { kernel_server: true, exportfs: true, ..State::default() };
+        assert!(hint(&kernel).names(Action::install(["rpcbind"])));
+        let stopped = hint(&State { rpcbind: true, ..kernel });
+        assert!(!stopped.names(Action::install(["rpcbind"])), "{stopped:?}");
+        assert!(stopped.names(Action::host_as_root("systemctl enable --now rpcbind")), "{stopped:?}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ fn site(mode: Mode) -> Site {
         network: "10.0.0.0/24".to_owned(),
         relayed: Vec::new(),
         boots_pcs: false,
+        is_further: false,
     }
 }
 
@@ -102,6 +103,10 @@ fn each_reason_has_its_grade_its_sentence_and_what_helps() {
 fn what_helps_is_a_thing_to_do() {
     let (board, dhcp, proxy) = (client(Stage::Eeprom4), site(Mode::Dhcp), site(Mode::Proxy));
     assert!(silence(Silence::Exhausted).told(board, &dhcp).hint.names(Knob::Range));
+    // On a further interface that flag says nothing.
+    let further = Site { is_further: true, interface: "eth1".to_owned(), ..dhcp.clone() };
+    let hint = silence(Silence::Exhausted).told(board, &further).hint;
+    assert!(hint.says("the [[netboot.subnet]] of eth1") && !hint.names(Knob::Range), "{hint:?}");
     let other = silence(Silence::OtherServer { server: SERVER }).told(board, &dhcp);
     assert!(other.hint.names(Knob::Mode.to("proxy")) && other.text().says("took the address"));
     let none = Reason::NoAddress { servers: vec![] }.told(board, &proxy);

@@ -50,7 +50,7 @@ pub(super) fn of(reason: &Reason, client: DhcpClient, site: &Site) -> (Grade, St
             format!("{address} was about to be given to it, but {holder} has it; it gets another one"),
             remedy![
                 "leave that address out: ",
-                Knob::Range,
+                site.range(),
                 " names the addresses that are given out. Or let that device ask for its address.",
             ],
         ),
@@ -80,7 +80,7 @@ fn silent(why: Silence, about: &About, client: DhcpClient, site: &Site) -> (Grad
                 Grade::Warning,
                 format!("there is no address for it: all of {first}-{last} are given out"),
                 remedy![
-                    Knob::Range,
+                    site.range(),
                     " names more of them; with a shorter lease time (netboot.lease-time) those of boards that are \
                      gone are free sooner.",
                 ],
@@ -88,7 +88,7 @@ fn silent(why: Silence, about: &About, client: DhcpClient, site: &Site) -> (Grad
             (None, None) => (
                 Grade::Warning,
                 "there is no address for it: only those of single boards are given out".to_owned(),
-                remedy!["netboot.hosts gives it one, and ", Knob::Range, " names some for all boards."],
+                remedy!["netboot.hosts gives it one, and ", site.range(), " names some for all boards."],
             ),
         },
         Silence::OtherServer { server } if site.mode == Mode::Dhcp => (
@@ -168,9 +168,9 @@ fn refused(why: Refusal, address: Option<Ipv4Addr>, site: &Site) -> (Grade, Stri
             Grade::Note,
             format!("{address} was refused to it: it is neither among those that are given out, nor its own"),
             remedy![
-                "it asks for another one by itself. ",
-                Knob::Range,
-                " names the addresses for all boards, netboot.hosts those of single ones.",
+                "it asks for another one by itself. netboot.hosts names the addresses of single boards, and ",
+                site.range(),
+                " those for all.",
             ],
         ),
         Refusal::Taken => (

@@ -7,6 +7,7 @@ use super::event::What;
 use super::follower::Follower;
 use crate::dhcp;
 use crate::error::{Explain, Remedy, remedy};
+use crate::netboot::reason::Site;
 use crate::stop::{Pulse, Stop};
 use crate::tftp;
 use crate::tftp::switch::{Switch, Switched};
@@ -129,8 +130,9 @@ impl<'scope, 'env> Crew<'scope, 'env> {
         };
         let (own, pulses) = (self.stop.child().map_err(Error::Loop)?, vec![server.pulse()]);
         let (follower, stop) = (self.follower, own.clone());
+        let site = Site::further(&server.interface().name, server.plan());
         let work = move || {
-            let done = server.run(&mut |event| follower.dhcp(event), &own);
+            let done = server.run(&mut |event| follower.dhcp_on(&site, event), &own);
             if let Err(error) = &done {
                 follower.tell(What::Warning { text: not_served(&server.interface().name, error) });
                 // It owes no sign of life any more. One that panics still does.

@@ -13,10 +13,11 @@ use super::allowance::Allowance;
 use super::event::What;
 use super::queue::{News, Queue, Stepped};
 use crate::arming::Arms;
-use crate::board::{Known, Mac, Who};
+use crate::board::{Known, Mac, Serial, Who};
 use crate::dhcp::event::{Answer, Event as DhcpEvent, Heard, Silence};
 use crate::dhcp::packet::Kind;
 use crate::dhcp::pi::{DhcpClient, Stage};
+use crate::error::{Remedy, Task, remedy};
 use crate::netboot::content::clients::NetbootClients;
 use crate::netboot::content::place::{self, Prefix};
 use crate::netboot::reason::{Once, Reason, Site, Told as Explained};
@@ -125,10 +126,16 @@ impl<'a> Follower<'a> {
 
     /// Takes what the DHCP server tells.
     pub(super) fn dhcp(&self, event: DhcpEvent) {
+        let site = self.state().site.clone();
+        self.dhcp_on(&site, event);
+    }
+
+    /// Takes what a DHCP server tells that serves there.
+    pub(super) fn dhcp_on(&self, site: &Site, event: DhcpEvent) {
         let mut state = self.state();
         self.tell(What::Dhcp { dhcp: event.clone() });
         match event {
-            DhcpEvent::Heard(heard) => self.heard(&mut state, &heard),
+            DhcpEvent::Heard(heard) => self.heard(&mut state, &heard, site),
             DhcpEvent::Sent(sent) => self.sent(&mut state, &sent),
             DhcpEvent::Addressed { mac, address } => {
                 self.signal(&mut state, Id::Mac(mac), &Signal::Has(address));
@@ -155,7 +162,7 @@ impl<'a> Follower<'a> {
                 );
             }
             DhcpEvent::Conflict { address, holder, mac } => {
-                self.reason(&mut state, mac, Reason::InUse { address, holder });
+                self.reason(&mut state, mac, Reason::InUse { address, holder }, site);
             }
             DhcpEvent::NoRaw { why } => {
                 self.warn(
@@ -164,13 +171,13 @@ impl<'a> Follower<'a> {
                 );
             }
             DhcpEvent::Unsent { mac, message, unsaved, why } => {
-                self.reason(&mut state, mac, Reason::Unsent { message, unsaved, error: why });
+                self.reason(&mut state, mac, Reason::Unsent { message, unsaved, error: why }, site);
             }
             _ => {}
         }
     }
 
-    fn heard(&self, state: &mut State, heard: &Heard) {
+    fn heard(&self, state: &mut State, heard: &Heard, site: &Site) {
         let (id, client) = (Id::Mac(heard.mac), heard.client);
         if client.is_look() {
             return;
@@ -181,7 +188,7 @@ impl<'a> Follower<'a> {
         {
             let text =
                 format!("{} claims the serial number {serial} of {owner}; it gets nothing for it", heard.mac);
-            self.warn(state, text);
+            self.warn(state, remedy![text, self.another_chip(&serial, heard.mac)]);
         }
         if client.stage.is_pi() || client.serial.is_some() {
             self.boards.learn(&client.who(heard.mac));
@@ -204,7 +211,7 @@ impl<'a> Follower<'a> {
         ) {
             // It goes on to its disk, or is a stranger: there is no boot to follow.
             if let Some(reason) = Reason::of(heard) {
-                self.tell_reason(state, heard.mac, reason, client);
+                self.tell_reason(state, heard.mac, reason, client, site);
             }
             return;
         }
@@ -236,7 +243,7 @@ impl<'a> Follower<'a> {
             self.named(state, server);
         }
         if let Some(reason) = Reason::of(heard) {
-            self.tell_reason(state, heard.mac, reason, client);
+            self.tell_reason(state, heard.mac, reason, client, site);
         }
     }
 
@@ -354,10 +361,22 @@ impl<'a> Follower<'a> {
         Who { name: client.map(|client| client.name.clone()), ..who }
     }
 
+    /// What helps where a client's board has another network chip now, and is still the board.
+    fn another_chip(&self, serial: &Serial, mac: Mac) -> Remedy {
+        let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
+        clients.by_serial(serial).map_or_else(Remedy::default, |client| {
+            remedy![
+                format!("; if {} has another network chip now, make its client that of {mac}: ", client.name),
+                Task::ClientSet.of(&client.name),
+            ]
+        })
+    }
+
     /// Something that is not as it should be, told once.
-    fn warn(&self, state: &mut State, text: String) {
-        if state.warned.len() < MOST && state.warned.insert(text.clone()) {
-            self.tell(What::Warning { text: text.into() });
+    fn warn(&self, state: &mut State, text: impl Into<Remedy>) {
+        let text = text.into();
+        if state.warned.len() < MOST && state.warned.insert(text.plain()) {
+            self.tell(What::Warning { text });
         }
     }
 

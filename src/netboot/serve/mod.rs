@@ -173,7 +173,10 @@ impl Server {
             match dhcp::Server::open(&config, Handed::default(), stop) {
                 Ok(server) => servers.push(server),
                 // As with one that goes away later.
-                Err(error) if error.may_pass() => absent.push(Absent::new(config, &error)),
+                Err(error) if error.may_pass() => {
+                    dhcp::recall(&config);
+                    absent.push(Absent::new(config, &error));
+                }
                 Err(source) => return Err(Error::Further { interface: config.interface, source }),
             }
         }
@@ -364,8 +367,9 @@ impl Server {
 
 /// Looks whether each fixed address is of a network that addresses are given out in.
 fn homeless(config: &dhcp::Config, plans: &[&dhcp::AddressPlan]) -> Result<(), Error> {
-    let nets =
-        || plans.iter().flat_map(|plan| plan.relayed.iter().chain([*plan]).map(dhcp::AddressPlan::network));
+    // Those behind relays are the same for each of them.
+    let relayed = plans.first().map(|plan| plan.relayed.as_slice()).unwrap_or_default();
+    let nets = || plans.iter().copied().chain(relayed).map(dhcp::AddressPlan::network);
     let stray = config.hosts.values().find(|address| !nets().any(|net| net.has_host(**address)));
     match (stray, config.mode) {
         (Some(address), Mode::Dhcp) => Err(Error::Dhcp(dhcp::Error::Outside {

@@ -67,7 +67,7 @@ async fn register(call: Call, (): (), body: Bytes) -> Result<Registered, Refusal
     let mut told: Register = from_slice(&body)?;
     check(&told)?;
     // Two boards that tell zeros would be one board, and get the same values.
-    if told.serial.is_some_and(|serial| serial.is_zero()) && !told.macs.is_empty() {
+    if told.serial.is_some_and(|serial| serial.is_blank()) && !told.macs.is_empty() {
         told.serial = None;
     }
     let signature = call.headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();

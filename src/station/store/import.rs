@@ -113,7 +113,7 @@ fn wrong(record: &OldRecord, now: Time) -> Option<String> {
     }
     let disk = record.disk.as_ref();
     let sizes = disk.is_some_and(|disk| disk.size > 1 << 60 || disk.name.chars().count() > 64);
-    if sizes || record.memory.is_some_and(|memory| memory > 1 << 50) || record.serial.is_zero() {
+    if sizes || record.memory.is_some_and(|memory| memory > 1 << 50) || record.serial.is_blank() {
         return Some("it has a number that can't be".to_owned());
     }
     match is_time(record.started, now) {

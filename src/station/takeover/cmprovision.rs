@@ -398,7 +398,7 @@ fn eeprom(found: &mut Found, row: &Row, project: &str) -> Option<ProjectEeprom> 
 
 /// A record, and the columns in which it has something that can't be read.
 fn record(row: &Row, log: &[&Row], projects: &Names) -> Result<(OldRecord, Vec<&'static str>), &'static str> {
-    let serial = Serial::of_digits(text(row, "serial").trim()).filter(|serial| !serial.is_zero());
+    let serial = Serial::of_digits(text(row, "serial").trim()).filter(|serial| !serial.is_blank());
     let serial = serial.ok_or("its serial number is none")?;
     let started = time(text(row, "provisioning_started_at"));
     let began = started.or_else(|| time(text(row, "created_at"))).ok_or("it has no time")?;

@@ -100,7 +100,7 @@ fn role(board: &str) -> Role {
 fn record(row: &Row) -> Result<(OldRecord, Vec<&'static str>), &'static str> {
     let text = |column: &str| row.get(column).map(|text| text.trim()).unwrap_or_default();
     let some = |column: &str| Some(shown(text(column), 200)).filter(|text| !text.is_empty());
-    let serial = Serial::of_digits(text("serial")).filter(|serial| !serial.is_zero());
+    let serial = Serial::of_digits(text("serial")).filter(|serial| !serial.is_blank());
     let serial = serial.ok_or("its serial number is none")?;
     let started = time(text("provision_ts")).ok_or("it has no time")?;
     // Bytes: that program multiplies the sectors with their size. 0 is no such disk.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use crate::board::identity::Chip;
+use crate::usb::payload::Wanted;
 use crate::usb::sysfs::Sysfs;
-use crate::usb::wait_for::Wanted;
+use crate::usb::wait_for;
 use crate::usb::wire::TRANSFER;
 
 /// How boards are booted.
@@ -18,7 +20,7 @@ pub struct BootOptions {
     /// The size of bulk transfers to begin with, in bytes.
     pub transfer: usize,
     /// What to wait for after the files.
-    pub wait_for: Option<Wanted>,
+    pub wait_for: Option<wait_for::Wanted>,
     /// How long.
     pub wait_limit: Duration,
     /// Where to look for it.
@@ -41,6 +43,19 @@ pub struct Limits {
     pub permission: Duration,
     /// How often the bootcode is sent to a board that comes back to its boot ROM.
     pub uploads: u32,
+}
+
+impl BootOptions {
+    /// What a payload is looked at for, before a board with this chip gets it.
+    #[must_use]
+    pub fn wanted(&self, chip: Chip) -> Wanted {
+        Wanted {
+            chips: vec![chip],
+            signed: self.signed,
+            boot_sig: self.boot_sig,
+            confirmed: self.confirmed.clone(),
+        }
+    }
 }
 
 impl Default for Limits {

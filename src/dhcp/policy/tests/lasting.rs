@@ -53,6 +53,61 @@ fn a_board_with_its_root_here_keeps_its_address() {
     assert!(got.contains(&own), "{got:?}");
 }
 
+#[test]
+fn who_tells_the_number_of_a_board_with_its_root_here_takes_nothing_from_it() {
+    let lasting = Arc::new(Lasting::default());
+    let mut policy = policy(Mode::Dhcp, |c| {
+        c.lease_time = Duration::from_secs(3600);
+        c.lasting = Arc::clone(&lasting);
+    });
+    lasting.set([], [number()]);
+    // Somebody has told its number before, and has no address yet: that takes nothing from the board.
+    let forged = Mac::new([0x02, 0, 0, 0, 0, 0x66]);
+    handle(&mut policy, discover(forged, &pi5_id()), NOW);
+    let own = get(&mut policy, PI5, NOW);
+    assert_eq!(system(&mut policy, PI5, NOW + 20).number(51), Some(FOREVER));
+    // Another one tells it, and takes an address: one as all others get it.
+    let other = get(&mut policy, forged, NOW + 30);
+    assert_eq!(system(&mut policy, forged, NOW + 40).number(51), Some(3600));
+    // The board's lease has no end all the same, and nobody gets its address when others' time is over.
+    let later = NOW + 7 * 86400;
+    let got: Vec<_> = (0..9).map(|n| boot(&mut policy, n, later)).collect();
+    assert!(got.contains(&Ok(other)) && !got.contains(&Ok(own)), "{got:?}");
+    assert_eq!(boot(&mut policy, 10, later), Err(Silence::Exhausted));
+    let ack = system(&mut policy, PI5, later);
+    assert_eq!((ack.yiaddr, ack.number(51)), (own, Some(FOREVER)));
+    // It gives the address back: then the board that tells the number next is the client's.
+    handle(&mut policy, Builder::question(PI5, 5, Kind::Release, false).ciaddr(own), later + 1);
+    let later = later + 86400;
+    get(&mut policy, forged, later);
+    assert_eq!(system(&mut policy, forged, later).number(51), Some(FOREVER));
+}
+
+#[test]
+fn who_has_told_the_number_of_a_board_too_is_not_taken_for_it_after_a_restart() {
+    let lasting = Arc::new(Lasting::default());
+    let mut config = config(Mode::Dhcp);
+    config.lasting = Arc::clone(&lasting);
+    lasting.set([], [number()]);
+    let forged = Mac::new([0x02, 0, 0, 0, 0, 0x66]);
+    let mut written = on_disk(&config);
+    let mut policy = again(&config, &written, NOW);
+    let offered = handle(&mut policy, discover(forged, &pi5_id()), NOW);
+    let Answer::Offer { address, .. } = answer(&offered) else { panic!("{offered:?}") };
+    written.extend(records(&handle(
+        &mut policy,
+        request(forged).address(54, ip(1)).address(50, address),
+        NOW,
+    )));
+    assert_eq!(written.iter().filter(|record| record.is_lasting()).count(), 1, "{written:?}");
+    let lasting = Arc::new(Lasting::default());
+    config.lasting = Arc::clone(&lasting);
+    lasting.set([], [number()]);
+    let mut policy = again(&config, &written, NOW + 5);
+    assert!(lasting.has(PI5) && !lasting.has(forged));
+    assert_eq!(system(&mut policy, PI5, NOW + 5).number(51), Some(FOREVER));
+}
+
 /// The records among what is to be done.
 fn records(actions: &[Action]) -> Vec<Record> {
     let record = |action: &Action| match action {
@@ -72,6 +127,12 @@ fn on_disk(config: &Config) -> Vec<Record> {
 /// A server that begins anew with what is on disk, so much later, as the server does.
 fn again(config: &Config, records: &[Record], now: u64) -> Policy {
     let longest = config.lease_time.as_secs();
+    for record in records {
+        match record {
+            Record::Lease(lease) if record.is_lasting() => config.lasting.promised(lease.mac, true),
+            _ => {}
+        }
+    }
     let records: Vec<Record> = records.iter().map(|record| record.within(now, longest)).collect();
     Policy::new(AddressPlan::new(config, &eth0()).unwrap(), &records, true)
 }

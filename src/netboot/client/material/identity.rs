@@ -68,7 +68,7 @@ impl Identity {
 
     /// The same without some paths.
     pub(super) fn without(mut self, excluded: &[PathBuf]) -> Self {
-        self.without = excluded.iter().map(|path| format!(", without {}", path.display())).collect();
+        self.without = excluded.iter().map(|path| format!("{WITHOUT}{}", path.display())).collect();
         self
     }
 
@@ -85,6 +85,14 @@ impl Identity {
         let oldest = || same_path && self.oldest.as_ref().map(without).as_deref() == Some(text);
         let same = || self.has_number && without_device(text) == without_device(&self.text());
         text == self.text() || former || oldest() || same()
+    }
+
+    /// What a record's leaves out, where that is all that tells it from this: it is the same source.
+    pub(super) fn leaves_out(&self, text: &str, same_path: bool) -> Option<Vec<String>> {
+        let without = text.find(WITHOUT).map_or("", |at| &text[at..]);
+        let as_it_was = Self { without: without.to_owned(), ..self.clone() };
+        let is_other = without != self.without && as_it_was.is(text, same_path);
+        is_other.then(|| without.split(WITHOUT).skip(1).map(|path| format!("/{path}")).collect())
     }
 
     /// Whether a root that was copied from a directory still goes with that directory's kernels. What was installed in it
@@ -105,6 +113,9 @@ impl Identity {
         Ok(system(&copy, excluded)? == *now)
     }
 }
+
+/// Stands before each path that is left out.
+const WITHOUT: &str = ", without ";
 
 /// Begins what a record has of a directory's contents.
 const CONTENTS: &str = ", file system ";
@@ -232,6 +243,25 @@ mod tests {
             // A former version didn't look.
             assert!(now.is(&before.place, false) && now.is(before.oldest.as_deref().unwrap(), true));
             assert!(!now.is(before.oldest.as_deref().unwrap(), false), "every directory of that disk has it");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_told_where_all_else_is_the_same() {
+        let tree = Tree::new();
+        tree.file("root/etc/os-release", "ID=debian\n");
+        tree.file("root/usr/share/doc/x", "x");
+        tree.file("boot/kernel8.img", "one");
+        let paths: Vec<PathBuf> = ["home/pi/video", "usr/share/doc"].map(PathBuf::from).into();
+        for of in [of(&tree), Identity::image("image os.img, 5 bytes".to_owned())] {
+            let less = of.clone().without(&paths);
+            let [all, some] = [&of, &less].map(|of| of.text());
+            assert_eq!(of.leaves_out(&some, true).unwrap(), ["/home/pi/video", "/usr/share/doc"]);
+            assert_eq!(less.leaves_out(&all, true).unwrap(), [""; 0]);
+            let other = of.clone().without(&paths[1..]);
+            assert_eq!(other.leaves_out(&some, true).unwrap(), ["/home/pi/video", "/usr/share/doc"]);
+            assert_eq!((of.leaves_out(&all, true), less.leaves_out(&some, true)), (None, None));
+            assert_eq!(of.leaves_out("image other.img, 7 bytes, without usr/share/doc", true), None);
         }
     }
 

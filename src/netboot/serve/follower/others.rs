@@ -10,7 +10,7 @@ use crate::dhcp::event::Sent;
 use crate::dhcp::packet::{Kind, Packet};
 use crate::dhcp::pi::DhcpClient;
 use crate::error::remedy;
-use crate::netboot::reason::{Grade, Reason, give_addresses};
+use crate::netboot::reason::{Grade, Reason, Site, give_addresses};
 use crate::netboot::serve::event::What;
 use crate::netboot::servers::Heard;
 use crate::netboot::steps::{Id, Offer, Signal, Steps};
@@ -40,13 +40,20 @@ impl Follower<'_> {
     }
 
     /// A client has a reason not to get what it wants; what kind of client it is, its boot tells.
-    pub(super) fn reason(&self, state: &mut State, mac: Mac, reason: Reason) {
+    pub(super) fn reason(&self, state: &mut State, mac: Mac, reason: Reason, site: &Site) {
         let client = state.book.get(Id::Mac(mac)).map_or(DhcpClient::UNKNOWN, Steps::client);
-        self.tell_reason(state, mac, reason, client);
+        self.tell_reason(state, mac, reason, client, site);
     }
 
-    pub(super) fn tell_reason(&self, state: &mut State, mac: Mac, reason: Reason, client: DhcpClient) {
-        let told = reason.told(client, &state.site);
+    pub(super) fn tell_reason(
+        &self,
+        state: &mut State,
+        mac: Mac,
+        reason: Reason,
+        client: DhcpClient,
+        site: &Site,
+    ) {
+        let told = reason.told(client, site);
         if told.grade == Grade::Everyday {
             tracing::debug!(%mac, why = told.why, "left alone");
             return;

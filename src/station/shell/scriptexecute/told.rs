@@ -113,7 +113,7 @@ impl Asked {
     pub(super) fn told(&self) -> Result<Told, &'static str> {
         let serial = plain(self.serial.as_ref()).ok_or("`serial` is missing")?;
         let serial = Serial::of_digits(&serial).ok_or("`serial` is no serial number of a board")?;
-        if serial.is_zero() {
+        if serial.is_blank() {
             return Err("`serial` has zeros only: it names no board");
         }
         Ok(Told {
