@@ -6,6 +6,7 @@ use crate::disks;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use disks::{Disk, LEN, P1, P2};
 use serde_json::Value;
@@ -59,6 +60,37 @@ fn the_first_difference_is_named_with_its_partition() {
         let object = disk.run(&["verify", "disk.img", "--device", "card", "--json"]);
         let object: Value = serde_json::from_str(&object.finds(1, "").out).unwrap();
         assert_eq!((&object["equal"], &object["offset"]), (&Value::from(false), &Value::from(at)));
+    }
+}
+
+#[test]
+fn what_is_written_to_while_it_is_compared_proves_nothing() {
+    let disk = Disk::new();
+    // Long enough that something is written between the beginning and the end.
+    for name in ["one.img", "other.img"] {
+        fs::write(disk.path(name), &disk.raw).unwrap();
+        File::options().write(true).open(disk.path(name)).unwrap().set_len(600 << 20).unwrap();
+    }
+    let sum = "0".repeat(64);
+    for (written, compare, told) in [
+        ("one.img", &["--device", "other.img"][..], "one.img: the image was changed while it was read"),
+        ("one.img", &["--sha256", &sum], "one.img: the image was changed while it was read"),
+        ("other.img", &["--device", "other.img"], "other.img: the file was changed while it was compared"),
+    ] {
+        let (file, over) =
+            (File::options().write(true).open(disk.path(written)).unwrap(), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    // The same byte: what is read is equal.
+                    file.write_all_at(&disk.raw[..1], 0).unwrap();
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+            });
+            let ran = disk.run(&[&["verify", "one.img"], compare].concat());
+            over.store(true, Ordering::Relaxed);
+            ran.fails(65, told);
+        });
     }
 }
 
