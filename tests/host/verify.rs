@@ -6,7 +6,8 @@ use crate::disks;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use disks::{Disk, LEN, P1, P2};
 use serde_json::Value;
@@ -77,18 +78,18 @@ fn what_is_written_to_while_it_is_compared_proves_nothing() {
         ("one.img", &["--sha256", &sum], "one.img: the image was changed while it was read"),
         ("other.img", &["--device", "other.img"], "other.img: the file was changed while it was compared"),
     ] {
-        let (file, over) =
-            (File::options().write(true).open(disk.path(written)).unwrap(), AtomicBool::new(false));
+        let file = File::options().write(true).open(disk.path(written)).unwrap();
+        let (over, ended) = std::sync::mpsc::channel::<()>();
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
+            let first = &disk.raw[..1];
+            scope.spawn(move || {
+                while ended.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
                     // The same byte: what is read is equal.
-                    file.write_all_at(&disk.raw[..1], 0).unwrap();
-                    std::thread::sleep(std::time::Duration::from_millis(5));
+                    file.write_all_at(first, 0).unwrap();
                 }
             });
             let ran = disk.run(&[&["verify", "one.img"], compare].concat());
-            over.store(true, Ordering::Relaxed);
+            drop(over);
             ran.fails(65, told);
         });
     }
