@@ -145,7 +145,11 @@ pub fn judge(
             name.starts_with(begin) && name.ends_with(end)
         })
     };
-    let any = has("config.txt") || has("bootcode.bin") || like("start", ".elf") || like("bcm27", ".dtb");
+    let any = has("recovery.elf")
+        || has("config.txt")
+        || has("bootcode.bin")
+        || like("start", ".elf")
+        || like("bcm27", ".dtb");
     if !any && !has("boot.img") && !has("autoboot.txt") {
         return None;
     }
@@ -215,11 +219,16 @@ fn one(model: Model, names: &[String], there: &dyn Fn(&str) -> bool, says: &Says
         (Chip::Bcm2711, None) => &["kernel8.img", "kernel7l.img"],
         (Chip::Bcm2712, _) => &["kernel_2712.img", "kernel8.img"],
     };
+    // Whether a Pi 3 takes a kernel of 64 bits by itself: the documentation says no, and many have seen that it does.
+    let mut unsure = None;
     match says.value("kernel").filter(|kernel| !kernel.is_empty()) {
         Some(kernel) if there(&at(kernel)) => evidence.push(at(kernel)),
         Some(kernel) => missing.push(format!("no {}, which config.txt names as kernel", at(kernel))),
         None => match kernels.iter().find(|kernel| there(&at(kernel))) {
             Some(kernel) => evidence.push(at(kernel)),
+            None if chip == Chip::Bcm2837 && says.is("arm_64bit").is_none() && there(&at("kernel8.img")) => {
+                unsure = Some(format!("{} alone, and no arm_64bit=1 in config.txt", at("kernel8.img")));
+            }
             None => missing
                 .push(format!("no {}", kernels.iter().map(|k| at(k)).collect::<Vec<_>>().join(", no "))),
         },
@@ -238,13 +247,18 @@ fn one(model: Model, names: &[String], there: &dyn Fn(&str) -> bool, says: &Says
         (None, Some(first)) => missing.push(format!("no {first}")),
         (None, None) => missing.push("no device tree".to_owned()),
     }
-    let starts = missing.is_empty();
-    let told = if starts { evidence } else { missing };
-    Verdict {
-        model,
-        starts: Some(starts),
-        evidence: told.iter().map(|text| text.chars().take(120).collect()).collect(),
-    }
+    let recovery = find(&["recovery.elf"]).filter(|_| chip != Chip::Bcm2712 && !missing.is_empty());
+    let (starts, told) = match (recovery, unsure, missing.is_empty()) {
+        // NOOBS, and PINN.
+        (Some(name), ..) => (
+            None,
+            vec![format!("{name} is a recovery program, which the firmware starts instead of a system")],
+        ),
+        (None, Some(why), true) => (None, vec![why]),
+        (None, _, true) => (Some(true), evidence),
+        (None, _, false) => (Some(false), missing),
+    };
+    Verdict { model, starts, evidence: told.iter().map(|text| text.chars().take(120).collect()).collect() }
 }
 
 #[cfg(test)]

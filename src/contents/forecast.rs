@@ -27,7 +27,7 @@ use crate::eeprom::Scope;
 use crate::eeprom::config_txt::{ConfigFiles, LONGEST};
 use crate::eeprom::filters::passes;
 use crate::format::brief;
-use crate::image::files::{Disk, root_of};
+use crate::image::files::{Disk, has_other_root, root_of};
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Partition, Table};
 use kernel::Kernel;
@@ -45,6 +45,9 @@ const KERNEL: &str = "kernel8.img";
 const INITRAMFS: &str = "initramfs8";
 /// The file with the kernel's arguments.
 const CMDLINE: &str = "cmdline.txt";
+
+/// Where the arguments of a load stand: the script of a card reads those that the firmware has put into the device tree.
+pub const BEHIND: &str = "behind the arguments that the firmware adds";
 
 /// Boards on which the U-Boot of a recovery card runs.
 pub const BOARDS: &[Model] = &[
@@ -65,7 +68,7 @@ pub const BOARDS: &[Model] = &[
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "station", schema(as = BootForecast))]
 pub struct Forecast {
-    /// Whether it starts it. `None`: the image has a `boot.scr` of its own, which decides.
+    /// Whether it starts it. `None`: the image has a `boot.scr` of its own, which decides, or its kernel is told no root.
     pub starts: Option<bool>,
     /// Who tells U-Boot what to load.
     pub by: By,
@@ -209,7 +212,9 @@ fn judge(first: &dyn BootFiles, disk: &Disk) -> io::Result<Forecast> {
     if first.has("boot.scr") {
         let script = first.head("boot.scr", own::LONGEST)?.unwrap_or_default();
         if !own::is_ours(&script) {
-            return Ok(match own::numbered(&script) {
+            // Where partition 1 is free, all keep their numbers.
+            let numbered = (first.number() == 1).then(|| own::numbered(&script, disk.id())).flatten();
+            return Ok(match numbered {
                 Some(words) => Forecast::no(format!(
                     "its own boot.scr names partitions by number (`{words}`), and they have other numbers on the card"
                 )),
@@ -292,7 +297,26 @@ fn judge(first: &dyn BootFiles, disk: &Disk) -> io::Result<Forecast> {
         [load] if load.boards.is_empty() && usual(load) && !kernels.need_script => By::Card,
         _ => By::Added,
     };
-    Ok(Forecast { starts: Some(true), by, loads, notes, ..Forecast::default() })
+    // What some boards load may be sure.
+    let doubts: Vec<_> = loads.iter().filter_map(doubt).collect();
+    let unsure = doubts.len() == loads.len();
+    let why = doubts.into_iter().next().filter(|_| unsure).unwrap_or_default();
+    Ok(Forecast { starts: (!unsure).then_some(true), by, why, loads, notes })
+}
+
+/// Why it isn't known whether a kernel finds its root: it is told none, and gets no initramfs that may know better.
+fn doubt(load: &Load) -> Option<String> {
+    if !load.initramfs.is_empty() || root_of(&load.arguments).is_some() || has_other_root(&load.arguments) {
+        return None;
+    }
+    let what = match load.cmdline.as_str() {
+        "" => "there is no file with arguments".to_owned(),
+        file => format!("{} has no root= in its first line", short(file)),
+    };
+    Some(format!(
+        "{what}, and no initramfs is loaded: it starts only if {} has one inside",
+        short(&load.kernel)
+    ))
 }
 
 /// A file of settings and what it includes; empty where there is no such file.
@@ -412,7 +436,8 @@ fn load(
             {
                 return Ok(Err(why));
             }
-            if !load.initramfs.is_empty() && root_of(&load.arguments).is_none() {
+            let told_root = root_of(&load.arguments).is_some() || has_other_root(&load.arguments);
+            if !load.initramfs.is_empty() && !told_root {
                 note(format!(
                     "{} has no root= in its first line: what is started is up to the initramfs.",
                     short(&load.cmdline)

@@ -12,7 +12,7 @@ use crate::eeprom::config_txt::{ConfigFiles, LONGEST};
 use crate::error::sentence;
 use crate::format::brief;
 use crate::image::ext4::{self, Contents as Bytes, Ext4, FileKind};
-use crate::image::files::{self, fat_file_within, fat_list, is_fat, is_swap};
+use crate::image::files::{fat_file_within, fat_list, is_fat, is_swap};
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Entry, Partition, Scheme, Table, guid_text};
 
@@ -51,7 +51,8 @@ pub struct Contents {
     /// Which boards start from it. `None`: it has no partition that a board's firmware reads.
     #[serde(default)]
     pub boots: Option<Boots>,
-    /// What the U-Boot of a recovery card does with it. `None`: it has no partition table, and can't be flashed.
+    /// What the U-Boot of a recovery card does with it. `None`: it has no partition table, and can't be flashed. Who knows how it
+    /// lies on such a card fills it in.
     #[serde(default)]
     pub card: Option<Forecast>,
     /// What is wrong or isn't known, each a sentence.
@@ -138,7 +139,7 @@ pub struct System {
 
 impl Contents {
     /// The form that is made here.
-    pub const FORM: u32 = 3;
+    pub const FORM: u32 = 4;
 
     /// Looks at an image: its table, then the file systems of each partition.
     ///
@@ -179,23 +180,6 @@ impl Contents {
             let budget: Arc<dyn ReadAt> = Arc::new(Budget::new(Arc::clone(image), LOOK));
             let part = found.part(&budget, partition)?;
             found.parts.push(part);
-        }
-        if !found.table.is_empty() {
-            let mut card = Forecast::of(image, &table)?;
-            let budget: Arc<dyn ReadAt> = Arc::new(Budget::new(Arc::clone(image), LOOK));
-            let disk = match files::Disk::new(&table).look(&budget, &table) {
-                Err(error) if is_damage(&error) => files::Disk::new(&table),
-                done => done?,
-            };
-            for load in card.loads.iter().filter(|load| !load.cmdline.is_empty()) {
-                let initramfs = !load.initramfs.is_empty();
-                for note in files::astray(&table, &disk, &load.cmdline, &load.arguments, initramfs) {
-                    if !card.notes.contains(&note) {
-                        card.notes.push(brief(&note, WHY));
-                    }
-                }
-            }
-            found.card = Some(card);
         }
         // No table and no file system is a disk without anything.
         if found.table.is_empty() && found.parts.iter().all(|part| part.sort == Sort::Other) {

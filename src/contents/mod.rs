@@ -5,7 +5,7 @@
 //! | [`Budget`] | how much may be read for one look: damage, and malice, can lead anywhere |
 //! | [`Files`] | the files of one partition, FAT or ext2, 3, 4, for reading |
 //! | [`Contents`] | all that is told of an image, once |
-//! | [`whose`] | which file a byte belongs to |
+//! | [`Owners`] | which file a byte belongs to |
 //! | [`copy_out`] | files of a partition below a directory of this host |
 //! | [`forecast`] | what the U-Boot of a recovery card loads of it, with which arguments, or why nothing |
 //! | [`boot`] | which boards start from a boot partition, and by which files that is known |
@@ -24,4 +24,4 @@ pub use budget::Budget;
 pub use copied::{Copied, Most, copy_out};
 pub use files::{Error, Files, Item, ItemKind, Listed, Place, name_of, text_of};
 pub use look::{Contents, Part, Sort, System};
-pub use whose::whose;
+pub use whose::Owners;

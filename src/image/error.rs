@@ -132,6 +132,12 @@ pub enum Error {
         /// The image.
         path: PathBuf,
     },
+    /// Somebody wrote to the file with which the image was compared.
+    #[error("{}: the file was changed while it was compared", path.display())]
+    OtherChanged {
+        /// The file.
+        path: PathBuf,
+    },
     /// The user stopped it.
     #[error("stopped before the end")]
     Stopped,
@@ -211,7 +217,7 @@ impl Explain for Error {
                 io::ErrorKind::NotFound => Some("is the path right?".into()),
                 _ => None,
             },
-            Self::Changed { .. } => Some("try it again once nothing writes to the file".into()),
+            Self::Changed { .. } | Self::OtherChanged { .. } => Some("try it again once nothing writes to the file".into()),
             Self::Empty { .. } => {
                 Some(remedy!["was the download or the copy broken off? ", Action::host("ls -l"), " shows the size"])
             }

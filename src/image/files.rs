@@ -1,5 +1,5 @@
 //! Files inside an image that name partitions by number: `cmdline.txt`, `autoboot.txt` and `extlinux.conf` on boot
-//! partitions, `etc/fstab` and RAUC's `system.conf` on root partitions. When the partitions get other numbers, these lines have
+//! partitions, `etc/fstab`, `etc/crypttab` and RAUC's `system.conf` on root partitions. When the partitions get other numbers, these lines have
 //! to follow.
 //!
 //! Nothing is written into file systems. A changed line is as long as the old one, so the change is a few
@@ -87,6 +87,21 @@ const ON_FAT: [&str; 1] = ["extlinux/extlinux.conf"];
 /// The same on ext4: what boots other systems, and RAUC's slots.
 const ON_EXT4: [&str; 3] =
     ["/boot/extlinux/extlinux.conf", "/extlinux/extlinux.conf", "/etc/rauc/system.conf"];
+/// Files on ext4 that name partitions in forms of their own. They are left as they are, and told: Mender's settings, overlayroot's,
+/// and where a system hibernates to.
+const LEFT: [&str; 6] = [
+    "/etc/mender/mender.conf",
+    "/var/lib/mender/mender.conf",
+    "/mender/mender.conf",
+    "/etc/overlayroot.conf",
+    "/etc/overlayroot.local.conf",
+    "/etc/kernel/cmdline",
+];
+/// The same: directories with such files, and how their names end.
+const LEFT_IN: [(&str, &[&str]); 2] =
+    [("/etc/systemd/system", &[".mount", ".automount", ".swap"]), ("/etc/initramfs-tools/conf.d", &[""])];
+/// So many files of such a directory are looked at.
+const MANY: usize = 64;
 /// The kernel's arguments.
 const CMDLINE: &str = "cmdline.txt";
 
@@ -144,11 +159,18 @@ pub fn follow_with(
             for path in ON_EXT4 {
                 search.words(&volume, volume::Kind::Ext4, path)?;
             }
+            search.file(&volume, volume::Kind::Ext4, lines::CRYPTTAB, Names::crypttab)?;
+            search.left(&volume)?;
         } else if let Some(kind) = volume.unread()? {
             unread.push(format!("partition {} is {kind}", partition.number));
         }
     }
     let Search { names, mut followed } = search;
+    if followed.lines.iter().any(|line| line.file == lines::CRYPTTAB) {
+        let crypttab = lines::CRYPTTAB;
+        let note = format!("{crypttab} is changed; a copy of it in an initramfs keeps the old names.");
+        followed.notes.push(note);
+    }
     if !fat_seen {
         followed
             .notes
@@ -175,21 +197,22 @@ fn names<'a>(table: &Table, new: &'a NewNames) -> Names<'a> {
     Names::new(disk_id(table), new).with_guids(guids.collect())
 }
 
-/// What in a kernel's arguments, which stand in `file`, names nothing that the image has; each a sentence.
-#[must_use]
-pub fn astray(table: &Table, disk: &Disk, file: &str, arguments: &str, initramfs: bool) -> Vec<String> {
-    let as_it_is = table.partitions.iter().map(|partition| (partition.number, partition.number));
-    let same = NewNames::from(as_it_is.collect::<BTreeMap<_, _>>());
-    let mut names = names(table, &same).with_disk(disk);
-    names.words(file, arguments.as_bytes());
-    names.check_root(file, arguments.as_bytes(), initramfs);
-    names.notes
-}
-
 /// The root file system that a kernel's arguments name; of several the last one counts.
 #[must_use]
 pub fn root_of(arguments: &str) -> Option<&str> {
     lines::root_of(arguments)
+}
+
+/// Whether a kernel's arguments name its partitions by other words than `root=`, which its own initramfs reads.
+#[must_use]
+pub fn has_other_root(arguments: &str) -> bool {
+    lines::has_other_root(arguments)
+}
+
+/// The number of the partition that a device's path names, `/dev/sda2`; `None` for a whole disk.
+#[must_use]
+pub fn partition_of(device: &str) -> Option<u32> {
+    lines::device(device).map(|(_, number)| number)
 }
 
 /// Whether a partition is swap space: `mkswap` writes its signature at the end of the first page (linux/swap.h).
@@ -219,6 +242,25 @@ impl<'a> Search<'a> {
     /// A file with words as on the kernel's command line. Whether there is such a file.
     fn words(&mut self, volume: &Volume<'_>, kind: volume::Kind, path: &str) -> io::Result<bool> {
         self.file(volume, kind, path, |names, text| names.words(path, text))
+    }
+
+    /// Files that are left as they are.
+    fn left(&mut self, volume: &Volume<'_>) -> io::Result<()> {
+        let mut paths: Vec<String> = LEFT.map(str::to_owned).to_vec();
+        for (directory, ends) in LEFT_IN {
+            let mut names = volume.ext4_names(directory)?;
+            names.retain(|name| ends.iter().any(|end| name.ends_with(end)));
+            names.sort();
+            names.truncate(MANY);
+            paths.extend(names.iter().map(|name| format!("{directory}/{name}")));
+        }
+        for path in paths {
+            // What is wrong with a file system is told with the files that follow.
+            if let Found::Text(text) = volume.read(volume::Kind::Ext4, &path)? {
+                self.names.told(&path, &text);
+            }
+        }
+        Ok(())
     }
 
     /// A file whose text changes as `change` says. Whether there is such a file.

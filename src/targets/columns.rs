@@ -131,6 +131,17 @@ impl Columns {
         Ok(columns)
     }
 
+    /// Whether a word of a header means a column.
+    pub(super) fn is_known(word: &str) -> bool {
+        Column::named(word).is_some()
+    }
+
+    /// The fields of a row that stand in columns which mean something, and those behind the last column.
+    pub(super) fn asked_for<'a>(&'a self, fields: &'a [String]) -> impl Iterator<Item = &'a String> {
+        let asked = |at: usize| at >= self.width || self.places.contains(&Some(at));
+        fields.iter().enumerate().filter(move |(at, _)| asked(*at)).map(|(_, field)| field)
+    }
+
     /// Where a column is, from 0.
     pub(super) const fn place(&self, column: Column) -> Option<usize> {
         self.places[column as usize]

@@ -12,6 +12,7 @@ mod name;
 mod parse;
 mod reset_spec;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::net::IpAddr;
@@ -191,6 +192,35 @@ impl fmt::Display for Listing<'_> {
     }
 }
 
+/// Problems with the same words are told with the first line that has them; the other lines stand beside it.
+fn grouped(problems: &[Problem]) -> Vec<(&Problem, Vec<usize>)> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut groups: Vec<(&Problem, Vec<usize>)> = Vec::new();
+    for problem in problems {
+        match places.get(problem.message.as_str()) {
+            Some(place) => groups[*place].1.push(problem.line),
+            None => {
+                places.insert(&problem.message, groups.len());
+                groups.push((problem, Vec::new()));
+            }
+        }
+    }
+    groups
+}
+
+/// ` (lines 3, 4, 5 too)`
+fn lines_too(lines: &[usize]) -> String {
+    /// Lines that are named.
+    const NAMED: usize = 5;
+    let named: Vec<String> = lines.iter().take(NAMED).map(ToString::to_string).collect();
+    match (named.len(), lines.len().saturating_sub(NAMED)) {
+        (0, _) => String::new(),
+        (1, _) => format!(" (line {} too)", named[0]),
+        (_, 0) => format!(" (lines {} too)", named.join(", ")),
+        (_, more) => format!(" (lines {} and {more} more too)", named.join(", ")),
+    }
+}
+
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
@@ -208,8 +238,10 @@ impl Explain for Error {
         match self {
             Self::Bad { path, problems } if problems.len() > 1 => {
                 let path = path.display();
-                let line = |problem: &Problem| format!("{path}:{}: {}", problem.line, problem.message);
-                problems.iter().map(line).collect()
+                let line = |(problem, more): (&Problem, Vec<usize>)| {
+                    format!("{path}:{}: {}{}", problem.line, problem.message, lines_too(&more))
+                };
+                grouped(problems).into_iter().map(line).collect()
             }
             _ => Vec::new(),
         }
@@ -376,6 +408,19 @@ mod tests {
         let error = Targets::load(Path::new("/nonexistent/targets.csv"), &Stop::new().unwrap()).unwrap_err();
         assert_eq!(error.kind(), Kind::NoInput);
         assert!(error.hint().unwrap().names(Task::TargetsAdd.of("/nonexistent/targets.csv")));
+    }
+
+    #[test]
+    fn problems_with_the_same_words_are_told_once() {
+        let rows: String = (0..9).map(|n| format!("lab-0{n},1.2E+11\n")).collect();
+        let text = format!("name,mac\n{rows}lab-x,\n");
+        let Err(error) = Targets::parse(text.as_bytes(), Path::new("lab.csv")) else { panic!() };
+        let [numbers, missing] = &error.more()[..] else { panic!("{:?}", error.more()) };
+        assert!(
+            numbers.starts_with("lab.csv:2: a spreadsheet")
+                && numbers.ends_with("(lines 3, 4, 5, 6, 7 and 3 more too)")
+        );
+        assert_eq!(missing, "lab.csv:11: the MAC address is missing");
     }
 
     #[test]

@@ -8,15 +8,24 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
+use super::layout::{self, CardInfo};
 use super::script_image;
+use crate::contents::Budget;
 use crate::contents::forecast::{Answers, By, Forecast, Load, MARK};
-use crate::format::size;
+use crate::format::{brief, size};
 use crate::image::files::{self, Arguments, FatFile, NewNames, Patch};
+use crate::image::own_len;
 use crate::image::read_at::ReadAt;
 use crate::image::table::{BLOCK, Scheme, Table};
 
 /// What U-Boot's script has to be called.
 const NAME: &str = "boot.scr";
+/// So much of an image is read to find the files that name partitions, where nobody waits for a flash.
+const LOOK: u64 = 256 << 20;
+/// Notes of one forecast.
+const NOTES: usize = 40;
+/// Characters of one of them.
+const NOTE: usize = 400;
 
 /// How an image boots on a recovery card.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +44,9 @@ impl Booting {
     pub fn of(image: &Arc<dyn ReadAt>, table: &Table, new: &NewNames) -> io::Result<Self> {
         let mut answers = Answers::of(image, table)?;
         for load in &mut answers.card.loads {
-            load.arguments = files::renamed_arguments(table, new, &load.arguments);
+            let renamed = files::renamed_arguments(table, new, &load.arguments);
+            // The scripts do so: U-Boot hands no `serial0` on.
+            load.arguments = renamed.replacen("serial0", "ttyS0", 1);
         }
         let mut booting = Self { answers, patches: Vec::new() };
         if booting.answers.card.by == By::Added {
@@ -70,12 +81,7 @@ impl Booting {
         let file = FatFile { path: NAME.to_owned(), bytes: script_image::wrap(&text, "piprov", 0) };
         match files::fat_put(image, first, &[file], 0) {
             Ok(patches) => self.patches = patches,
-            Err(files::PutError::Unreadable { source, .. })
-                if !matches!(
-                    source.kind(),
-                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::QuotaExceeded
-                ) =>
-            {
+            Err(files::PutError::Unreadable { source, .. }) if !is_damage(&source) => {
                 return Err(source);
             }
             Err(error) => {
@@ -91,6 +97,52 @@ impl Booting {
         }
         Ok(())
     }
+}
+
+/// Whether an error is about what the image says, and not about reading it.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// What the U-Boot of a recovery card will do with an image that nobody flashes yet: the same that a flash says of it, on a card
+/// with the usual place for U-Boot. `None` where the image has no partition table.
+///
+/// # Errors
+/// Only when the image can't be read.
+pub fn forecast(image: &Arc<dyn ReadAt>) -> io::Result<Option<Forecast>> {
+    // What is wrong with a table is told where it is shown.
+    let Ok(Some(table)) = Table::read(&**image) else { return Ok(None) };
+    let len = image.size()?;
+    let needed = match table.last() {
+        Some(last) if len < last.end() => own_len::needed(&**image, last)?,
+        _ => None,
+    };
+    let layout = match layout::plan_within(&table, Some(len), needed, &CardInfo::default()) {
+        Ok(layout) => layout,
+        Err(error) => {
+            let why = error.to_string();
+            return Ok(Some(Forecast { starts: Some(false), why, ..Forecast::default() }));
+        }
+    };
+    let names = layout.names();
+    let booting = Booting::of(image, &table, &names)?;
+    let arguments = booting.arguments();
+    let mut card = booting.answers.card;
+    let budget: Arc<dyn ReadAt> = Arc::new(Budget::new(Arc::clone(image), LOOK));
+    let followed = match files::follow_with(&budget, &table, &names, &arguments) {
+        Err(error) if is_damage(&error) => files::Followed::default(),
+        followed => followed?,
+    };
+    for note in layout.notes.iter().chain(&followed.notes) {
+        let note = brief(note, NOTE);
+        if card.notes.len() < NOTES && !card.notes.contains(&note) {
+            card.notes.push(note);
+        }
+    }
+    Ok(Some(card))
 }
 
 /// Data between the image's table and its first partition, which stay off the card because U-Boot's partition is there: a boot

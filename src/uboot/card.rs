@@ -58,8 +58,7 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// Looks whether and how `image` fits. Waits for the parts of a compressed image that hold its table,
-    /// `cmdline.txt` and `/etc/fstab`.
+    /// Looks whether and how `image` fits. A compressed image is read to its end, where that isn't known beforehand.
     ///
     /// # Errors
     /// When there is no table, when it doesn't fit, and when the image can't be read.
@@ -77,11 +76,16 @@ impl Fit {
             Some(last) if len.is_none_or(|len| len < last.end()) => needed(&*content, last).map_err(os)?,
             _ => None,
         };
-        if needed.is_some_and(|needed| needed < table.end_of_partitions()) && len.is_none() {
+        let plan = |len| {
+            layout::plan_within(&table, len, needed, card)
+                .map_err(|error| Error::Layout { path: image.path().to_owned(), error })
+        };
+        let mut layout = plan(len)?;
+        if len.is_none() {
+            // Whether all of it is there shows only at its end.
             len = Some(content.size().map_err(os)?);
+            layout = plan(len)?;
         }
-        let mut layout = layout::plan_within(&table, len, needed, card)
-            .map_err(|error| Error::Layout { path: image.path().to_owned(), error })?;
         layout.notes.extend(image.note());
         layout.notes.extend(booting::dropped(&content, &table).map_err(os)?);
         let names = layout.names();

@@ -98,6 +98,7 @@ fn what_will_be_loaded_is_told_with_its_arguments() {
     for line in [
         "boots   vmlinuz, other.txt of partition 1",
         "        root=/dev/mmcblk0p3 quiet",
+        "        (behind the arguments that the firmware adds)",
         "boot.scr is added",
         "other.txt on partition 1 is rewritten:",
         "alone   the Pi's own firmware starts it on",
@@ -176,13 +177,19 @@ fn a_root_that_fits_nothing_is_told_by_file_and_word() {
         ("root=LABEL=nosuch", "is found by an initramfs alone, and none is loaded"),
         ("root=/dev/mmcblk0p7", "because root=/dev/mmcblk0p7 in cmdline.txt names partition 7"),
         ("root=/dev/mmcblk0p1", "a FAT file system with no system on it"),
+        ("root=PARTLABEL=rootfs", "because root=PARTLABEL=rootfs in cmdline.txt names a partition by a name"),
+        ("root=PARTUUID=35c84628-2", "stand a hyphen and two digits"),
+        ("root=/dev/mmcblk0", "is the whole disk, and no partition of it"),
+        ("root=/dev/mmcblk0p02", "without a zero in front"),
     ] {
         let (bench, code, check, dry) = told_of(cmdline, "");
         assert_eq!(code, Some(65), "{cmdline}: {dry}");
         assert!(check.contains(told) && dry.contains(told), "{cmdline}: `{told}`: {check}\n{dry}");
         assert!(!bench.flash(&[]).status.success() && !bench.was_reset());
     }
-    let (_bench, code, _, dry) = told_of("quiet", "");
+    let (_bench, code, check, dry) = told_of("quiet", "");
+    let unsure = "boots   not known: cmdline.txt has no root= in its first line, and no initramfs is loaded";
+    assert!(check.contains(unsure) && check.contains("loads   kernel8.img"), "{check}");
     assert!(
         code == Some(0) && dry.contains("cmdline.txt has no root=: a kernel without an initramfs"),
         "{dry}"
@@ -302,6 +309,27 @@ fn an_image_that_ends_behind_its_squashfs_fits_also_with_openwrts_metadata_behin
 }
 
 #[test]
+fn an_image_that_is_cut_off_is_refused_also_packed_and_from_a_pipe() {
+    let bench = Bench::new(
+        "mkdir uboot; echo x >uboot/u-boot.bin; truncate -s 30M sample.img; gzip -1 -k sample.img",
+    );
+    for arguments in [
+        &["card", "check", "sample.img"][..],
+        &["card", "check", "sample.img.gz"],
+        &["card", "build", "--image", "sample.img.gz", "--uboot", "uboot", "-o", "card.img"],
+    ] {
+        let cut = bench.piprov(arguments);
+        assert_eq!(cut.status.code(), Some(65), "{arguments:?}: {cut:?}");
+        assert!(err(&cut).contains("its partition 2 reaches to 36 MiB"), "{cut:?}");
+    }
+    let program = env!("CARGO_BIN_EXE_piprov");
+    let mut piped = Command::new("sh");
+    piped.args(["-c", &format!("cat sample.img | {program} card check -")]);
+    let cut = output(piped.current_dir(bench.sample.dir.path()));
+    assert_eq!(cut.status.code(), Some(65), "{cut:?}");
+}
+
+#[test]
 fn images_for_other_disks_are_named_as_what_they_are() {
     let bench = Bench::new("");
     let mut iso = vec![0; 40 << 10];
@@ -360,8 +388,35 @@ fn a_card_is_compared_with_its_image_by_partition_and_file() {
     card.write_all_at(&[!bytes[config as usize]], config).unwrap();
     let told: Value = serde_json::from_slice(&verify(&["--json"]).stdout).unwrap();
     assert_eq!((&told["file"], &told["card_partition"]), (&"config.txt".into(), &2.into()), "{told}");
-    // U-Boot's own partition is the card's.
+    assert_eq!(told["in_file"], Value::Null, "{told}");
+    // A system that changes a file changes the file system's tables in front of it, too.
+    let table = 44 * MIB
+        + 512
+            * u64::from(u16::from_le_bytes([
+                bytes[(44 * MIB + 14) as usize],
+                bytes[(44 * MIB + 15) as usize],
+            ]));
+    card.write_all_at(&[!bytes[table as usize + 600]], table + 600).unwrap();
+    let both = verify(&[]);
+    for told in [
+        &format!("at byte {} of the card", table + 600),
+        "in partition 2 (1 in the image), in no file: in the file system's own tables, or in free space",
+        &format!(
+            "the first difference in a file is at byte {config} of the card, in config.txt on partition 2"
+        ),
+    ] {
+        assert!(out(&both).contains(told), "`{told}`: {both:?}");
+    }
+    let told: Value = serde_json::from_slice(&verify(&["--json"]).stdout).unwrap();
+    assert_eq!((&told["file"], &told["in_file"]["file"]), (&Value::Null, &"config.txt".into()), "{told}");
     card.write_all_at(&[bytes[config as usize]], config).unwrap();
+    let alone = verify(&[]);
+    assert!(
+        alone.status.code() == Some(1) && !out(&alone).contains("the first difference in a file"),
+        "{alone:?}"
+    );
+    card.write_all_at(&[bytes[table as usize + 600]], table + 600).unwrap();
+    // U-Boot's own partition is the card's.
     card.write_all_at(b"settings", 20 * MIB).unwrap();
     assert!(verify(&[]).status.success());
 }

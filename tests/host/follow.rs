@@ -202,6 +202,44 @@ fn files_of_other_systems_follow_too() {
 }
 
 #[test]
+fn encrypted_partitions_follow_and_files_with_forms_of_their_own_are_told() {
+    let sample = Sample::new(&["--root-size", "8", "--files", "1", "--boot-size", "20"]);
+    let root = 28 * MIB;
+    let tree = sample.path("tree");
+    let put = |path: &str, text: &str| {
+        let path = tree.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    put("etc/fstab", "/dev/mapper/sdcard / ext4 x-systemd.requires=/dev/mmcblk0p1 0 1\n");
+    put("etc/crypttab", "sdcard /dev/mmcblk0p2 none luks\n");
+    put("etc/mender/mender.conf", "{\n  \"RootfsPartA\": \"/dev/mmcblk0p2\",\n  \"ServerURL\": \"x\"\n}\n");
+    put("etc/systemd/system/data.mount", "[Mount]\nWhat=/dev/mmcblk0p2\nWhere=/data\n");
+    put("etc/systemd/system/x.swap", "[Swap]\nWhat=PARTUUID=35c84628-02\n");
+    put("etc/systemd/system/x.service", "[Service]\nExecStart=/bin/x /dev/mmcblk0p2\n");
+    put("etc/initramfs-tools/conf.d/resume", "RESUME=/dev/mmcblk0p2\n");
+    put("etc/overlayroot.conf", "# dev=/dev/mmcblk0p1\noverlayroot=\"device:dev=/dev/mmcblk0p2\"\n");
+    run(tool(&format!("mkfs.ext4 -q -F -E offset={root} -d")).arg(&tree).arg(&sample.image).arg("8M"));
+    let (file, _, followed) = followed(&sample.image);
+    let left = "is left as it is, and that partition gets another number.";
+    assert_eq!(
+        followed.notes,
+        [
+            "/etc/crypttab is changed; a copy of it in an initramfs keeps the old names.".to_owned(),
+            format!("`x-systemd.requires=/dev/mmcblk0p1` in /etc/fstab {left}"),
+            format!("`\"RootfsPartA\": \"/dev/mmcblk0p2\",` in /etc/mender/mender.conf {left}"),
+            format!("`overlayroot=\"device:dev=/dev/mmcblk0p2\"` in /etc/overlayroot.conf {left}"),
+            format!("`What=/dev/mmcblk0p2` in /etc/systemd/system/data.mount {left}"),
+            format!("`What=PARTUUID=35c84628-02` in /etc/systemd/system/x.swap {left}"),
+            format!("`RESUME=/dev/mmcblk0p2` in /etc/initramfs-tools/conf.d/resume {left}"),
+        ]
+    );
+    apply(&sample.image, &file, &followed);
+    assert_eq!(ext4_cat(&sample.image, root, "/etc/crypttab"), "sdcard /dev/mmcblk0p3 none luks\n");
+    assert!(ext4_cat(&sample.image, root, "/etc/systemd/system/data.mount").contains("mmcblk0p2"));
+}
+
+#[test]
 fn a_file_system_that_cannot_be_read_is_named() {
     let sample = Sample::new(&["--root-size", "8", "--files", "1", "--boot-size", "20"]);
     let out = std::fs::File::options().write(true).open(&sample.image).unwrap();

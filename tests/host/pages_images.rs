@@ -41,6 +41,11 @@ fn an_image_tells_what_it_holds_and_who_starts_from_it_and_its_files_can_be_read
     {
         assert!(page.contains(text), "{text}: {page}");
     }
+    // What a recovery card makes of it is what a flash says: one that was cut off fits none.
+    assert!(page.contains("kernel8.img is no kernel of 64 bits"), "{page}");
+    let cut = add(&station, "gateway-cut", &IMAGE[..20 << 20]);
+    let told = ada.until(&format!("/images/{cut}"), "won&#39;t boot it");
+    assert!(told.contains("but its partition 2 reaches to 25 MiB"), "{told}");
     // Files: names are shown, never run.
     let root = ada.page(&format!("/images/{id}/files?part=2"));
     assert!(!root.contains("<img src=x") && root.contains("&#60;img src=x onerror=alert(1)&#62;"), "{root}");

@@ -6,6 +6,8 @@ use crate::disks;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use disks::{Disk, LEN, P1, P2};
 use serde_json::Value;
@@ -59,6 +61,37 @@ fn the_first_difference_is_named_with_its_partition() {
         let object = disk.run(&["verify", "disk.img", "--device", "card", "--json"]);
         let object: Value = serde_json::from_str(&object.finds(1, "").out).unwrap();
         assert_eq!((&object["equal"], &object["offset"]), (&Value::from(false), &Value::from(at)));
+    }
+}
+
+#[test]
+fn what_is_written_to_while_it_is_compared_proves_nothing() {
+    let disk = Disk::new();
+    // Long enough that something is written between the beginning and the end.
+    for name in ["one.img", "other.img"] {
+        fs::write(disk.path(name), &disk.raw).unwrap();
+        File::options().write(true).open(disk.path(name)).unwrap().set_len(600 << 20).unwrap();
+    }
+    let sum = "0".repeat(64);
+    for (written, compare, told) in [
+        ("one.img", &["--device", "other.img"][..], "one.img: the image was changed while it was read"),
+        ("one.img", &["--sha256", &sum], "one.img: the image was changed while it was read"),
+        ("other.img", &["--device", "other.img"], "other.img: the file was changed while it was compared"),
+    ] {
+        let file = File::options().write(true).open(disk.path(written)).unwrap();
+        let (over, ended) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            let first = &disk.raw[..1];
+            scope.spawn(move || {
+                while ended.recv_timeout(Duration::from_millis(5)) == Err(RecvTimeoutError::Timeout) {
+                    // The same byte: what is read is equal.
+                    file.write_all_at(first, 0).unwrap();
+                }
+            });
+            let ran = disk.run(&[&["verify", "one.img"], compare].concat());
+            drop(over);
+            ran.fails(65, told);
+        });
     }
 }
 

@@ -33,7 +33,7 @@ impl Check {
         let card = self.place.card(self.card_size);
         let image = Image::open(&self.image, &self.spool.options(stop))?;
         if image.format().is_compressed() {
-            ui.detail(format_args!("unpacking {} up to its /etc/fstab", image.name()));
+            ui.detail(format_args!("unpacking {} to its end", image.name()));
         }
         let fit = Fit::new(&image, &card)?;
         let boots = match &fit.answers.card {

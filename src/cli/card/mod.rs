@@ -33,7 +33,8 @@ enum Command {
     ///
     /// Prints where each partition goes, what is rewritten in the image's files, and how large the
     /// card has to be; then what U-Boot will load with which arguments, or why it can't boot the
-    /// image. The exit code is 65 if the image doesn't fit, and if this card won't boot it.
+    /// image. A compressed image is unpacked to its end, to see whether it is whole. The exit code is 65
+    /// if the image doesn't fit, and if this card won't boot it.
     Check(check::Check),
     /// Put together U-Boot's directory for a board from Debian's packages
     ///

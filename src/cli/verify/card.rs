@@ -7,7 +7,7 @@ use crate::cli::bar::Bar;
 use crate::cli::format;
 use crate::format::json::json;
 use crate::image::device::Device;
-use crate::uboot::card::{Fit, OnCard, card_info, on_card};
+use crate::uboot::card::{CardDifference, Fit, OnCard, card_info, on_card};
 
 impl Job<'_> {
     /// Compares the image, as it lies on a recovery card, with what is on this one.
@@ -15,7 +15,9 @@ impl Job<'_> {
         let fit = Fit::new(&self.image, &card_info(&Device::open(path)?)?)?;
         let found = {
             let bar = Bar::new(self.ui, "comparing");
-            on_card(&self.image, &fit, path, self.stop, &bar)?
+            let found = on_card(&self.image, &fit, path, self.stop, &bar);
+            self.unchanged()?;
+            found?
         };
         let name = path.display();
         match found {
@@ -35,35 +37,53 @@ impl Job<'_> {
                 );
                 self.bad(object, text, Some("is it the right device?".into()))
             }
-            OnCard::Differs(found) => {
-                let (expected, got) = (format::hex(&found.expected), format::hex(&found.got));
-                let object = json!({
-                    "event": "verify", "equal": false, "card": path, "offset": found.card_offset,
-                    "block": found.card_offset / 512, "image_offset": found.image_offset,
-                    "partition": found.partition.map(|(_, old)| old),
-                    "card_partition": found.partition.map(|(number, _)| number),
-                    "file": found.file, "expected": expected, "got": got,
+            OnCard::Differs { first, in_file } => {
+                let (expected, got) = (format::hex(&first.expected), format::hex(&first.got));
+                let mut object = facts(&first);
+                let told = json!({
+                    "event": "verify", "equal": false, "card": path, "expected": expected, "got": got,
+                    "in_file": in_file.as_deref().map(facts),
                 });
-                let place = match (found.partition, &found.file) {
-                    (Some((number, old)), Some(file)) => {
-                        format!("in {file} on partition {number} ({old} in the image)")
-                    }
-                    (Some((number, old)), None) => {
-                        format!("in partition {number} ({old} in the image), in no file that is known")
-                    }
-                    (None, _) if found.image_offset.is_none() => "in the partition table".to_owned(),
-                    (None, _) => "outside every partition".to_owned(),
-                };
+                if let (Some(object), Some(told)) = (object.as_object_mut(), told.as_object()) {
+                    object.extend(told.clone());
+                }
                 let text = format!(
-                    "{name} differs from {} at byte {} of the card (block {}), {place}",
+                    "{name} differs from {} at byte {} of the card (block {}), {}",
                     self.image.name(),
-                    found.card_offset,
-                    found.card_offset / 512
+                    first.card_offset,
+                    first.card_offset / 512,
+                    place(&first)
                 );
-                let bytes =
-                    [format!("  expected  {}", pairs(&expected)), format!("  read      {}", pairs(&got))];
-                self.bad_lines(object, &[&[text], &bytes[..]].concat(), Some(BOOTED.into()))
+                let mut lines = vec![text];
+                lines.push(format!("  expected  {}", pairs(&expected)));
+                lines.push(format!("  read      {}", pairs(&got)));
+                lines.extend(in_file.map(|found| {
+                    let at = found.card_offset;
+                    format!("  the first difference in a file is at byte {at} of the card, {}", place(&found))
+                }));
+                self.bad_lines(object, &lines, Some(BOOTED.into()))
             }
         }
+    }
+}
+
+/// Where a difference lies.
+fn facts(found: &CardDifference) -> serde_json::Value {
+    json!({
+        "offset": found.card_offset, "block": found.card_offset / 512, "image_offset": found.image_offset,
+        "partition": found.partition.map(|(_, old)| old),
+        "card_partition": found.partition.map(|(number, _)| number), "file": found.file,
+    })
+}
+
+/// The same in words.
+fn place(found: &CardDifference) -> String {
+    match (found.partition, &found.file) {
+        (Some((number, old)), Some(file)) => format!("in {file} on partition {number} ({old} in the image)"),
+        (Some((number, old)), None) => format!(
+            "in partition {number} ({old} in the image), in no file: in the file system's own tables, or in free space"
+        ),
+        (None, _) if found.image_offset.is_none() => "in the partition table".to_owned(),
+        (None, _) => "outside every partition".to_owned(),
     }
 }

@@ -43,7 +43,9 @@ impl Job<'_> {
             while !pass.wait_for(Duration::from_millis(100)) {
                 bar.at(pass.position(), self.image.raw_len());
             }
-            pass.wait()?
+            let digests = pass.wait();
+            self.unchanged()?;
+            digests?
         };
         let (file, raw) = (format::hex(&digests.file_sha256), format::hex(&digests.raw_sha256));
         let compressed = self.image.format().is_compressed();

@@ -49,7 +49,8 @@ pub struct Verify {
     ///
     /// The image lies behind U-Boot's partition there, under a table of its own and with some lines
     /// changed; all that is taken into account. U-Boot's partition isn't looked at. The first byte that
-    /// differs is named with its partition and its file.
+    /// differs is named with its partition and its file; where it lies in no file, the first one in a
+    /// file is named too.
     #[arg(long, value_name = "PATH")]
     card: Option<PathBuf>,
     /// Compare with what a board reported
@@ -85,9 +86,17 @@ fn is_same(one: &Path, other: &Path) -> bool {
     of(one).is_some_and(|one| of(other) == Some(one))
 }
 
+/// By what a change of a file is seen: its length, and when it was last written to. `None` for a device, whose time says nothing.
+fn written(path: &Path) -> Option<(u64, i64, i64)> {
+    let now = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    Some((now.len(), now.mtime(), now.mtime_nsec()))
+}
+
 /// What the ways of comparing share.
 struct Job<'a> {
     image: Image,
+    /// The file with which it is compared, as it was at first.
+    other: Option<(PathBuf, (u64, i64, i64))>,
     ui: &'a Ui,
     stop: &'a Stop,
     started: Instant,
@@ -102,10 +111,11 @@ impl Verify {
             let message = format!("{} is the image itself: of course they are equal", other.display());
             return Err(Usage { message, hint: None }.into());
         }
+        let other = named.and_then(|path| Some((path.to_owned(), written(path)?)));
         let report = self.report.as_deref().map(Report::read).transpose()?;
         let options = ImageOptions { spool_dir: self.spool_dir.clone(), stop: Some(stop.clone()) };
         let image = Image::open(&self.image, &options)?;
-        let job = Job { image, ui, stop, started: Instant::now() };
+        let job = Job { image, other, ui, stop, started: Instant::now() };
         if let Some(device) = device {
             return job.device(device, self.offset);
         }
@@ -128,6 +138,19 @@ impl Verify {
 }
 
 impl Job<'_> {
+    /// Nothing counts of what was read while somebody wrote.
+    fn unchanged(&self) -> Result<(), crate::image::Error> {
+        if self.image.has_changed() {
+            return Err(crate::image::Error::Changed { path: self.image.path().to_owned() });
+        }
+        match &self.other {
+            Some((path, before)) if written(path).as_ref() != Some(before) => {
+                Err(crate::image::Error::OtherChanged { path: path.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn device(&self, device: Device, offset: u64) -> crate::cli::Result<()> {
         let (path, room) = (device.path().to_owned(), device.len.saturating_sub(offset));
         // Said at once where it is known at once, and not after an hour of reading.
@@ -137,7 +160,9 @@ impl Job<'_> {
                 let mut reader = device.read_from(offset)?;
                 let mut other = Other { path: &path, bytes: &mut reader };
                 let bar = Bar::new(self.ui, "comparing");
-                compare(&self.image, 0..u64::MAX, &mut other, self.stop, &bar)?
+                let found = compare(&self.image, 0..u64::MAX, &mut other, self.stop, &bar);
+                self.unchanged()?;
+                found?
             }
         };
         let name = path.display();
@@ -175,7 +200,9 @@ impl Job<'_> {
     fn parts(&self, dir: &Path) -> crate::cli::Result<()> {
         let found = {
             let bar = Bar::new(self.ui, "comparing");
-            compare_parts(&self.image, dir, self.stop, &bar)?
+            let found = compare_parts(&self.image, dir, self.stop, &bar);
+            self.unchanged()?;
+            found?
         };
         match found {
             PartsFound::Equal { parts, bytes } => {

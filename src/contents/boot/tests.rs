@@ -70,9 +70,13 @@ fn a_64_bit_system_starts_where_its_kernel_and_trees_do() {
     let zero = boots.of(Model::Zero).unwrap();
     assert_eq!(zero.starts, Some(false));
     assert_eq!(zero.evidence, ["no kernel.img", "no bcm2708-rpi-zero.dtb"]);
-    // Without that line a Pi 3 wants a 32-bit kernel, a Pi 4 doesn't.
-    let boots = judged(OS64, "");
+    // With 0 a Pi 3 wants a 32-bit kernel; without that line nobody knows it here, and a Pi 4 takes this one.
+    let boots = judged(OS64, "arm_64bit=0");
     assert_eq!(boots.of(Model::Pi3B).unwrap().evidence, ["no kernel7.img"]);
+    let boots = judged(OS64, "");
+    let three = boots.of(Model::Pi3B).unwrap();
+    assert_eq!(three.starts, None);
+    assert_eq!(three.evidence, ["kernel8.img alone, and no arm_64bit=1 in config.txt"]);
     assert_eq!(boots.of(Model::Pi4B).unwrap().starts, Some(true));
 }
 
@@ -120,6 +124,20 @@ fn config_txt_decides_as_firmware_reads_it() {
     // A signed boot holds all of it in one file.
     let signed = judged(&["config.txt", "boot.img"], "boot_ramdisk=1");
     assert_eq!(signed.of(Model::Cm4).unwrap().starts, None);
+}
+
+#[test]
+fn a_recovery_program_is_what_the_firmware_starts() {
+    let boots = judged(&["bootcode.bin", "recovery.elf", "recovery.img"], "");
+    for model in [Model::Pi3B, Model::Pi4B] {
+        let verdict = boots.of(model).unwrap();
+        assert_eq!(verdict.starts, None);
+        assert!(verdict.evidence[0].starts_with("recovery.elf is a recovery program"), "{verdict:?}");
+    }
+    assert_eq!(boots.of(Model::Pi5).unwrap().starts, Some(false));
+    // A whole system beside it starts.
+    let both = judged(&[OS64, &["recovery.elf"]].concat(), "arm_64bit=1");
+    assert_eq!(both.of(Model::Pi3B).unwrap().starts, Some(true));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A `boot.scr` that an image brings along. U-Boot runs it as it is, so what it says of partitions by their numbers
 //! goes wrong where they get others.
 
+use crate::image::files::partition_of;
+
 /// A script of more than this isn't looked at.
 pub(super) const LONGEST: usize = 64 << 10;
 /// The header of U-Boot's images (include/image.h), and the lengths in front of a script's text.
@@ -14,9 +16,11 @@ pub(super) fn is_ours(file: &[u8]) -> bool {
     file.get(TEXT..).is_some_and(|text| text.starts_with(MARK.as_bytes()))
 }
 
-/// The first words by which the script names a partition by number, as far as they are known here.
-pub(super) fn numbered(file: &[u8]) -> Option<String> {
+/// The first words by which the script names a partition by number, as far as they are known here. `disk_id`: the image's MBR
+/// has this id.
+pub(super) fn numbered(file: &[u8], disk_id: Option<u32>) -> Option<String> {
     let text = String::from_utf8_lossy(file.get(TEXT..)?);
+    let own = disk_id.map(|id| format!("{id:08x}-"));
     for line in text.lines() {
         let words: Vec<&str> = line
             .split(|c: char| c.is_whitespace() || "\"';".contains(c))
@@ -43,14 +47,54 @@ pub(super) fn numbered(file: &[u8]) -> Option<String> {
             {
                 return Some(shown(&[&[*word], &more[..4]].concat().join(" ")));
             }
-            if let Some((_, device)) = word.split_once("/dev/mmcblk0p")
-                && device.starts_with(|c: char| c.is_ascii_digit())
+            // `setenv distro_bootpart 1`
+            if matches!(*word, "setenv" | "set")
+                && let [name, number, ..] = more
+                && is_partition(name, number)
             {
+                return Some(shown(&[*word, name, number].join(" ")));
+            }
+            if names_device(word) || own.as_ref().is_some_and(|own| names_partuuid(word, own)) {
                 return Some(shown(word));
             }
         }
     }
     None
+}
+
+/// Whether a variable of this name holds a partition's number: `distro_bootpart`, `mender_boot_part_hex`.
+fn is_partition(name: &str, number: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let other = ["size", "addr", "offset", "count", "type", "start", "table"];
+    let digits = number.trim_start_matches("0x");
+    name.contains("part")
+        && !other.iter().any(|other| name.contains(other))
+        && (1..=2).contains(&digits.len())
+        && u32::from_str_radix(digits, 16).is_ok_and(|number| number > 0)
+}
+
+/// Whether a word has a disk's partition in it: `root=/dev/mmcblk1p2`, `/dev/sda2`, `/dev/mmcblk${devnum}p2`.
+fn names_device(word: &str) -> bool {
+    word.match_indices("/dev/").any(|(at, _)| {
+        let device = &word[at..];
+        let end = device.find(|c: char| !c.is_ascii_alphanumeric() && c != '/').unwrap_or(device.len());
+        if partition_of(&device[..end]).is_some() {
+            return true;
+        }
+        // A number that only U-Boot knows stands for the disk's.
+        let behind = device[end..].strip_prefix("${").and_then(|rest| rest.split_once('}'));
+        let number = behind.and_then(|(_, rest)| rest.strip_prefix('p'));
+        number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+    })
+}
+
+/// Whether a word has a PARTUUID of the disk whose PARTUUIDs begin so.
+fn names_partuuid(word: &str, own: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    word.match_indices(own).any(|(at, _)| {
+        let number = word.get(at + own.len()..at + own.len() + 2);
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    })
 }
 
 fn shown(words: &str) -> String {

@@ -27,8 +27,12 @@ pub(super) fn not_found(
         Meant::NoPartition(number) => {
             return Ok(Some(format!("{told} names partition {number}, which the image doesn't have")));
         }
-        Meant::Nothing(_) | Meant::Elsewhere => return Ok(None),
+        Meant::Nothing(why) => return Ok(Some(format!("{told} {why}"))),
+        Meant::Elsewhere => return Ok(None),
     };
+    if root.starts_with("mmcblk") {
+        return Ok(Some(format!("{told} is no name that a kernel knows: it begins without /dev/")));
+    }
     if let Some(what) = part.no_root() {
         return Ok(Some(format!(
             "{told} is partition {}, which is {what} and no system's root",

@@ -157,16 +157,18 @@ fn a_root_that_only_an_initramfs_finds_needs_one() {
     // Named in config.txt, and not there.
     let config: (&str, &[u8]) = ("config.txt", b"initramfs nope.img followkernel\n");
     assert_eq!(with(b"root=LABEL=writable", &[config]).starts, Some(false));
-    for alone in
-        [&b"root=PARTUUID=35c84628-02"[..], b"root=/dev/mmcblk0p2", b"root=PARTLABEL=a", b"root=179:2"]
-    {
+    for alone in [
+        &b"root=PARTUUID=35c84628-02"[..],
+        b"root=/dev/mmcblk0p2",
+        b"root=PARTUUID=deadbeef-02",
+        b"root=179:2",
+    ] {
         let forecast = with(alone, &[]);
         assert!(forecast.starts == Some(true) && forecast.notes.is_empty(), "{forecast:?}");
     }
     for udev in [&b"root=/dev/disk/by-label/writable"[..], b"root=/dev/mapper/vg-root"] {
         assert!(with(udev, &[]).why.contains("initramfs alone"));
     }
-    assert_eq!(with(b"quiet", &[]).starts, Some(true));
     let with_one = with(b"quiet", &[("initramfs8", b"x")]);
     assert!(with_one.notes[0].contains("has no root= in its first line"), "{with_one:?}");
 }
@@ -187,6 +189,11 @@ fn a_root_that_is_surely_none_is_a_reason_where_no_initramfs_knows_better() {
         (b"root=/dev/mmcblk0p1 rootwait", "is partition 1, a FAT file system with no system on it"),
         (b"root=PARTUUID=35c84628-01 init=/linuxrc", "a FAT file system with no system"),
         (b"root=b303", "is partition 3, which is a container for other partitions"),
+        (b"root=PARTLABEL=nosuch", "names a partition by a name, and an MBR has no names"),
+        (b"root=PARTUUID=35c84628-2", "behind the disk's id stand a hyphen and two digits"),
+        (b"root=/dev/mmcblk0", "is the whole disk, and no partition of it"),
+        (b"root=/dev/mmcblk0p02", "without a zero in front"),
+        (b"root=mmcblk0p2", "it begins without /dev/"),
     ] {
         assert!(why(&files(cmdline)).contains(told), "{}", why(&files(cmdline)));
         let mut with = files(cmdline);
@@ -197,11 +204,39 @@ fn a_root_that_is_surely_none_is_a_reason_where_no_initramfs_knows_better() {
     let mut on_fat = files(b"root=/dev/mmcblk0p1 init=/linuxrc");
     on_fat.push(("linuxrc", b"x"));
     assert_eq!(judged(&on_fat).starts, Some(true));
-    for elsewhere in
-        [&b"root=/dev/sda7"[..], b"root=PARTUUID=deadbeef-07", b"root=PARTLABEL=x", b"root=/dev/nfs"]
-    {
+    for elsewhere in [&b"root=/dev/sda7"[..], b"root=PARTUUID=deadbeef-07", b"root=/dev/nfs"] {
         assert_eq!(judged(&files(elsewhere)).starts, Some(true));
     }
+}
+
+#[test]
+fn a_kernel_that_is_told_no_root_starts_only_with_an_initramfs_inside() {
+    let kernel = image64();
+    let alone = judged(&[("kernel8.img", &kernel), ("cmdline.txt", b"quiet")]);
+    assert_eq!((alone.starts, alone.by, alone.loads.len()), (None, By::Card, 1), "{alone:?}");
+    assert!(alone.why.contains("cmdline.txt has no root= in its first line") && !alone.is_hopeless());
+    assert!(alone.why.ends_with("only if kernel8.img has one inside"), "{alone:?}");
+    let without = judged(&[("kernel8.img", &kernel)]);
+    assert_eq!(without.starts, None);
+    assert!(without.why.starts_with("there is no file with arguments"), "{without:?}");
+    // LibreELEC's is known to have one.
+    let config: &[u8] = b"kernel=kernel.img";
+    let other: &[u8] = b"boot=LABEL=LIBREELEC disk=LABEL=STORAGE quiet";
+    let libreelec = judged(&[("config.txt", config), ("kernel.img", &kernel), ("cmdline.txt", other)]);
+    assert_eq!(
+        (libreelec.starts, &*libreelec.why, libreelec.notes.len()),
+        (Some(true), "", 0),
+        "{libreelec:?}"
+    );
+    // Boards that load something else are sure.
+    let config: &[u8] = b"[pi4]\ncmdline=four.txt\n";
+    let files: &[(&str, &[u8])] = &[
+        ("config.txt", config),
+        ("kernel8.img", &kernel),
+        ("cmdline.txt", b"quiet"),
+        ("four.txt", b"root=/dev/mmcblk0p2"),
+    ];
+    assert_eq!(judged(files).starts, Some(true));
 }
 
 #[test]
@@ -336,9 +371,27 @@ fn an_own_script_is_not_known_or_counts_partitions() {
         ("# mmc 0:9\nload mmc ${devnum}:2 ${kernel_addr_r} Image", "${devnum}:2"),
         ("setenv bootargs \"root=/dev/mmcblk0p2 ro\"", "/dev/mmcblk0p2"),
         ("ext4load mmc 0:b 0x80000 Image", "0:b"),
+        ("setenv bootargs \"root=PARTUUID=35C84628-02 ro\"", "root=PARTUUID=35C84628-02"),
+        ("setenv bootargs root=/dev/mmcblk1p2", "root=/dev/mmcblk1p2"),
+        ("setenv bootargs root=/dev/sda2", "root=/dev/sda2"),
+        ("setenv bootargs root=/dev/nvme0n1p2", "root=/dev/nvme0n1p2"),
+        ("setenv bootargs root=/dev/mmcblk${devnum}p2", "root=/dev/mmcblk${devnum}p2"),
+        ("setenv distro_bootpart 1\n", "setenv distro_bootpart 1"),
+        ("setenv mender_boot_part 2; run x", "setenv mender_boot_part 2"),
+        ("env set mender_boot_part_hex a", "set mender_boot_part_hex a"),
     ] {
         assert!(why(&[("boot.scr", &script(text))]).contains(words), "{text}");
     }
+    for plain in [
+        "setenv part_size 20\nsetenv distro_bootpart ${bootpart}\nsetenv bootpart 0",
+        "setenv bootargs root=/dev/mmcblk0 root=PARTUUID=deadbeef-02 root=PARTUUID=${uuid} console=/dev/ttyS0",
+        "setenv bootargs root=/dev/mmcblk${devnum}p${part}",
+    ] {
+        assert_eq!(judged(&[("boot.scr", &script(plain))]).starts, None, "{plain}");
+    }
+    // Partitions keep their numbers where number 1 is free.
+    let kept = Files::new(2, &[("boot.scr", &script("load mmc 0:2 ${kernel_addr_r} Image"))]);
+    assert_eq!(judge(&kept, &disk()).unwrap().starts, None);
     // One of ours, on a card that is flashed anew from a copy of itself.
     let ours = script(MARK);
     assert_eq!(judged(&[("boot.scr", &ours), ("kernel8.img", &image64())]).by, By::Card);
@@ -352,10 +405,14 @@ fn autoboot_leads_to_another_partition() {
         &[("autoboot.txt", b"[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n")],
     );
     assert!(judge(&files, &disk()).unwrap().why.contains("partition 2, and there is no such FAT"));
-    files.others = vec![Files::new(2, &[("kernel8.img", &kernel), ("cmdline.txt", b"slot=a")])];
+    files.others =
+        vec![Files::new(2, &[("kernel8.img", &kernel), ("cmdline.txt", b"root=/dev/mmcblk0p2 slot=a")])];
     let forecast = judge(&files, &disk()).unwrap();
     assert_eq!((forecast.starts, forecast.by), (Some(true), By::Added));
-    assert_eq!((forecast.loads[0].partition, &*forecast.loads[0].arguments), (2, "slot=a"));
+    assert_eq!(
+        (forecast.loads[0].partition, &*forecast.loads[0].arguments),
+        (2, "root=/dev/mmcblk0p2 slot=a")
+    );
     assert!(forecast.notes[0].contains("tryboot"), "{:?}", forecast.notes);
 }
 

@@ -123,6 +123,12 @@ impl Disk {
         Ok(self)
     }
 
+    /// The id in its MBR, with which the names of its partitions begin; `None` on a GPT.
+    #[must_use]
+    pub const fn id(&self) -> Option<u32> {
+        self.id
+    }
+
     /// The partition that a word names: `LABEL=rootfs`, `PARTUUID=…`, `/dev/mmcblk0p2`, `179:2`.
     #[must_use]
     pub fn meant(&self, spec: &str) -> Meant<'_> {
@@ -160,6 +166,14 @@ impl Disk {
         }
         if spec == "/dev/mmcblk0" {
             return Meant::Nothing("is the whole disk, and no partition of it".to_owned());
+        }
+        if let Some((own, number, _)) = super::lines::link(spec) {
+            return if own { self.by_number(number) } else { Meant::Elsewhere };
+        }
+        if super::lines::device(spec).is_none() && spec.starts_with("/dev/mmcblk0p") {
+            return Meant::Nothing(
+                "names no partition: behind mmcblk0p stands a number without a zero in front".to_owned(),
+            );
         }
         let number = match super::lines::device(spec) {
             Some(("mmcblk0", number)) => Some(number),
@@ -370,6 +384,7 @@ mod tests {
             ("179:3", 3),
             ("b304", 4),
             ("0xb301", 1),
+            ("/dev/disk/by-path/platform-fe340000.mmc-part2", 2),
         ] {
             let Meant::Partition(part) = disk.meant(spec) else { panic!("{spec}: {:?}", disk.meant(spec)) };
             assert_eq!(part.number, number, "{spec}");
@@ -384,6 +399,9 @@ mod tests {
             ("UUID=00000000-0000-0000-0000-000000000000", "its UUIDs are 1234-ABCD, 00112233-4455"),
             ("UUID=", "its UUIDs are"),
             ("PARTLABEL=rootfs", "an MBR has no names"),
+            ("/dev/mmcblk0", "the whole disk"),
+            ("/dev/mmcblk0p02", "without a zero in front"),
+            ("/dev/mmcblk0p", "without a zero in front"),
         ] {
             let Meant::Nothing(told) = disk.meant(spec) else { panic!("{spec}: {:?}", disk.meant(spec)) };
             assert!(told.contains(why), "{spec}: {told}");

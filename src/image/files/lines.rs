@@ -1,10 +1,15 @@
 //! The texts: which words in `cmdline.txt`, `fstab` and the like name a partition, and what they become.
 
+mod inside;
+
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::NewNames;
 use super::disk::{Disk, MISSPELT, Meant, misspelt, offset};
 use crate::format::brief;
+pub(super) use inside::link;
+use inside::{By, Inside};
 
 /// Words of the kernel's command line that name a partition: `root` and `resume` are the kernel's and initramfs-tools', `boot`
 /// and `disk` LibreELEC's, `tce` piCore's, `bootdev` and `datadev` those of other small systems, `device` RAUC's
@@ -16,6 +21,12 @@ const KEYS: [&str; 11] =
 const BY_NUMBER: [&str; 2] = ["root", "resume"];
 /// Characters of a word that are told.
 const WORD: usize = 120;
+/// Notes that are made; a file may name partitions in each of its words.
+const NOTES: usize = 60;
+/// What is said of a device whose place has become another partition's.
+const MOVES: &str = "is left as it is, and that partition gets another number";
+/// The table of encrypted partitions.
+pub(super) const CRYPTTAB: &str = "/etc/crypttab";
 
 /// Knows the old and new names of the image's partitions.
 pub(super) struct Names<'a> {
@@ -65,30 +76,149 @@ impl<'a> Names<'a> {
             for word in in_line {
                 let word = line.start + word.start..line.start + word.end;
                 let Ok(whole) = std::str::from_utf8(&text[word.clone()]) else { continue };
-                let Some((key, value)) = whole.split_once('=') else { continue };
-                let at = word.start + key.len() + 1;
-                // `root="PARTUUID=…"`
-                let (quote, spec) = match value.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
-                    Some(inner) => ("\"", inner),
-                    None => ("", value),
-                };
-                if BY_NUMBER.contains(&key)
-                    && let Some(minor) = device_number(spec)
-                {
-                    let renamed = self.renumbered(spec, minor, file);
-                    self.replace(&mut new, at, (spec, quote), renamed, file);
-                } else if KEYS.contains(&key) {
-                    if key == "root"
-                        && let Some((disk, _)) = device(spec)
-                    {
-                        self.own_disks.insert(disk.to_owned());
-                    }
-                    let renamed = self.renamed(spec, file, Tell::All);
-                    self.replace(&mut new, at, (spec, quote), renamed, file);
-                } else if self.renamed(spec, file, Tell::Nothing).is_some() {
-                    self.notes.push(format!(
-                        "`{whole}` in {file} is left as it is, and that partition gets another number."
-                    ));
+                if !self.value(&mut new, word.start, whole, file) {
+                    self.within(&mut new, word, whole, file);
+                }
+            }
+        }
+        new
+    }
+
+    /// A word whose value is a partition's name by its key. Whether it was one, or something is told of it.
+    fn value(&mut self, text: &mut [u8], at: usize, whole: &str, file: &str) -> bool {
+        let Some((key, value)) = whole.split_once('=') else { return false };
+        let at = at + key.len() + 1;
+        // `root="PARTUUID=…"`
+        let (quote, spec) = match value.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+            Some(inner) => ("\"", inner),
+            None => ("", value),
+        };
+        if BY_NUMBER.contains(&key)
+            && let Some(minor) = device_number(spec)
+        {
+            let renamed = self.renumbered(spec, minor, file);
+            self.replace(text, at, (spec, quote), renamed, file);
+            return true;
+        }
+        if !KEYS.contains(&key) {
+            return false;
+        }
+        if key == "root"
+            && let Some((disk, _)) = device(spec)
+        {
+            self.own_disks.insert(disk.to_owned());
+        }
+        let before = self.notes.len();
+        let renamed = self.renamed(spec, file, Tell::All);
+        let known = renamed.is_some() || self.notes.len() > before || is_name(spec);
+        self.replace(text, at, (spec, quote), renamed, file);
+        known
+    }
+
+    /// A word that names partitions anywhere in it. They follow where it is sure where their names end, and are told elsewhere.
+    fn within(&mut self, text: &mut [u8], at: Range<usize>, whole: &str, file: &str) {
+        let (mut new, mut from) = (String::new(), 0);
+        for found in inside::partitions(whole, self.disk_id, &self.own_disks) {
+            match self.now(whole, &found) {
+                Now::Same => {}
+                Now::Renamed(name) if found.plain => {
+                    new.push_str(&whole[from..found.at.start]);
+                    new.push_str(&name);
+                    from = found.at.end;
+                }
+                Now::Missing | Now::Renamed(_) | Now::Unknown => self.left(whole, file, &found),
+            }
+        }
+        if from == 0 {
+            return;
+        }
+        new.push_str(&whole[from..]);
+        self.replace(text, at.start, (whole, ""), Some(new), file);
+    }
+
+    /// Notes what in a text, of which nothing is changed, names partitions that get other numbers: one note a line.
+    pub(super) fn told(&mut self, file: &str, text: &[u8]) {
+        for line in lines(text) {
+            let line = String::from_utf8_lossy(&text[line]);
+            let line = line.trim();
+            if !line.starts_with(['#', ';']) {
+                self.told_word(file, line);
+            }
+        }
+    }
+
+    fn told_word(&mut self, file: &str, word: &str) {
+        let found = inside::partitions(word, self.disk_id, &self.own_disks);
+        if let Some(found) = found.iter().find(|found| self.now(word, found) != Now::Same) {
+            self.left(word, file, found);
+        }
+    }
+
+    /// Notes a word that is left as it is.
+    fn left(&mut self, word: &str, file: &str, found: &Inside) {
+        let word = brief(word, WORD);
+        let number = found.number;
+        self.note(match self.new.numbers.get(&number) {
+            None => format!("`{word}` in {file} names partition {number}, which this image doesn't have."),
+            Some(_) if found.by == (By::Link { own: false }) => {
+                format!(
+                    "`{word}` in {file} is left as it is: whether that is the image's own disk isn't known."
+                )
+            }
+            Some(_) => format!("`{word}` in {file} {MOVES}."),
+        });
+    }
+
+    /// What a name inside a word becomes.
+    fn now(&self, text: &str, found: &Inside) -> Now {
+        let foreign = found.by == (By::Link { own: false });
+        let Some(new) = self.new.numbers.get(&found.number) else {
+            return if foreign { Now::Same } else { Now::Missing };
+        };
+        match found.by {
+            By::Partuuid { prefixed: true } if self.new.becomes_gpt => {
+                Now::Renamed(format!("/dev/mmcblk0p{new}"))
+            }
+            By::Partuuid { prefixed: false } if self.new.becomes_gpt => Now::Unknown,
+            _ if *new == found.number => Now::Same,
+            _ if foreign => Now::Unknown,
+            By::Partuuid { .. } => Now::Renamed(format!("{}{new:02x}", &text[found.at.start..found.digits])),
+            By::Device | By::Link { .. } => {
+                Now::Renamed(format!("{}{new}", &text[found.at.start..found.digits]))
+            }
+        }
+    }
+
+    /// Keeps a sentence, once, and no more than there is a use for.
+    fn note(&mut self, text: String) {
+        if self.notes.contains(&text) {
+            return;
+        }
+        match self.notes.len() {
+            count if count < NOTES => self.notes.push(text),
+            NOTES => self.notes.push("There are more words of this kind, which are not told.".to_owned()),
+            _ => {}
+        }
+    }
+
+    /// The table of encrypted partitions with every partition's new name; as long as before.
+    pub(super) fn crypttab(&mut self, text: &[u8]) -> Vec<u8> {
+        let mut new = text.to_vec();
+        for line in lines(text) {
+            let fields: Vec<_> = words(&text[line.clone()])
+                .map(|word| line.start + word.start..line.start + word.end)
+                .collect();
+            if fields.first().is_some_and(|first| text[first.start] == b'#') {
+                continue;
+            }
+            for (number, field) in fields.into_iter().enumerate() {
+                let Ok(spec) = std::str::from_utf8(&text[field.clone()]) else { continue };
+                // Its name, its partition, the file with its key, and options.
+                if number == 1 && is_name(spec) {
+                    let renamed = self.renamed(spec, CRYPTTAB, Tell::Numbers);
+                    self.replace(&mut new, field.start, (spec, ""), renamed, CRYPTTAB);
+                } else {
+                    self.within(&mut new, field, spec, CRYPTTAB);
                 }
             }
         }
@@ -115,7 +245,7 @@ impl<'a> Names<'a> {
                 let at = line.start + key.len() + 1 + (value.len() - value.trim_start().len());
                 new[at..at + to.len()].copy_from_slice(to.as_bytes());
             } else {
-                self.notes.push(format!(
+                self.note(format!(
                     "`{}` in autoboot.txt would become {to}, which is longer, and is left as it is.",
                     whole.trim()
                 ));
@@ -129,6 +259,7 @@ impl<'a> Names<'a> {
         let mut new = text.to_vec();
         let mut at = 0;
         let mut specs = Vec::new();
+        let mut more = Vec::new();
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             let mut fields = words(line);
             if let Some(first) = fields.next().filter(|first| line[first.start] != b'#')
@@ -144,12 +275,17 @@ impl<'a> Names<'a> {
                 let waited_for = options
                     .is_none_or(|options| !options.split(',').any(|one| ["nofail", "noauto"].contains(&one)));
                 specs.push((at + first.start, spec, if waited_for { Tell::All } else { Tell::Numbers }));
+                more.extend(words(line).skip(1).map(|field| String::from_utf8_lossy(&line[field])));
             }
             at += line.len();
         }
         for (at, spec, tell) in specs {
             let renamed = self.renamed(spec, "/etc/fstab", tell);
             self.replace(&mut new, at, (spec, ""), renamed, "/etc/fstab");
+        }
+        // `x-systemd.requires=/dev/mmcblk0p2`
+        for word in more.iter().flat_map(|field| field.split(',')) {
+            self.told_word("/etc/fstab", word);
         }
         new
     }
@@ -161,11 +297,11 @@ impl<'a> Names<'a> {
         let Some(root) = root_of(lines.next().unwrap_or_default()) else {
             let later = (2..).zip(lines).find_map(|(number, line)| Some((number, root_of(line)?)));
             match later {
-                Some((number, root)) => self.notes.push(format!(
+                Some((number, root)) => self.note(format!(
                     "`root={}` stands in line {number} of {file}, and only the first line counts.",
                     brief(root, WORD)
                 )),
-                None if !initramfs => self.notes.push(format!(
+                None if !initramfs && !has_other_root(&text) => self.note(format!(
                     "{file} has no root=: a kernel without an initramfs finds no system by itself."
                 )),
                 None => {}
@@ -175,7 +311,7 @@ impl<'a> Names<'a> {
         if let Some(Meant::Partition(part)) = self.disk.map(|disk| disk.meant(root))
             && let Some(what) = part.no_root()
         {
-            self.notes.push(format!(
+            self.note(format!(
                 "`root={}` in {file} is partition {} of the image, which is {what} and no system's root.",
                 brief(root, WORD),
                 part.number
@@ -200,7 +336,7 @@ impl<'a> Names<'a> {
             place.fill(b' ');
             place[..new.len()].copy_from_slice(new.as_bytes());
         } else {
-            self.notes.push(format!(
+            self.note(format!(
                 "`{spec}` in {file} would become `{renamed}`, which is longer, and is left as it is."
             ));
         }
@@ -226,15 +362,13 @@ impl<'a> Names<'a> {
             }
             _ => "is left as it is: which partition such a number means depends on the kernel".to_owned(),
         };
-        self.notes.push(format!("`{spec}` in {file} {told}."));
+        self.note(format!("`{spec}` in {file} {told}."));
         None
     }
 
     /// The new name, if this is the name of one of the image's partitions and changes. What names no partition of the
     /// image's is noted.
     fn renamed(&mut self, spec: &str, file: &str, tell: Tell) -> Option<String> {
-        let all = tell == Tell::All;
-        let tell = tell != Tell::Nothing;
         for prefix in ["PARTUUID=\"", "PARTUUID=", "/dev/disk/by-partuuid/"] {
             let Some(rest) = strip_prefix_ignoring_case(spec, prefix) else { continue };
             let (name, quote) = match prefix.ends_with('"') {
@@ -242,8 +376,8 @@ impl<'a> Names<'a> {
                 false => (rest, ""),
             };
             let (name, behind) = offset(name);
-            if let Some(own) = self.disk_id.filter(|id| tell && misspelt(name, *id)) {
-                self.notes.push(format!("`{spec}` in {file} {MISSPELT} ({own:08x}-02)."));
+            if let Some(own) = self.disk_id.filter(|id| misspelt(name, *id)) {
+                self.note(format!("`{spec}` in {file} {MISSPELT} ({own:08x}-02)."));
                 return None;
             }
             // The kernel writes both in hexadecimal (block/partitions/msdos.c).
@@ -252,29 +386,27 @@ impl<'a> Names<'a> {
                 Some((id, u32::from_str_radix(id, 16).ok()?, u32::from_str_radix(number, 16).ok()?))
             });
             let Some((text, id, old)) = parts else {
-                if tell && name.len() == 36 && !self.guids.iter().any(|guid| guid.eq_ignore_ascii_case(name))
-                {
-                    self.notes
-                        .push(format!("`{spec}` in {file} names a partition that this image doesn't have."));
+                if name.len() == 36 && !self.guids.iter().any(|guid| guid.eq_ignore_ascii_case(name)) {
+                    self.note(format!("`{spec}` in {file} names a partition that this image doesn't have."));
                 }
                 return None;
             };
             if Some(id) != self.disk_id {
-                if tell {
-                    self.notes.push(match self.disk_id {
-                        Some(own) => format!("`{spec}` in {file} names a partition of another disk: this image's id is {own:08x}."),
-                        None => format!("`{spec}` in {file} names a partition of another disk: this image has a GPT."),
-                    });
-                }
+                self.note(match self.disk_id {
+                    Some(own) => format!(
+                        "`{spec}` in {file} names a partition of another disk: this image's id is {own:08x}."
+                    ),
+                    None => {
+                        format!("`{spec}` in {file} names a partition of another disk: this image has a GPT.")
+                    }
+                });
                 return None;
             }
             let old = old.saturating_add(behind);
             let Some(new) = self.new.numbers.get(&old) else {
-                if tell {
-                    self.notes.push(format!(
-                        "`{spec}` in {file} names partition {old}, which this image doesn't have."
-                    ));
-                }
+                self.note(format!(
+                    "`{spec}` in {file} names partition {old}, which this image doesn't have."
+                ));
                 return None;
             };
             if self.new.becomes_gpt {
@@ -283,13 +415,28 @@ impl<'a> Names<'a> {
             // Directly, where it was so many behind another one: that one may have moved by less.
             return (*new != old).then(|| format!("{}{text}-{new:02x}{quote}", &spec[..prefix.len()]));
         }
-        if all && let Some(Meant::Nothing(why)) = self.disk.map(|disk| disk.meant(spec)) {
-            self.notes.push(format!("`{}` in {file} {why}.", brief(spec, WORD)));
+        if tell == Tell::All
+            && let Some(Meant::Nothing(why)) = self.disk.map(|disk| disk.meant(spec))
+        {
+            self.note(format!("`{}` in {file} {why}.", brief(spec, WORD)));
+        }
+        if let Some((own, number, digits)) = link(spec) {
+            let new = self.new.numbers.get(&number).copied();
+            if new == Some(number) || new.is_none() && !own {
+                return None;
+            }
+            let what = match new {
+                Some(new) if own => return Some(format!("{}{new}", &spec[..digits])),
+                Some(_) => "is left as it is: whether that is the image's own disk isn't known".to_owned(),
+                None => format!("names partition {number}, which this image doesn't have"),
+            };
+            self.note(format!("`{}` in {file} {what}.", brief(spec, WORD)));
+            return None;
         }
         let (disk, number) = device(spec)?;
         let Some(new) = self.new.numbers.get(&number) else {
-            if tell && self.own_disks.contains(disk) {
-                self.notes.push(format!(
+            if self.own_disks.contains(disk) {
+                self.note(format!(
                     "`{spec}` in {file} names partition {number}, which this image doesn't have."
                 ));
             }
@@ -297,11 +444,7 @@ impl<'a> Names<'a> {
         };
         let new = Some(new).filter(|new| **new != number)?;
         if !self.own_disks.contains(disk) {
-            if tell {
-                self.notes.push(format!(
-                    "`{spec}` in {file} is left as it is: the system's root is not on that disk."
-                ));
-            }
+            self.note(format!("`{spec}` in {file} is left as it is: the system's root is not on that disk."));
             return None;
         }
         // piCore names a directory behind the partition.
@@ -310,8 +453,8 @@ impl<'a> Names<'a> {
             None => spec.split_at(spec.find('/').unwrap_or(spec.len())),
         };
         let renamed = format!("{}{new}{behind}", partition.trim_end_matches(|c: char| c.is_ascii_digit()));
-        if tell && disk != "mmcblk0" {
-            self.notes.push(format!(
+        if disk != "mmcblk0" {
+            self.note(format!(
                 "`{spec}` in {file} is taken for this image's own disk, and becomes `{renamed}`."
             ));
         }
@@ -319,10 +462,22 @@ impl<'a> Names<'a> {
     }
 }
 
+/// What a name inside a word becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Now {
+    /// What it was.
+    Same,
+    /// There is no such partition.
+    Missing,
+    /// This.
+    Renamed(String),
+    /// It is wrong, and nothing is known that is right.
+    Unknown,
+}
+
 /// What is noted of a word that leads astray.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tell {
-    Nothing,
     /// That it names a partition by number, which is another one or none.
     Numbers,
     /// Also that no file system is called so.
@@ -333,6 +488,23 @@ enum Tell {
 pub(super) fn root_of(arguments: &str) -> Option<&str> {
     let root = arguments.split_whitespace().rev().find_map(|word| word.strip_prefix("root="))?;
     Some(root.trim_matches('"'))
+}
+
+/// Whether the arguments name the system's partitions by other words than `root=`: LibreELEC's (`boot=`, `disk=`), and `imgpart=` of
+/// images inside partitions. The initramfs that reads them is within their kernels.
+pub(super) fn has_other_root(arguments: &str) -> bool {
+    let first = arguments.lines().next().unwrap_or_default();
+    first
+        .split_whitespace()
+        .any(|word| ["boot=", "disk=", "imgpart="].iter().any(|key| word.starts_with(key)))
+}
+
+/// Whether a word is the name of a partition and nothing more, by its form.
+fn is_name(spec: &str) -> bool {
+    const PREFIXES: [&str; 4] = ["PARTUUID=", "PARTLABEL=", "UUID=", "LABEL="];
+    let tagged = PREFIXES.iter().any(|prefix| strip_prefix_ignoring_case(spec, prefix).is_some());
+    let more = spec.contains([':', ',', ';']);
+    (tagged && !more) || device(spec).is_some() || link(spec).is_some()
 }
 
 /// The minor number of an SD card's block device, as a kernel takes it: `179:2`, or `b302` in hexadecimal

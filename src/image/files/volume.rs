@@ -82,6 +82,33 @@ impl Volume<'_> {
         Ok(None)
     }
 
+    /// The names in a directory of ext4; none where there is no such directory, or it can't be read.
+    ///
+    /// # Errors
+    /// Only when the image can't be read.
+    pub(super) fn ext4_names(&self, path: &str) -> io::Result<Vec<String>> {
+        /// A directory of more bytes has more names than are of use.
+        const LARGEST: u64 = 1 << 20;
+        let window = Window::new(self);
+        let failure = Arc::clone(&window.failure);
+        let names = || -> Result<Vec<String>, ext4::Error> {
+            let len = window.len;
+            let volume = Ext4::open(Arc::new(window), 0, len)?;
+            let directory = volume.find(path)?;
+            let directory =
+                directory.filter(|found| found.kind == FileKind::Directory && found.size <= LARGEST);
+            let entries =
+                directory.map(|directory| volume.names(&directory)).transpose()?.unwrap_or_default();
+            let names = entries.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok());
+            Ok(names.filter(|name| !name.contains(char::is_control)).collect())
+        };
+        let names = names();
+        match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Err(error),
+            None => Ok(names.unwrap_or_default()),
+        }
+    }
+
     /// Reads a whole file.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use crate::station::Station;
 use crate::station::web::{Refusal, Who};
 use crate::station_api::{Image, ImageState, Thing, Verdict};
 use crate::stop::Stop;
+use crate::uboot::booting;
 
 /// Images that are looked into at once.
 const LOOKS: usize = 2;
@@ -169,7 +170,11 @@ impl Station {
 
     async fn look(&self, image: &Image) -> Result<Contents, Refusal> {
         let stored: Arc<dyn ReadAt> = self.images.stored(image).await?;
-        let found = tokio::task::spawn_blocking(move || Contents::of(&stored));
+        let found = tokio::task::spawn_blocking(move || -> io::Result<Contents> {
+            // The same that a flash says of it.
+            let card = booting::forecast(&stored)?;
+            Ok(Contents { card, ..Contents::of(&stored)? })
+        });
         let found = found.await.map_err(broke)?.map_err(|error| broke(io_words(error)))?;
         self.store().put_contents(&image.id, &found).await?;
         Ok(found)

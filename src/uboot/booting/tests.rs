@@ -87,6 +87,46 @@ fn another_kernel_gets_a_script_in_its_boot_partition() {
 }
 
 #[test]
+fn arguments_are_told_as_the_scripts_hand_them_on() {
+    let cmdline = b"console=serial0,115200 root=/dev/mmcblk0p2 x=serial0";
+    let (image, table) = disk(&[("kernel8.img", &kernel()), ("cmdline.txt", cmdline)]);
+    let booting = Booting::of(&image, &table, &names()).unwrap();
+    assert_eq!(booting.answers.card.loads[0].arguments, "console=ttyS0,115200 root=/dev/mmcblk0p3 x=serial0");
+}
+
+/// The same disk with its table in front.
+fn with_table(image: &Arc<dyn ReadAt>, table: &Table) -> Vec<u8> {
+    let mut bytes = vec![0; 42 * MIB as usize];
+    image.read_exact_at(&mut bytes, 0).unwrap();
+    bytes[440..444].copy_from_slice(&0x35c8_4628_u32.to_le_bytes());
+    for partition in &table.partitions {
+        let Entry::Mbr { kind, .. } = partition.entry else { panic!() };
+        let at = 446 + 16 * (partition.number as usize - 1);
+        bytes[at + 4] = kind;
+        bytes[at + 8..at + 12].copy_from_slice(&((partition.start / 512) as u32).to_le_bytes());
+        bytes[at + 12..at + 16].copy_from_slice(&((partition.len / 512) as u32).to_le_bytes());
+    }
+    bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
+    bytes
+}
+
+#[test]
+fn an_image_that_nobody_flashes_yet_gets_the_forecast_of_a_flash() {
+    let cmdline = b"root=PARTUUID=35c84628-02 x=/dev/mmcblk0p2/y";
+    let (image, table) = disk(&[("kernel8.img", &kernel()), ("cmdline.txt", cmdline)]);
+    let bytes = with_table(&image, &table);
+    let told = |bytes: &[u8]| forecast(&(Arc::new(bytes.to_vec()) as Arc<dyn ReadAt>)).unwrap();
+    let card = told(&bytes).unwrap();
+    assert_eq!((card.starts, card.by), (Some(true), By::Card), "{card:?}");
+    assert_eq!(card.loads[0].arguments, "root=PARTUUID=35c84628-03 x=/dev/mmcblk0p2/y");
+    assert!(card.notes.iter().any(|note| note.starts_with("`x=/dev/mmcblk0p2/y` in cmdline.txt is left")));
+    // An image that was cut off fits no card.
+    let cut = told(&bytes[..41 * MIB as usize + 512]).unwrap();
+    assert!(cut.is_hopeless() && cut.why.contains("but its partition 2 reaches to 42 MiB"), "{cut:?}");
+    assert_eq!(told(&[0; 4096]), None);
+}
+
+#[test]
 fn what_stands_in_front_of_the_first_partition_is_told() {
     let (image, table) = disk(&[]);
     assert_eq!(dropped(&image, &table).unwrap(), None);
@@ -119,6 +159,8 @@ fn a_full_boot_partition_is_a_reason() {
     let (image, table) = disk(&files(most));
     let booting = Booting::of(&image, &table, &names()).unwrap();
     assert!(booting.answers.card.is_hopeless(), "{:?}", booting.answers.card);
+    let whole: Arc<dyn ReadAt> = Arc::new(with_table(&image, &table));
+    assert!(forecast(&whole).unwrap().unwrap().why.contains("boot.scr"));
     assert!(
         booting.answers.card.why.contains("boot.scr") && booting.patches.is_empty(),
         "{:?}",

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use super::content::Content;
 use super::{Error, Fit};
-use crate::contents::whose;
+use crate::contents::Owners;
 use crate::image::Image;
 use crate::image::device::Device;
 use crate::image::files::PatchedReadAt;
 use crate::image::read_at::ReadAt;
-use crate::image::table::Table;
+use crate::image::table::{BLOCK, Table};
 use crate::progress::Progress;
 use crate::stop::Stop;
 use crate::uboot::layout::CardInfo;
@@ -23,6 +23,9 @@ const BUFFER: usize = 1 << 20;
 /// How many bytes of a difference are shown.
 const SHOWN: usize = 16;
 
+/// So much is compared behind a difference that lies in no file, to find one that does.
+const FURTHER: u64 = 4 << 30;
+
 /// What was found on a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OnCard {
@@ -31,8 +34,13 @@ pub enum OnCard {
         /// Bytes of the image and of the table.
         bytes: u64,
     },
-    /// The first difference.
-    Differs(Box<CardDifference>),
+    /// It isn't.
+    Differs {
+        /// The first difference.
+        first: Box<CardDifference>,
+        /// The first one in a file, where that one lies in none: what a system changes shows first in its file systems' own tables.
+        in_file: Option<Box<CardDifference>>,
+    },
     /// The card ends there, and more is needed.
     Ends {
         /// Where it ends.
@@ -42,7 +50,7 @@ pub enum OnCard {
     },
 }
 
-/// The first difference between a card and the image that it should hold.
+/// A difference between a card and the image that it should hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardDifference {
     /// Offset on the card.
@@ -98,8 +106,11 @@ pub fn on_card(
     ranges.push(layout.target.clone());
     let total: u64 = ranges.iter().map(|range| range.end - range.start).sum();
     let mut done = 0;
+    let mut places = Places { fit, content: &content, owners: None };
+    let mut first: Option<Box<CardDifference>> = None;
+    let mut further = FURTHER;
     let (mut want, mut got) = (vec![0; BUFFER], vec![0; BUFFER]);
-    for range in ranges {
+    'ranges: for range in ranges {
         let mut reader = Device::open(device)?.read_from(range.start)?;
         let mut at = range.start;
         while at < range.end {
@@ -112,38 +123,92 @@ pub fn on_card(
                 .read_exact_at(want, at)
                 .map_err(|error| crate::image::Error::os(image.path(), "reading", error))?;
             reader.read_exact(got).map_err(|source| os(device, "reading", source))?;
-            if want != got {
-                let place = want.iter().zip(&*got).position(|(want, got)| want != got).unwrap_or(0);
-                let end = (place + SHOWN).min(count);
+            for (block, (want, got)) in blocks(want).zip(blocks(got)).enumerate() {
+                let Some(place) = first_difference(want, got) else { continue };
+                let offset = at + block as u64 * BLOCK + place as u64;
+                let file = places.file(offset);
+                if first.is_some() && file.is_none() {
+                    continue;
+                }
+                let end = (place + SHOWN).min(want.len());
                 let bytes = (want[place..end].to_vec(), got[place..end].to_vec());
-                return Ok(OnCard::Differs(Box::new(difference(fit, &content, at + place as u64, bytes))));
+                let found = Box::new(places.difference(offset, file, bytes));
+                // What lies in no partition has no file further on.
+                let ends = found.file.is_some() || found.partition.is_none();
+                match (first.take(), ends) {
+                    (None, true) => return Ok(OnCard::Differs { first: found, in_file: None }),
+                    (None, false) => first = Some(found),
+                    (Some(first), _) => return Ok(OnCard::Differs { first, in_file: Some(found) }),
+                }
+            }
+            if first.is_some() {
+                let left = further.checked_sub(count as u64);
+                let Some(left) = left else { break 'ranges };
+                further = left;
             }
             at += count as u64;
             done += count as u64;
             progress.at(done, Some(total));
         }
     }
-    Ok(OnCard::Equal { bytes: total })
+    Ok(match first {
+        Some(first) => OnCard::Differs { first, in_file: None },
+        None => OnCard::Equal { bytes: total },
+    })
 }
 
-/// What there is to say of a difference.
-fn difference(
-    fit: &Fit,
-    content: &Arc<dyn ReadAt>,
-    card_offset: u64,
-    (expected, got): (Vec<u8>, Vec<u8>),
-) -> CardDifference {
-    let layout = &fit.layout;
-    let in_table =
-        layout.final_table.iter().any(|(at, bytes)| (*at..at + bytes.len() as u64).contains(&card_offset));
-    let image_offset = (!in_table).then(|| card_offset - layout.shift);
-    let old = image_offset.and_then(|offset| fit.table.partition_at(offset));
-    let partition = old.and_then(|old| {
-        let moved = layout.partitions.iter().find(|moved| moved.old.number == old.number)?;
-        Some((moved.number, old.number))
-    });
-    let file = old.zip(image_offset).and_then(|(old, offset)| whose(content, old, offset));
-    CardDifference { card_offset, image_offset, partition, file, expected, got }
+fn blocks(bytes: &[u8]) -> std::slice::Chunks<'_, u8> {
+    bytes.chunks(BLOCK as usize)
+}
+
+fn first_difference(want: &[u8], got: &[u8]) -> Option<usize> {
+    // Equality of slices is a memcmp; the place is looked for only where it fails.
+    if want == got { None } else { want.iter().zip(got).position(|(want, got)| want != got) }
+}
+
+/// Where on a card something lies.
+struct Places<'a> {
+    fit: &'a Fit,
+    content: &'a Arc<dyn ReadAt>,
+    /// The files of the partition that was asked for last, by its number in the image.
+    owners: Option<(u32, Owners)>,
+}
+
+impl Places<'_> {
+    /// The offset in the image; `None` in the partition table, which is the card's own.
+    fn in_image(&self, card_offset: u64) -> Option<u64> {
+        let layout = &self.fit.layout;
+        let mut table = layout.final_table.iter();
+        let in_table = table.any(|(at, bytes)| (*at..at + bytes.len() as u64).contains(&card_offset));
+        (!in_table).then(|| card_offset - layout.shift)
+    }
+
+    /// The file that a byte of the card lies in.
+    fn file(&mut self, card_offset: u64) -> Option<String> {
+        let offset = self.in_image(card_offset)?;
+        let partition = self.fit.table.partition_at(offset)?;
+        let owners = match &mut self.owners {
+            Some((number, owners)) if *number == partition.number => owners,
+            owners => &mut owners.insert((partition.number, Owners::of(self.content, partition))).1,
+        };
+        owners.at(offset).map(str::to_owned)
+    }
+
+    /// What there is to say of a difference.
+    fn difference(
+        &self,
+        card_offset: u64,
+        file: Option<String>,
+        (expected, got): (Vec<u8>, Vec<u8>),
+    ) -> CardDifference {
+        let image_offset = self.in_image(card_offset);
+        let partition = image_offset.and_then(|offset| {
+            let old = self.fit.table.partition_at(offset)?;
+            let moved = self.fit.layout.partitions.iter().find(|moved| moved.old.number == old.number)?;
+            Some((moved.number, old.number))
+        });
+        CardDifference { card_offset, image_offset, partition, file, expected, got }
+    }
 }
 
 fn os(path: &Path, doing: &'static str, source: io::Error) -> Error {

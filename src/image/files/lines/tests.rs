@@ -74,9 +74,10 @@ fn a_word_that_leads_astray_is_told_with_its_file() {
         ("root=PARTUUID=35c84628-07", "names partition 7, which this image doesn't have"),
         ("root=PARTUUID=363b0989-d4c6-4e61-9268-8d2c61e8c8b3", "that this image doesn't have"),
         (
-            "root=LABEL=x fake.root=/dev/mmcblk0p2",
-            "`fake.root=/dev/mmcblk0p2` in cmdline.txt is left as it is",
+            "root=LABEL=x fake.root=/dev/mmcblk0p2/x",
+            "in cmdline.txt is left as it is, and that partition gets",
         ),
+        ("root=LABEL=x fake.root=/dev/mmcblk0p7", "names partition 7, which this image doesn't have"),
     ] {
         let (new, notes) = cmdline(text);
         assert_eq!(new, text);
@@ -144,7 +145,80 @@ fn the_first_field_of_each_line_of_fstab_follows() {
                /dev/mmcblk0p2 /mnt vfat x=PARTUUID=35c84628-02 0 0\r\n\
                /dev/sda2 /data ext4 defaults 0 0";
     assert_eq!(String::from_utf8(names.fstab(old.as_bytes())).unwrap(), new);
-    assert!(names.notes.len() == 1 && names.notes[0].contains("/dev/sda2"), "{:?}", names.notes);
+    let [sda, option] = &names.notes[..] else { panic!("{:?}", names.notes) };
+    assert!(sda.contains("/dev/sda2"), "{sda}");
+    let told =
+        "`x=PARTUUID=35c84628-02` in /etc/fstab is left as it is, and that partition gets another number.";
+    assert_eq!(option, told);
+}
+
+#[test]
+fn partitions_inside_other_words_follow() {
+    for (old, new) in [
+        ("cryptdevice=/dev/mmcblk0p2:sdcard x", "cryptdevice=/dev/mmcblk0p3:sdcard x"),
+        ("cryptdevice=PARTUUID=35c84628-02:root", "cryptdevice=PARTUUID=35c84628-03:root"),
+        (
+            "overlayroot=device:dev=/dev/mmcblk0p2,recurse=0",
+            "overlayroot=device:dev=/dev/mmcblk0p3,recurse=0",
+        ),
+        ("host=PARTUUID=35C84628-02,x", "host=PARTUUID=35C84628-03,x"),
+        ("vg=dev=/dev/mmcblk0p2", "vg=dev=/dev/mmcblk0p3"),
+        ("fake.root=/dev/mmcblk0p1,/dev/mmcblk0p2", "fake.root=/dev/mmcblk0p2,/dev/mmcblk0p3"),
+        (
+            "root=/dev/disk/by-path/platform-fe340000.mmc-part2",
+            "root=/dev/disk/by-path/platform-fe340000.mmc-part3",
+        ),
+        ("root=/dev/disk/by-id/mmc-SC16G_0x12-part1 x", "root=/dev/disk/by-id/mmc-SC16G_0x12-part2 x"),
+        ("x=/dev/mmcblk0p5:y", "x=/dev/mmcblk0p5:y"),
+    ] {
+        assert_eq!(cmdline(old), (new.to_owned(), vec![]), "{old}");
+    }
+    for (text, told) in [
+        ("x=/dev/mmcblk0p9:y", "would become `x=/dev/mmcblk0p10:y`, which is longer"),
+        ("resume=/dev/disk/by-id/usb-A-0:0-part2", "whether that is the image's own disk isn't known"),
+        ("x=/dev/disk/by-id/usb-A-0:0-part2", "whether that is the image's own disk isn't known"),
+        ("root=/dev/disk/by-path/platform-fe340000.mmc-part7", "names partition 7, which"),
+    ] {
+        let (new, notes) = cmdline(text);
+        assert!(new == text && notes.len() == 1 && notes[0].contains(told), "{new}: {notes:?}");
+    }
+    // A GPT has no such PARTUUID.
+    let new = NewNames { becomes_gpt: true, ..numbers() };
+    let mut names = Names::new(Some(0x35c8_4628), &new);
+    let shorter = format!("cryptdevice=/dev/mmcblk0p5:r{} x", " ".repeat(6));
+    assert_eq!(names.cmdline(b"cryptdevice=PARTUUID=35c84628-05:r x"), shorter.as_bytes());
+    assert!(names.notes.is_empty(), "{:?}", names.notes);
+}
+
+#[test]
+fn links_to_a_card_follow_in_fstab_and_crypttab() {
+    let numbers = numbers();
+    let mut names = Names::new(Some(0x35c8_4628), &numbers);
+    let fstab = "/dev/disk/by-path/platform-fe340000.mmc-part1 /boot vfat\n";
+    assert_eq!(names.fstab(fstab.as_bytes()), fstab.replace("part1", "part2").as_bytes());
+    let old = "# sdcard /dev/mmcblk0p2\nsdcard  /dev/mmcblk0p2  none luks\nb PARTUUID=35c84628-02 /key:/dev/mmcblk0p1 x\n";
+    let new = "# sdcard /dev/mmcblk0p2\nsdcard  /dev/mmcblk0p3  none luks\nb PARTUUID=35c84628-03 /key:/dev/mmcblk0p2 x\n";
+    assert_eq!(String::from_utf8(names.crypttab(old.as_bytes())).unwrap(), new);
+    assert!(names.notes.is_empty(), "{:?}", names.notes);
+}
+
+#[test]
+fn what_is_left_as_it_is_is_told_and_not_without_end() {
+    let numbers = numbers();
+    let told = |text: &str| {
+        let mut names = Names::new(Some(0x35c8_4628), &numbers);
+        names.told("/etc/x", text.as_bytes());
+        names.notes
+    };
+    assert_eq!(
+        told("[Mount]\n# What=/dev/mmcblk0p2\nWhat=/dev/mmcblk0p2\nWhere=/x\n"),
+        ["`What=/dev/mmcblk0p2` in /etc/x is left as it is, and that partition gets another number."]
+    );
+    assert_eq!(told("\"RootfsPartA\": \"/dev/mmcblk0p2\",").len(), 1);
+    assert_eq!(told("RESUME=PARTUUID=35c84628-01").len(), 1);
+    assert!(told("What=/dev/mmcblk0p5\nWhat=/dev/sda2\nWhat=LABEL=a").is_empty());
+    let many: String = (0..200).map(|n| format!("{n}=/dev/mmcblk0p2\n")).collect();
+    assert_eq!(told(&many).len(), NOTES + 1);
 }
 
 #[test]
@@ -170,6 +244,8 @@ proptest! {
         prop_assert_eq!(names.cmdline(&text).len(), text.len());
         prop_assert_eq!(names.fstab(&text).len(), text.len());
         prop_assert_eq!(names.autoboot(&text).len(), text.len());
+        prop_assert_eq!(names.crypttab(&text).len(), text.len());
+        names.told("x", &text);
     }
 
     #[test]
@@ -209,7 +285,13 @@ fn a_root_by_device_number_follows() {
 fn a_partition_that_is_not_there_is_told() {
     let (text, notes) = cmdline("root=/dev/mmcblk0p7 data=/dev/mmcblk0p8 boot=/dev/sda8");
     assert_eq!(text, "root=/dev/mmcblk0p7 data=/dev/mmcblk0p8 boot=/dev/sda8");
-    assert_eq!(notes, ["`/dev/mmcblk0p7` in cmdline.txt names partition 7, which this image doesn't have."]);
+    assert_eq!(
+        notes,
+        [
+            "`/dev/mmcblk0p7` in cmdline.txt names partition 7, which this image doesn't have.",
+            "`data=/dev/mmcblk0p8` in cmdline.txt names partition 8, which this image doesn't have."
+        ]
+    );
 }
 
 #[test]
@@ -250,4 +332,6 @@ fn a_root_that_does_not_count_is_told() {
     }
     assert!(told("quiet", false)[0].contains("has no root="));
     assert!(told("quiet", true).is_empty() && told("", true).is_empty());
+    // LibreELEC's kernel has its initramfs within.
+    assert!(told("boot=LABEL=LIBREELEC disk=LABEL=STORAGE quiet", false).is_empty());
 }

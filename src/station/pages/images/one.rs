@@ -5,7 +5,7 @@ use askama::Template;
 use super::Answer;
 use super::draw::{self, Box, State};
 use super::list::proof;
-use crate::contents::forecast::Forecast;
+use crate::contents::forecast::{BEHIND, Forecast};
 use crate::contents::{Contents, Sort};
 use crate::format::{message, size};
 use crate::station::now;
@@ -202,7 +202,13 @@ fn card(forecast: &Forecast) -> Group {
         None => ("wait", "▲", "not known", "boards with U-Boot"),
         Some(false) => ("bad", "✕", "doesn't start", "its bytes will be right, but this card won't boot it"),
     };
-    let loads = forecast.loads.iter().flat_map(|load| [load.told(), load.arguments.clone()]);
+    let loads = forecast.loads.iter().flat_map(|load| {
+        let arguments = match load.arguments.as_str() {
+            "" => String::new(),
+            arguments => format!("{arguments} ({BEHIND})"),
+        };
+        [load.told(), arguments]
+    });
     let why = [forecast.why.clone()].into_iter().chain(loads).filter(|line| !line.is_empty());
     let lines = why.chain(forecast.notes.iter().cloned()).take(20);
     let evidence = lines.map(|line| message(&line).into_owned()).collect();
