@@ -118,8 +118,8 @@ pub struct Usbboot {
     /// Say what each board that is there would be served, and why, and touch nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Size of a USB transfer to begin with
-    #[arg(long, value_name = "SIZE", default_value = "256K", value_parser = transfer)]
+    /// Size of a USB transfer to begin with; half of it where the system has no memory left
+    #[arg(long, value_name = "SIZE", default_value = "512K", value_parser = transfer)]
     transfer_size: usize,
 }
 
