@@ -423,7 +423,7 @@ mod tests {
             failed.ends_with("1-1 failed in open: this user may not open /dev/bus/usb/001/001"),
             "{failed}"
         );
-        assert!(hint.starts_with("  hint: `sudo piprov udev install`"), "{hint}");
+        assert!(hint.starts_with("  hint: `sudo piprov udev install"), "{hint}");
         assert_eq!(told.finish().unwrap_err().kind(), Kind::Permission);
     }
 }
