@@ -72,7 +72,7 @@ fn a_dry_run_refuses_an_address_that_the_real_one_refuses() {
     }
     says(
         lab.path(),
-        &[&flash[..7], &["127.0.0.1", "-n", "--force"]].concat(),
+        &[&flash[..7], &["127.0.0.1:0", "-n", "--force"]].concat(),
         0,
         "would wait for it to be switched on",
     );

@@ -53,8 +53,14 @@ fn a_full_disk_behind_stdout_ends_every_command_that_reports_with_74() {
         [&["reset", "--all"][..], &one].concat(),
         [&["reset", "--all", "--json"][..], &one].concat(),
         [&["reset", "--all", "-n"][..], &one].concat(),
-        [&["flash", "--all", "-n", "--no-reset", "--force"][..], &one, &[pi]].concat(),
-        [&["flash", "--all", "-n", "--no-reset", "--force", "--json"][..], &one, &[pi]].concat(),
+        [&["flash", "--all", "-n", "--no-reset", "--force", "--listen", "127.0.0.1:0"][..], &one, &[pi]]
+            .concat(),
+        [
+            &["flash", "--all", "-n", "--no-reset", "--force", "--listen", "127.0.0.1:0", "--json"][..],
+            &one,
+            &[pi],
+        ]
+        .concat(),
         vec!["run", "list"],
         vec!["run", "list", "--json"],
         vec!["run", "show", "last"],

@@ -333,3 +333,23 @@ impl Explain for NoBoard {
         (self.kind != Kind::Interrupted).then(|| NO_BOARD.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::usb::wire::TRANSFER;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        boot: Usbboot,
+    }
+
+    #[test]
+    fn the_command_begins_with_the_librarys_transfer_size() {
+        let line = Line::parse_from(["piprov", "-d", "files"]);
+        assert_eq!(line.boot.transfer_size, TRANSFER);
+    }
+}
