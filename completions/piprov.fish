@@ -88,8 +88,8 @@ complete -c piprov -n "__fish_piprov_using_subcommand deploy" -l no-color -d 'Pr
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand deploy" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
-complete -c piprov -n "__fish_piprov_using_subcommand flash" -l stagger -d 'Seconds between the resets of two boards [default: 0]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand flash" -l timeout -d 'Seconds that a board may say nothing' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l stagger -d 'Time between the resets of two boards: 90, 1.5s, 5m [default: 0]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand flash" -l timeout -d 'Time in which a board may say nothing: 90, 5m, 1h30m' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l part-size -d 'Bytes of the image that a board fetches at a time [default: 256 MiB]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand flash" -l card -d 'The kind of recovery card that the boards have' -r -f -a "piprov\t'Made by `piprov card build`'
 original\t'Made by the original project'"
@@ -145,8 +145,8 @@ complete -c piprov -n "__fish_piprov_using_subcommand split-image" -s h -l help 
 complete -c piprov -n "__fish_piprov_using_subcommand split-image" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l chip -d 'Without the database: the GPIO chip, such as gpiochip0' -r
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l line -d 'Without the database: the line, by number or name, such as 17 or GPIO17' -r
-complete -c piprov -n "__fish_piprov_using_subcommand reset" -l hold -d 'How long to hold a line low, in seconds [default: 0.5]' -r
-complete -c piprov -n "__fish_piprov_using_subcommand reset" -l stagger -d 'How long to wait from one board to the next, in seconds [default: 0]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l hold -d 'How long to hold a line low: 0.5, 250ms [default: 0.5]' -r
+complete -c piprov -n "__fish_piprov_using_subcommand reset" -l stagger -d 'How long to wait from one board to the next: 10, 1m30s [default: 0]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l targets -d 'Targets database [env: PIPROV_TARGETS] [default: /etc/piprov/targets.csv]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand reset" -l all -d 'Reset every target of the database that can be reset'
@@ -1842,17 +1842,17 @@ complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s p -l port -d '
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l hub-port -d 'Only boards at this port of whatever hub; -0 to -98 is short for it' -r
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s i -l serial -d 'Only the board with this serial number' -r
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l boards -d 'End when so many boards have ended' -r
-complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l timeout -d 'Give up after so many seconds, whatever is going on' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l timeout -d 'Give up after this time, whatever is going on: 90, 5m, 1h30m' -r
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l wait-for -d 'Wait for what the boards become, and print it' -r -f -a "block\t'A disk'
 serial\t'A serial port'
 fastboot\t'A fastboot device'
 net\t'A network interface'"
-complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l wait-limit -d 'Seconds that this may take' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l wait-limit -d 'Time that this may take: 90, 5m, 1h30m' -r
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s j -l metadata -d 'Write what a board tells about itself to DIR/SERIAL.json; without DIR, print it' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l allow -d 'Let the payload\'s links lead to this folder too' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l confirm -d 'Allow the payload to burn the fuses that this setting of config.txt burns' -r
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s m -l poll -d 'Look for boards so often; matters only where the system doesn\'t tell' -r
-complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l transfer-size -d 'Size of a USB transfer to begin with' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l transfer-size -d 'Size of a USB transfer to begin with; half of it where the system has no memory left' -r
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s o -l overlay -d 'Take files from the folder named like the board\'s port first'
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l by-serial -d 'Take all files of a board from clients/by-serial/SERIAL'
