@@ -1852,7 +1852,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s j -l metadata 
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l allow -d 'Let the payload\'s links lead to this folder too' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l confirm -d 'Allow the payload to burn the fuses that this setting of config.txt burns' -r
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s m -l poll -d 'Look for boards so often; matters only where the system doesn\'t tell' -r
-complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l transfer-size -d 'Size of a USB transfer to begin with; half of it where the system has no memory left' -r
+complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l transfer-size -d 'Size of a USB transfer to begin with; halved where memory for USB runs out' -r
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -s o -l overlay -d 'Take files from the folder named like the board\'s port first'
 complete -c piprov -n "__fish_piprov_using_subcommand usbboot" -l by-serial -d 'Take all files of a board from clients/by-serial/SERIAL'

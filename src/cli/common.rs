@@ -58,7 +58,7 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| format!("a time from 0 to {LONGEST} s is needed, such as 90, 1.5s, 5m or 1h30m"))
+        .ok_or_else(|| format!("a time of at most {LONGEST} s is needed, such as 90, 1.5s, 5m or 1h30m"))
 }
 
 /// `1h30m`: numbers with their units, each unit shorter than the one before.

@@ -78,8 +78,8 @@ fn a_time_in_which_nothing_can_be_done_is_refused_before_anything_is_done() {
         for (time, told) in [
             ("0", "a time above 0"),
             ("0s", "a time above 0"),
-            ("-1", "a time from 0"),
-            ("-5m", "a time from 0"),
+            ("-1", "a time of at most"),
+            ("-5m", "a time of at most"),
         ] {
             let mut piprov = common::piprov();
             let output =

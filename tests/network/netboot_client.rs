@@ -607,5 +607,5 @@ fn bad_input_is_refused_before_anything_is_made() {
     let said = fails(room.add("lab-02", "10000000a2ef5644", "disk.img", &no), 73);
     assert!(said.contains("client `lab-01`"), "{said}");
     let said = fails(room.client(&["show", "lab-02"]), 66);
-    assert!(said.contains("did you mean `lab-01`?"), "{said}");
+    assert!(said.contains("Did you mean `lab-01`?"), "{said}");
 }

@@ -187,7 +187,7 @@ const PROVOKED: [(Mac, &str, &str, &str); 8] = [
     (mac_of(1), "warning", "all of 10.99.0.100-10.99.0.100 are given out", "`--range A-B`"),
     (mac_of(2), "warning", "all of 10.99.0.100-10.99.0.100 are given out", "netboot.lease-time"),
     (mac_of(2), "warning", "took the address of another DHCP server, 10.99.0.1", "`--mode proxy`"),
-    (mac_of(3), "warning", "through the relay 192.168.9.1", "a [[netboot.subnet]] in the settings"),
+    (mac_of(3), "warning", "through the relay 192.168.9.1", "[[netboot.subnet]] in the settings"),
     (mac_of(4), "note", "192.168.1.9 was refused to it: it isn't in 10.99.0.0/24", "asks for another one"),
     (mac_of(5), "warning", "10.99.0.100 was refused to it: another board has it", "netboot.hosts"),
     (

@@ -108,7 +108,7 @@ fn what_cannot_be_is_refused_before_anything_changes() {
     std::fs::create_dir(room.at("srv/tftp/a2ef5646")).unwrap();
     let before = whole(&room);
     for (line, code, said) in [
-        (vec!["set", "lab-03", "--mode=ro"], 66, "did you mean"),
+        (vec!["set", "lab-03", "--mode=ro"], 66, "Did you mean"),
         (vec!["set", "lab-01", "--board=xyz"], 2, "/proc/cpuinfo"),
         (vec!["set", "lab-01", "--board=10000000A2EF5645"], 73, "client `lab-02`"),
         (vec!["set", "lab-01", "--board=a2ef5646"], 73, "is there already"),
@@ -331,7 +331,7 @@ fn a_directory_where_a_file_is_written_is_told_before_anything_changes() {
         std::fs::create_dir(&place).unwrap();
         let before = whole(&room);
         let said = fails(with(room.client(&["set", "lab-01", "--mode=ro"]), &path), 65);
-        assert!(said.contains(&format!("{file} is a directory")) && said.contains("move it away"), "{said}");
+        assert!(said.contains(&format!("{file} is a directory")) && said.contains("Move it away"), "{said}");
         assert_eq!(whole(&room), before, "{file}");
         // The others are looked at all the same, and this one is named.
         let (code, out, _) = ran(with(room.client(&["check"]), &path));
@@ -373,6 +373,6 @@ fn a_table_that_cannot_be_kept_is_refused_before_anything_changes() {
     let said = fails(with(room.client(&["set", "lab-01", "--board=a2ef5649"]), &path), 65);
     assert!(said.contains("etc/systemd is a link that leads nowhere"), "{said}");
     let said = fails(with(room.client(&["check", "--repair"]), &path), 65);
-    assert!(said.contains("put a plain directory there"), "{said}");
+    assert!(said.contains("Put a plain directory there"), "{said}");
     assert_eq!(whole(&room), before);
 }

@@ -118,7 +118,7 @@ pub struct Usbboot {
     /// Say what each board that is there would be served, and why, and touch nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Size of a USB transfer to begin with; half of it where the system has no memory left
+    /// Size of a USB transfer to begin with; halved where memory for USB runs out
     #[arg(long, value_name = "SIZE", default_value = "512K", value_parser = transfer)]
     transfer_size: usize,
 }
