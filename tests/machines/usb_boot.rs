@@ -446,7 +446,7 @@ mod scenario {
         const IMAGE: &str = "/run/disk-os.img";
         const MIB: usize = 1 << 20;
         let payload = Payload::new("disk", &CM4);
-        MassStorage::controllers(2);
+        MassStorage::controllers(3);
         // Somebody's stick is there first, and is the first disk.
         let mut stick = MassStorage::new(1, [0x0781, 0x5567], 4);
         stick.plug(3);
@@ -484,9 +484,10 @@ mod scenario {
         assert!(storage.bytes(0..512).iter().all(|byte| *byte == 0));
         drop(storage);
 
-        // From the beginning.
+        // From the beginning. At another controller: the kernel's keeps an answer that the cable was pulled before, and
+        // gives it to whoever comes next, who takes it for an error and hangs up.
         let piprov = boots();
-        let mut storage = MassStorage::new(0, [0x0a5c, 0x0104], 20);
+        let mut storage = MassStorage::new(2, [0x0a5c, 0x0104], 20);
         storage.plug(0);
         let disk = is_disk(piprov);
         let ended = deploy(IMAGE, &disk).end();
