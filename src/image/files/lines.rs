@@ -217,7 +217,7 @@ impl<'a> Names<'a> {
                 if number == 1 && is_name(spec) {
                     let renamed = self.renamed(spec, CRYPTTAB, Tell::Numbers);
                     self.replace(&mut new, field.start, (spec, ""), renamed, CRYPTTAB);
-                } else {
+                } else if number > 0 {
                     self.within(&mut new, field, spec, CRYPTTAB);
                 }
             }
