@@ -27,7 +27,7 @@ use crate::eeprom::Scope;
 use crate::eeprom::config_txt::{ConfigFiles, LONGEST};
 use crate::eeprom::filters::passes;
 use crate::format::brief;
-use crate::image::files::{Disk, has_other_root, root_of};
+use crate::image::files::{Disk, Meant, has_other_root, root_of};
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Partition, Table};
 use kernel::Kernel;
@@ -68,7 +68,8 @@ pub const BOARDS: &[Model] = &[
 #[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "station", schema(as = BootForecast))]
 pub struct Forecast {
-    /// Whether it starts it. `None`: the image has a `boot.scr` of its own, which decides, or its kernel is told no root.
+    /// Whether it starts it. `None`: the image has a `boot.scr` of its own, which decides, or its kernel is told no root that
+    /// is known here.
     pub starts: Option<bool>,
     /// Who tells U-Boot what to load.
     pub by: By,
@@ -298,14 +299,25 @@ fn judge(first: &dyn BootFiles, disk: &Disk) -> io::Result<Forecast> {
         _ => By::Added,
     };
     // What some boards load may be sure.
-    let doubts: Vec<_> = loads.iter().filter_map(doubt).collect();
+    let doubts: Vec<_> = loads.iter().filter_map(|load| doubt(load, disk)).collect();
     let unsure = doubts.len() == loads.len();
     let why = doubts.into_iter().next().filter(|_| unsure).unwrap_or_default();
     Ok(Forecast { starts: (!unsure).then_some(true), by, why, loads, notes })
 }
 
-/// Why it isn't known whether a kernel finds its root: it is told none, and gets no initramfs that may know better.
-fn doubt(load: &Load) -> Option<String> {
+/// Why it isn't known whether a kernel finds its root: it is told none, or one that only another disk may have, and gets no
+/// initramfs that may know better.
+fn doubt(load: &Load, disk: &Disk) -> Option<String> {
+    if load.initramfs.is_empty()
+        && let Some(root) = root_of(&load.arguments).filter(|root| root.starts_with(root::PARTLABEL))
+        && let Meant::Nothing(why) = disk.meant(root)
+    {
+        return Some(format!(
+            "root={} in {} {why}: it starts only if another disk has a partition of that name",
+            short(root),
+            short(&load.cmdline)
+        ));
+    }
     if !load.initramfs.is_empty() || root_of(&load.arguments).is_some() || has_other_root(&load.arguments) {
         return None;
     }

@@ -102,6 +102,8 @@ const LEFT_IN: [(&str, &[&str]); 2] =
     [("/etc/systemd/system", &[".mount", ".automount", ".swap"]), ("/etc/initramfs-tools/conf.d", &[""])];
 /// So many files of such a directory are looked at.
 const MANY: usize = 64;
+/// The table of file systems.
+const FSTAB: &str = "/etc/fstab";
 /// The kernel's arguments.
 const CMDLINE: &str = "cmdline.txt";
 
@@ -131,6 +133,7 @@ pub fn follow_with(
     let mut search = Search { names: names(table, new).with_disk(&disk), followed: Followed::default() };
     let (mut fat_seen, mut ext4_seen, mut fstab_seen) = (false, false, false);
     let mut unread = Vec::new();
+    search.roots(image, table, arguments)?;
     for partition in table.partitions.iter().filter(|partition| !partition.is_extended()) {
         let volume = Volume { image, partition };
         if volume.is_fat()? {
@@ -155,7 +158,7 @@ pub fn follow_with(
             fat_seen = true;
         } else if volume.is_ext4()? {
             ext4_seen = true;
-            fstab_seen |= search.file(&volume, volume::Kind::Ext4, "/etc/fstab", Names::fstab)?;
+            fstab_seen |= search.file(&volume, volume::Kind::Ext4, FSTAB, Names::fstab)?;
             for path in ON_EXT4 {
                 search.words(&volume, volume::Kind::Ext4, path)?;
             }
@@ -242,6 +245,35 @@ impl<'a> Search<'a> {
     /// A file with words as on the kernel's command line. Whether there is such a file.
     fn words(&mut self, volume: &Volume<'_>, kind: volume::Kind, path: &str) -> io::Result<bool> {
         self.file(volume, kind, path, |names, text| names.words(path, text))
+    }
+
+    /// Looks on which disks the system's root is, in all files that say it.
+    fn roots(&mut self, image: &Arc<dyn ReadAt>, table: &Table, arguments: &[Arguments]) -> io::Result<()> {
+        for partition in table.partitions.iter().filter(|partition| !partition.is_extended()) {
+            let volume = Volume { image, partition };
+            let (kind, mut paths) = if volume.is_fat()? {
+                let given = arguments.iter().filter(|given| given.partition == partition.number);
+                let given = given.map(|given| given.file.as_str());
+                (volume::Kind::Fat, given.chain(ON_FAT).chain([CMDLINE]).collect::<Vec<_>>())
+            } else if volume.is_ext4()? {
+                (volume::Kind::Ext4, ON_EXT4.to_vec())
+            } else {
+                continue;
+            };
+            paths.dedup();
+            // What can't be read is told when it would be changed.
+            for path in paths {
+                if let Found::Text(text) = volume.read(kind, path)? {
+                    self.names.roots_in_words(&text);
+                }
+            }
+            if kind == volume::Kind::Ext4
+                && let Found::Text(text) = volume.read(kind, FSTAB)?
+            {
+                self.names.roots_in_fstab(&text);
+            }
+        }
+        Ok(())
     }
 
     /// Files that are left as they are.

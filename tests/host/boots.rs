@@ -177,7 +177,6 @@ fn a_root_that_fits_nothing_is_told_by_file_and_word() {
         ("root=LABEL=nosuch", "is found by an initramfs alone, and none is loaded"),
         ("root=/dev/mmcblk0p7", "because root=/dev/mmcblk0p7 in cmdline.txt names partition 7"),
         ("root=/dev/mmcblk0p1", "a FAT file system with no system on it"),
-        ("root=PARTLABEL=rootfs", "because root=PARTLABEL=rootfs in cmdline.txt names a partition by a name"),
         ("root=PARTUUID=35c84628-2", "stand a hyphen and two digits"),
         ("root=/dev/mmcblk0", "is the whole disk, and no partition of it"),
         ("root=/dev/mmcblk0p02", "without a zero in front"),

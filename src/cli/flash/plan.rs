@@ -75,10 +75,10 @@ pub(super) fn head(ui: &Ui, material: &ImageMaterial, way: Way<'_>, boards: usiz
         Scheme::Mbr { .. } => "MBR",
         Scheme::Gpt { .. } => "GPT",
     };
-    let raw = material
-        .image()
-        .raw_len()
-        .map_or_else(|| "length not known yet".to_owned(), |len| format!("{} raw", size(len)));
+    let raw = material.image().raw_len().map_or_else(
+        || "length not known yet (it is read to its end only when it is written)".to_owned(),
+        |len| format!("{} raw", size(len)),
+    );
     let mut partitions = String::new();
     for partition in &table.partitions {
         partitions.push_str(&format!(", p{} {}", partition.number, size(partition.len)));

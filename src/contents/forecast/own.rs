@@ -21,17 +21,47 @@ pub(super) fn is_ours(file: &[u8]) -> bool {
 pub(super) fn numbered(file: &[u8], disk_id: Option<u32>) -> Option<String> {
     let text = String::from_utf8_lossy(file.get(TEXT..)?);
     let own = disk_id.map(|id| format!("{id:08x}-"));
-    for line in text.lines() {
-        let words: Vec<&str> = line
-            .split(|c: char| c.is_whitespace() || "\"';".contains(c))
-            .filter(|word| !word.is_empty())
-            .collect();
-        if words.first().is_some_and(|first| first.starts_with('#')) {
-            continue;
+    text.lines().flat_map(commands).find_map(|command| command.numbered(own.as_deref()))
+}
+
+/// A command of a script, by its words.
+struct Command<'a> {
+    words: Vec<&'a str>,
+    /// It runs only where the one in front of it fails: `test -n "${bootpart}" || setenv bootpart 1`.
+    otherwise: bool,
+}
+
+/// The commands in a line. What is only shown to somebody is none.
+fn commands(line: &str) -> Vec<Command<'_>> {
+    /// Words of the shell that stand in front of a command.
+    const SHELL: [&str; 7] = ["if", "elif", "then", "else", "while", "do", "!"];
+    let mut found = Vec::new();
+    let mut otherwise = false;
+    for piece in line.split_inclusive([';', '|', '&']) {
+        let words = piece.split(|c: char| c.is_whitespace() || "\"';|&".contains(c));
+        let words = words.filter(|word| !word.is_empty()).take_while(|word| !word.starts_with('#'));
+        let words: Vec<&str> = words.skip_while(|word| SHELL.contains(word)).collect();
+        if words.first().is_some_and(|first| *first != "echo") {
+            found.push(Command { words, otherwise });
         }
+        if piece.split_whitespace().any(|word| word.starts_with('#')) {
+            break;
+        }
+        // The second sign of `||` ends a piece without words.
+        otherwise = piece.ends_with('|');
+    }
+    found
+}
+
+impl Command<'_> {
+    /// The words by which it names a partition by number.
+    fn numbered(&self, own: Option<&str>) -> Option<String> {
+        let words = &self.words;
         for (at, word) in words.iter().enumerate() {
-            // `mmc 0:2`, `${devnum}:2`
+            let before = at.checked_sub(1).map_or("", |at| words[at]);
+            // `mmc 0:2`, `${devtype} ${devnum}:2`
             if let Some((device, partition)) = word.rsplit_once(':')
+                && (before == "mmc" || before.starts_with('$'))
                 && (device.starts_with('$')
                     || device.chars().all(|c| c.is_ascii_digit()) && !device.is_empty())
                 && (1..=2).contains(&partition.len())
@@ -49,34 +79,40 @@ pub(super) fn numbered(file: &[u8], disk_id: Option<u32>) -> Option<String> {
             }
             // `setenv distro_bootpart 1`
             if matches!(*word, "setenv" | "set")
+                && !self.otherwise
                 && let [name, number, ..] = more
                 && is_partition(name, number)
             {
                 return Some(shown(&[*word, name, number].join(" ")));
             }
-            if names_device(word) || own.as_ref().is_some_and(|own| names_partuuid(word, own)) {
+            if names_device(word) || own.is_some_and(|own| names_partuuid(word, own)) {
                 return Some(shown(word));
             }
         }
+        None
     }
-    None
 }
 
 /// Whether a variable of this name holds a partition's number: `distro_bootpart`, `mender_boot_part_hex`.
 fn is_partition(name: &str, number: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let other = ["size", "addr", "offset", "count", "type", "start", "table"];
+    let (name, radix) = name.strip_suffix("_hex").map_or((name.as_str(), 10), |name| (name, 16));
+    let name = ["_number", "_num", "_id"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    let is_part = name.ends_with("part") || name.ends_with("partition") || name.ends_with("partnum");
     let digits = number.trim_start_matches("0x");
-    name.contains("part")
-        && !other.iter().any(|other| name.contains(other))
+    is_part
         && (1..=2).contains(&digits.len())
-        && u32::from_str_radix(digits, 16).is_ok_and(|number| number > 0)
+        && u32::from_str_radix(digits, radix).is_ok_and(|number| number > 0)
 }
 
-/// Whether a word has a disk's partition in it: `root=/dev/mmcblk1p2`, `/dev/sda2`, `/dev/mmcblk${devnum}p2`.
+/// Whether a word has a partition of the card in it, or a root by its number: `root=/dev/mmcblk1p2`, `root=/dev/sda2`,
+/// `/dev/mmcblk${devnum}p2`. Other disks keep their numbers.
 fn names_device(word: &str) -> bool {
     word.match_indices("/dev/").any(|(at, _)| {
         let device = &word[at..];
+        if !device.starts_with("/dev/mmcblk") && !word[..at].ends_with("root=") {
+            return false;
+        }
         let end = device.find(|c: char| !c.is_ascii_alphanumeric() && c != '/').unwrap_or(device.len());
         if partition_of(&device[..end]).is_some() {
             return true;

@@ -8,6 +8,9 @@ use crate::image::files::{Disk, Meant, root_of};
 /// What a kernel starts first, where it isn't told (linux/init/main.c).
 const INITS: [&str; 4] = ["sbin/init", "etc/init", "bin/init", "bin/sh"];
 
+/// What the name of a partition in a GPT stands behind.
+pub(super) const PARTLABEL: &str = "PARTLABEL=";
+
 /// Why a kernel that gets these arguments, out of `file`, finds no root file system alone; `None` where it may find one. A kernel
 /// knows devices, their numbers, PARTUUID and PARTLABEL, and no names that stand in a file system or that udev makes
 /// (linux/block/early-lookup.c).
@@ -27,6 +30,8 @@ pub(super) fn not_found(
         Meant::NoPartition(number) => {
             return Ok(Some(format!("{told} names partition {number}, which the image doesn't have")));
         }
+        // On another disk it may be there.
+        Meant::Nothing(_) if root.starts_with(PARTLABEL) => return Ok(None),
         Meant::Nothing(why) => return Ok(Some(format!("{told} {why}"))),
         Meant::Elsewhere => return Ok(None),
     };

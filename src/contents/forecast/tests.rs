@@ -189,7 +189,6 @@ fn a_root_that_is_surely_none_is_a_reason_where_no_initramfs_knows_better() {
         (b"root=/dev/mmcblk0p1 rootwait", "is partition 1, a FAT file system with no system on it"),
         (b"root=PARTUUID=35c84628-01 init=/linuxrc", "a FAT file system with no system"),
         (b"root=b303", "is partition 3, which is a container for other partitions"),
-        (b"root=PARTLABEL=nosuch", "names a partition by a name, and an MBR has no names"),
         (b"root=PARTUUID=35c84628-2", "behind the disk's id stand a hyphen and two digits"),
         (b"root=/dev/mmcblk0", "is the whole disk, and no partition of it"),
         (b"root=/dev/mmcblk0p02", "without a zero in front"),
@@ -204,6 +203,8 @@ fn a_root_that_is_surely_none_is_a_reason_where_no_initramfs_knows_better() {
     let mut on_fat = files(b"root=/dev/mmcblk0p1 init=/linuxrc");
     on_fat.push(("linuxrc", b"x"));
     assert_eq!(judged(&on_fat).starts, Some(true));
+    let named = judged(&files(b"root=PARTLABEL=nosuch"));
+    assert!(named.starts.is_none() && named.why.contains("only if another disk has"), "{named:?}");
     for elsewhere in [&b"root=/dev/sda7"[..], b"root=PARTUUID=deadbeef-07", b"root=/dev/nfs"] {
         assert_eq!(judged(&files(elsewhere)).starts, Some(true));
     }
@@ -374,6 +375,8 @@ fn an_own_script_is_not_known_or_counts_partitions() {
         ("setenv bootargs \"root=PARTUUID=35C84628-02 ro\"", "root=PARTUUID=35C84628-02"),
         ("setenv bootargs root=/dev/mmcblk1p2", "root=/dev/mmcblk1p2"),
         ("setenv bootargs root=/dev/sda2", "root=/dev/sda2"),
+        ("echo a; setenv bootargs root=/dev/sda2", "root=/dev/sda2"),
+        ("if load mmc 0:2 ${a} b; then echo c; fi", "0:2"),
         ("setenv bootargs root=/dev/nvme0n1p2", "root=/dev/nvme0n1p2"),
         ("setenv bootargs root=/dev/mmcblk${devnum}p2", "root=/dev/mmcblk${devnum}p2"),
         ("setenv distro_bootpart 1\n", "setenv distro_bootpart 1"),
@@ -386,6 +389,12 @@ fn an_own_script_is_not_known_or_counts_partitions() {
         "setenv part_size 20\nsetenv distro_bootpart ${bootpart}\nsetenv bootpart 0",
         "setenv bootargs root=/dev/mmcblk0 root=PARTUUID=deadbeef-02 root=PARTUUID=${uuid} console=/dev/ttyS0",
         "setenv bootargs root=/dev/mmcblk${devnum}p${part}",
+        "setenv department 5\nsetenv partlabel a\nsetenv bootpart_tries 3; setenv part_retries 2",
+        "test -n \"${distro_bootpart}\" || setenv distro_bootpart 1",
+        "setenv bootargs \"root=LABEL=writable datadisk=/dev/sda1\"",
+        "if true; then echo \"/dev/mmcblk0p2 is damaged\"; fi",
+        "load usb 0:1 ${a} rescue; load nvme 0:2 ${a} b\nsetenv t 12:05",
+        "run x # was mmc 0:1",
     ] {
         assert_eq!(judged(&[("boot.scr", &script(plain))]).starts, None, "{plain}");
     }

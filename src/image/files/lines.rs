@@ -65,8 +65,37 @@ impl<'a> Names<'a> {
         self.words("cmdline.txt", text)
     }
 
+    /// Looks on which disks the system's root is, by the words of a kernel's command line. What names a partition of such a disk
+    /// follows, in whichever word or file it stands: so all files are looked at before one changes.
+    pub(super) fn roots_in_words(&mut self, text: &[u8]) {
+        for line in lines(text).map(|line| &text[line]) {
+            for spec in
+                words(line).filter_map(|word| std::str::from_utf8(&line[word]).ok()?.strip_prefix("root="))
+            {
+                self.owns(spec.trim_matches('"'));
+            }
+        }
+    }
+
+    /// The same by the file system that a fstab has at `/`.
+    pub(super) fn roots_in_fstab(&mut self, text: &[u8]) {
+        for line in lines(text).map(|line| &text[line]) {
+            let mut fields = words(line).filter_map(|field| std::str::from_utf8(&line[field]).ok());
+            if let (Some(spec), Some("/")) = (fields.next(), fields.next()) {
+                self.owns(spec);
+            }
+        }
+    }
+
+    fn owns(&mut self, spec: &str) {
+        if let Some((disk, _)) = device(spec) {
+            self.own_disks.insert(disk.to_owned());
+        }
+    }
+
     /// A text with words as on the kernel's command line: `root=…`, with every partition's new name; as long as before.
     pub(super) fn words(&mut self, file: &str, text: &[u8]) -> Vec<u8> {
+        self.roots_in_words(text);
         let mut new = text.to_vec();
         for line in lines(text) {
             let mut in_line = words(&text[line.clone()]).peekable();
@@ -102,11 +131,6 @@ impl<'a> Names<'a> {
         }
         if !KEYS.contains(&key) {
             return false;
-        }
-        if key == "root"
-            && let Some((disk, _)) = device(spec)
-        {
-            self.own_disks.insert(disk.to_owned());
         }
         let before = self.notes.len();
         let renamed = self.renamed(spec, file, Tell::All);
@@ -211,6 +235,7 @@ impl<'a> Names<'a> {
             if fields.first().is_some_and(|first| text[first.start] == b'#') {
                 continue;
             }
+            // The first field is what the opened partition will be called.
             for (number, field) in fields.into_iter().enumerate() {
                 let Ok(spec) = std::str::from_utf8(&text[field.clone()]) else { continue };
                 // Its name, its partition, the file with its key, and options.
@@ -256,6 +281,7 @@ impl<'a> Names<'a> {
 
     /// The table of file systems with every partition's new name; as long as before.
     pub(super) fn fstab(&mut self, text: &[u8]) -> Vec<u8> {
+        self.roots_in_fstab(text);
         let mut new = text.to_vec();
         let mut at = 0;
         let mut specs = Vec::new();
@@ -265,13 +291,8 @@ impl<'a> Names<'a> {
             if let Some(first) = fields.next().filter(|first| line[first.start] != b'#')
                 && let Ok(spec) = std::str::from_utf8(&line[first.clone()])
             {
-                if fields.next().is_some_and(|second| &line[second] == b"/")
-                    && let Some((disk, _)) = device(spec)
-                {
-                    self.own_disks.insert(disk.to_owned());
-                }
                 // Nobody waits for what may be missing.
-                let options = fields.nth(1).map(|options| String::from_utf8_lossy(&line[options]));
+                let options = fields.nth(2).map(|options| String::from_utf8_lossy(&line[options]));
                 let waited_for = options
                     .is_none_or(|options| !options.split(',').any(|one| ["nofail", "noauto"].contains(&one)));
                 specs.push((at + first.start, spec, if waited_for { Tell::All } else { Tell::Numbers }));
@@ -554,7 +575,8 @@ fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str
 /// systems write it; `None` for a whole disk.
 pub(super) fn device(spec: &str) -> Option<(&str, u32)> {
     let name = match spec.strip_prefix("/dev/") {
-        Some(name) => name,
+        // `/dev/mapper/sda2` is what somebody has called something.
+        Some(name) => Some(name).filter(|name| !name.contains('/'))?,
         None => spec.split('/').next().filter(|name| name.starts_with("mmcblk") || name.starts_with("sd"))?,
     };
     let base = name.trim_end_matches(|c: char| c.is_ascii_digit());

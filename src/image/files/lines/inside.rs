@@ -65,13 +65,18 @@ pub(in crate::image::files) fn link(spec: &str) -> Option<(bool, u32, usize)> {
 fn links(text: &str) -> Vec<Inside> {
     let mut found = Vec::new();
     for (start, prefix) in LINKS.iter().flat_map(|prefix| text.match_indices(prefix)) {
+        if !begins(text, start) {
+            continue;
+        }
         let name = &text[start + prefix.len()..];
-        let name =
-            &name[..name.find(|c: char| c.is_whitespace() || ",;\"'".contains(c)).unwrap_or(name.len())];
-        let part = name.match_indices("-part").find_map(|(at, sign)| {
+        // A place in the machine has colons in it, and no link has a slash.
+        let end = name.find(|c: char| c.is_whitespace() || ",;\"'/".contains(c)).unwrap_or(name.len());
+        let name = &name[..end];
+        let parts = name.match_indices("-part").filter_map(|(at, sign)| {
             let (number, len) = number(&name[at + sign.len()..])?;
             Some((at, at + sign.len(), number, len))
         });
+        let part = parts.last();
         let Some((disk, digits, number, len)) = part else { continue };
         let disk = &name[..disk];
         let digits = start + prefix.len() + digits;
@@ -99,7 +104,8 @@ fn partuuids(text: &str, id: u32, found: &mut Vec<Inside>) {
         }
         let prefix = PARTUUID.iter().find(|prefix| lower[..at].ends_with(**prefix));
         let start = at - prefix.map_or(0, |prefix| prefix.len());
-        let plain = begins(text, start) && ends(text, end);
+        // A bare one may be part of anything.
+        let plain = prefix.is_some() && begins(text, start) && ends(text, end);
         let by = By::Partuuid { prefixed: prefix.is_some() };
         found.push(Inside { at: start..end, digits, number, by, plain });
     }
@@ -124,17 +130,19 @@ fn devices(text: &str, disk: &str, found: &mut Vec<Inside>) {
             } else {
                 0
             };
-        if !begins(text, start) {
+        if !begins(text, start) || is_label(&text[..start]) {
             continue;
         }
-        found.push(Inside {
-            at: start..end,
-            digits,
-            number,
-            by: By::Device,
-            plain: !unit && ends(text, end),
-        });
+        // Without the directory it may be a host's name, or whatever else somebody has called so.
+        let path = start < at && !unit;
+        found.push(Inside { at: start..end, digits, number, by: By::Device, plain: path && ends(text, end) });
     }
+}
+
+/// Whether a name behind this is a file system's.
+fn is_label(before: &str) -> bool {
+    let before = before.to_ascii_lowercase();
+    ["label=", "uuid=", "by-label/", "by-partlabel/"].iter().any(|tag| before.ends_with(tag))
 }
 
 /// The number that a text begins with, and how long it is. No kernel takes one with a zero in front.
@@ -179,7 +187,11 @@ mod tests {
             ("host=PARTUUID=35C84628-02,x", "PARTUUID=35C84628-02", 2, true),
             ("a:/dev/disk/by-partuuid/35c84628-0a", "/dev/disk/by-partuuid/35c84628-0a", 10, true),
             ("\"RootfsPartA\": \"/dev/mmcblk0p2\",", "/dev/mmcblk0p2", 2, true),
-            ("x=sda12", "sda12", 12, true),
+            ("x=sda12", "sda12", 12, false),
+            ("cryptdevice=/dev/sda2:sda", "/dev/sda2", 2, true),
+            ("x=mmc-A:/dev/disk/by-id/usb-B-part2", "/dev/disk/by-id/usb-B-part2", 2, true),
+            ("/dev/disk/by-id/mmc-A:/dev/disk/by-id/usb-B-part2", "/dev/disk/by-id/usb-B-part2", 2, true),
+            ("/dev/disk/by-id/mmc-a-part1-b-part2", "/dev/disk/by-id/mmc-a-part1-b-part2", 2, true),
             ("x=mmcblk0p2/directory", "mmcblk0p2", 2, false),
             ("x-systemd.requires=dev-mmcblk0p2.device", "dev-mmcblk0p2", 2, false),
             ("id=35c84628-02/PARTNROFF=1", "35c84628-02", 2, false),
@@ -200,6 +212,9 @@ mod tests {
         for text in [
             "",
             "/mnt/dev/mmcblk0p2",
+            "/mnt/dev/disk/by-path/platform-a.mmc-part2",
+            "x=LABEL=mmcblk0p3",
+            "x=/dev/disk/by-label/mmcblk0p3",
             "/sys/block/mmcblk0/mmcblk0p2",
             "/dev/mmcblk0",
             "/dev/mmcblk0p02",

@@ -191,6 +191,40 @@ fn partitions_inside_other_words_follow() {
 }
 
 #[test]
+fn what_only_looks_like_a_partition_is_not_written_anew() {
+    for text in [
+        // A host's name, a label, what a mapper calls something, and the disk's id in another word.
+        "root=/dev/mmcblk0p1 ip=10.0.0.2::10.0.0.1:255.255.255.0:mmcblk0p2:eth0:off",
+        "root=/dev/mmcblk0p1 x=LABEL=mmcblk0p2",
+        "root=/dev/mmcblk0p1 z=/boot@35c84628-02",
+        "root=/dev/mmcblk0p1 y=/dev/mapper/mmcblk0p2",
+        "root=/dev/mmcblk0p1 bcache=/dev/disk/by-id/mmc-A:/dev/disk/by-id/usb-B-part2",
+    ] {
+        assert_eq!(cmdline(text).0, text.replacen("0p1", "0p2", 1), "{text}");
+    }
+    assert_eq!(cmdline("root=/dev/mapper/mmcblk0p2").0, "root=/dev/mapper/mmcblk0p2");
+    let old = "cryptdevice=/dev/mmcblk0p2:mmcblk0p2";
+    assert_eq!(cmdline(old).0, "cryptdevice=/dev/mmcblk0p3:mmcblk0p2");
+    let numbers = numbers();
+    let mut names = Names::new(Some(0x35c8_4628), &numbers);
+    let crypttab = "mmcblk0p2 UUID=1-2 none luks,initramfs\n";
+    assert_eq!(names.crypttab(crypttab.as_bytes()), crypttab.as_bytes());
+    let fstab = "/dev/mapper/mmcblk0p2 / ext4 defaults 0 1\n";
+    assert_eq!(names.fstab(fstab.as_bytes()), fstab.as_bytes());
+    assert!(names.notes.is_empty(), "{:?}", names.notes);
+}
+
+#[test]
+fn what_belongs_together_follows_in_whatever_order_it_stands() {
+    for (old, new) in [
+        ("resume=/dev/sda1 root=/dev/sda2", "resume=/dev/sda2 root=/dev/sda3"),
+        ("cryptdevice=/dev/sda1:swap root=/dev/sda2", "cryptdevice=/dev/sda2:swap root=/dev/sda3"),
+    ] {
+        assert_eq!(cmdline(old).0, new, "{old}");
+    }
+}
+
+#[test]
 fn links_to_a_card_follow_in_fstab_and_crypttab() {
     let numbers = numbers();
     let mut names = Names::new(Some(0x35c8_4628), &numbers);
