@@ -240,6 +240,25 @@ fn encrypted_partitions_follow_and_files_with_forms_of_their_own_are_told() {
 }
 
 #[test]
+fn a_disk_that_only_a_later_file_calls_the_roots_follows_in_an_earlier_one() {
+    let sample = Sample::new(&["--root-size", "8", "--files", "1", "--boot-size", "20"]);
+    let root = 28 * MIB;
+    let (tree, cmdline) = (sample.path("tree"), sample.path("cmdline.txt"));
+    std::fs::create_dir_all(tree.join("etc")).unwrap();
+    std::fs::write(tree.join("etc/fstab"), "/dev/sda2 / ext4 defaults 0 1\n").unwrap();
+    std::fs::write(tree.join("etc/crypttab"), "data /dev/sda1 none luks\n").unwrap();
+    std::fs::write(&cmdline, "root=PARTUUID=35c84628-02 cryptdevice=/dev/sda1:data\n").unwrap();
+    run(tool(&format!("mkfs.ext4 -q -F -E offset={root} -d")).arg(&tree).arg(&sample.image).arg("8M"));
+    run(tool("mcopy -o -i").arg(format!("{}@@8M", sample.image.display())).arg(&cmdline).arg("::"));
+    let (file, _, followed) = followed(&sample.image);
+    apply(&sample.image, &file, &followed);
+    let words = fat_cat(&sample.image, 8 * MIB, "cmdline.txt");
+    assert_eq!(words, "root=PARTUUID=35c84628-03 cryptdevice=/dev/sda2:data\n");
+    assert_eq!(ext4_cat(&sample.image, root, "/etc/crypttab"), "data /dev/sda2 none luks\n");
+    assert_eq!(ext4_cat(&sample.image, root, "/etc/fstab"), "/dev/sda3 / ext4 defaults 0 1\n");
+}
+
+#[test]
 fn a_file_system_that_cannot_be_read_is_named() {
     let sample = Sample::new(&["--root-size", "8", "--files", "1", "--boot-size", "20"]);
     let out = std::fs::File::options().write(true).open(&sample.image).unwrap();
