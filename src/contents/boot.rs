@@ -114,15 +114,19 @@ pub(super) struct Says<'a> {
 }
 
 impl Says<'_> {
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
-        let counts = |scope: &Scope| match scope {
+    /// Whether a setting counts that stands below these filters.
+    pub(super) fn counts(&self, scope: &Scope) -> bool {
+        match scope {
             Scope::Always => true,
             Scope::Never | Scope::Elsewhere => false,
             Scope::When(filter) => passes(filter, self.model).unwrap_or(false),
-        };
+        }
+    }
+
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
         let settings = self.config?.settings().iter().rev();
         let mut named = settings.filter(|setting| setting.name.eq_ignore_ascii_case(name));
-        named.find(|setting| counts(&setting.scope)).map(|setting| setting.value.as_str())
+        named.find(|setting| self.counts(&setting.scope)).map(|setting| setting.value.as_str())
     }
 
     pub(super) fn is(&self, name: &str) -> Option<bool> {

@@ -5,10 +5,11 @@
 //! U-Boot on a recovery card runs on boards with a BCM2837 or BCM2711 and starts kernels of 64 bits. Alone it looks for
 //! `kernel8.img`, `initramfs8` and `cmdline.txt` on the card's partition 2. Where config.txt says otherwise, a `boot.scr`
 //! beside it tells U-Boot what this forecast has found. The rules of config.txt are those of Raspberry Pi's documentation:
-//! `kernel`, `initramfs`, `ramfsfile`, `cmdline`, `os_prefix`, `upstream_kernel`, `device_tree`, `boot_ramdisk`, filters,
-//! and autoboot.txt's `boot_partition`.
+//! `kernel`, `initramfs`, `ramfsfile`, `cmdline`, `os_prefix`, `upstream_kernel`, `device_tree`, `boot_ramdisk`,
+//! `dtoverlay`, filters, and autoboot.txt's `boot_partition`.
 
 mod kernel;
+mod overlays;
 mod own;
 mod root;
 mod volume;
@@ -31,6 +32,7 @@ use crate::image::files::{Disk, Meant, has_other_root, root_of};
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Partition, Table};
 use kernel::Kernel;
+pub(crate) use overlays::told as overlays_told;
 pub use own::MARK;
 
 /// So much of an image is read for one forecast: a boot partition's table and directories, many times over.
@@ -80,6 +82,9 @@ pub struct Forecast {
     /// What is loaded; more than one where config.txt says different things for different boards.
     #[serde(default)]
     pub loads: Vec<Load>,
+    /// The overlays of config.txt that U-Boot applies to the device tree, each on a partition of the loads.
+    #[serde(default)]
+    pub overlays: Vec<Overlays>,
     /// What else matters, each a sentence.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -138,6 +143,19 @@ impl Load {
             if self.boards.is_empty() { String::new() } else { format!("; {}", names(&self.boards)) };
         format!("{} of partition {}{boards}", files.join(", "), self.partition)
     }
+}
+
+/// Overlays of the device tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = BootOverlays))]
+pub struct Overlays {
+    /// The boards for which they are; empty for all.
+    #[serde(default)]
+    #[cfg_attr(feature = "station", schema(value_type = Vec<String>))]
+    pub boards: Vec<Model>,
+    /// Their paths, in the order in which they are applied.
+    pub files: Vec<String>,
 }
 
 /// The files of a boot partition.
@@ -257,11 +275,13 @@ fn judge(first: &dyn BootFiles, disk: &Disk) -> io::Result<Forecast> {
         }
     };
     let mut loads: Vec<Load> = Vec::new();
+    let mut boards: Vec<(Model, String)> = Vec::new();
     let mut refused: Vec<(String, Vec<Model>)> = Vec::new();
     for model in BOARDS {
         let says = Says { config: config.as_ref(), model: *model };
         match load((files, disk), &says, &mut kernels, &mut notes)? {
             Ok(load) => {
+                boards.push((*model, prefix(files, &says)?));
                 match loads.iter_mut().find(|known| Load { boards: Vec::new(), ..(*known).clone() } == load) {
                     Some(known) => known.boards.push(*model),
                     None => loads.push(Load { boards: vec![*model], ..load }),
@@ -275,7 +295,6 @@ fn judge(first: &dyn BootFiles, disk: &Disk) -> io::Result<Forecast> {
     }
     if let Some(config) = &config {
         notes.extend(unknown_filter(config));
-        notes.extend(overlays(config));
     }
     if loads.is_empty() {
         let whys: Vec<_> = refused.into_iter().map(|(why, _)| why).collect();
@@ -298,11 +317,16 @@ fn judge(first: &dyn BootFiles, disk: &Disk) -> io::Result<Forecast> {
         [load] if load.boards.is_empty() && usual(load) && !kernels.need_script => By::Card,
         _ => By::Added,
     };
+    let plan = match &config {
+        Some(config) => overlays::plan(files, config, &boards)?,
+        None => overlays::Plan::default(),
+    };
+    notes.extend(plan.notes);
     // What some boards load may be sure.
     let doubts: Vec<_> = loads.iter().filter_map(|load| doubt(load, disk)).collect();
     let unsure = doubts.len() == loads.len();
     let why = doubts.into_iter().next().filter(|_| unsure).unwrap_or_default();
-    Ok(Forecast { starts: (!unsure).then_some(true), by, why, loads, notes })
+    Ok(Forecast { starts: (!unsure).then_some(true), by, why, loads, overlays: plan.applied, notes })
 }
 
 /// Why it isn't known whether a kernel finds its root: it is told none, or one that only another disk may have, and gets no
@@ -364,6 +388,19 @@ impl Kernels {
     }
 }
 
+/// The kernel that config.txt names.
+fn kernel_of<'a>(says: &'a Says<'_>) -> Option<&'a str> {
+    says.value("kernel").filter(|kernel| !kernel.is_empty())
+}
+
+/// What stands before the names of config.txt; empty where there is no kernel behind it.
+fn prefix(files: &dyn BootFiles, says: &Says<'_>) -> io::Result<String> {
+    let upstream = (says.is("upstream_kernel") == Some(true)).then_some("upstream/");
+    let prefix = says.value("os_prefix").filter(|prefix| !prefix.is_empty()).or(upstream).unwrap_or_default();
+    let counts = !prefix.is_empty() && files.there(&at(prefix, kernel_of(says).unwrap_or(KERNEL)))?;
+    Ok(if counts { prefix.to_owned() } else { String::new() })
+}
+
 /// What is loaded on one board, or why nothing is.
 fn load(
     (files, disk): (&dyn BootFiles, &Disk),
@@ -381,15 +418,8 @@ fn load(
             "its boot files are in boot.img, which only the Pi's firmware opens (boot_ramdisk=1)".to_owned(),
         ));
     }
-    let named = says.value("kernel").filter(|kernel| !kernel.is_empty());
-    let upstream = (says.is("upstream_kernel") == Some(true)).then_some("upstream/");
-    let prefix = says.value("os_prefix").filter(|prefix| !prefix.is_empty()).or(upstream).unwrap_or_default();
-    // A prefix without a kernel behind it doesn't count.
-    let prefix = match prefix {
-        "" => "",
-        prefix if files.there(&at(prefix, named.unwrap_or(KERNEL)))? => prefix,
-        _ => "",
-    };
+    let named = kernel_of(says);
+    let prefix = &*prefix(files, says)?;
     let kernel = at(prefix, named.unwrap_or(KERNEL));
     let Some(head) = files.head(&kernel, kernel::HEAD)? else {
         return Ok(Err(missing(files, named.is_some(), &kernel)));
@@ -519,7 +549,17 @@ fn thirty_two(kernel: &str) -> String {
 
 /// A setting that decides and stands below a filter that only the board can answer.
 fn unknown_filter(config: &ConfigFiles) -> Option<String> {
-    const DECIDE: [&str; 6] = ["kernel", "initramfs", "ramfsfile", "cmdline", "os_prefix", "device_tree"];
+    const DECIDE: [&str; 9] = [
+        "kernel",
+        "initramfs",
+        "ramfsfile",
+        "cmdline",
+        "os_prefix",
+        "device_tree",
+        "dtoverlay",
+        "dtparam",
+        "overlay_prefix",
+    ];
     let found = config.settings().iter().find_map(|setting| {
         let Scope::When(filter) = &setting.scope else { return None };
         let decides = DECIDE.iter().any(|name| setting.name.eq_ignore_ascii_case(name));
@@ -531,32 +571,6 @@ fn unknown_filter(config: &ConfigFiles) -> Option<String> {
         short(filter),
         short(name)
     ))
-}
-
-/// Overlays and parameters of the device tree: they are the firmware's work, which reads the card's config.txt.
-fn overlays(config: &ConfigFiles) -> Option<String> {
-    let mut names: Vec<String> = Vec::new();
-    for setting in config.settings().iter().filter(|setting| setting.scope != Scope::Never) {
-        if !["dtoverlay", "device_tree_overlay", "dtparam"]
-            .iter()
-            .any(|name| setting.name.eq_ignore_ascii_case(name))
-        {
-            continue;
-        }
-        let name = short(setting.value.split([',', ':', '=']).next().unwrap_or_default());
-        if !name.is_empty() && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    let more = names.len().saturating_sub(6);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    names.truncate(6);
-    (!names.is_empty()).then(|| {
-        format!(
-            "config.txt's overlays and device tree parameters ({}{more}) count only if the card's own config.txt has them.",
-            names.join(", ")
-        )
-    })
 }
 
 /// Names of boards, one behind the other.

@@ -2,6 +2,7 @@
 //!
 //! | part | what it is |
 //! |---|---|
+//! | [`device_tree`] | overlays of the device tree, and the map of their names |
 //! | [`Budget`] | how much may be read for one look: damage, and malice, can lead anywhere |
 //! | [`Files`] | the files of one partition, FAT or ext2, 3, 4, for reading |
 //! | [`Contents`] | all that is told of an image, once |
@@ -15,6 +16,7 @@
 pub mod boot;
 mod budget;
 mod copied;
+pub mod device_tree;
 mod files;
 pub mod forecast;
 mod look;

@@ -1,5 +1,5 @@
 //! How a flashed image boots: the forecast for it, and the `boot.scr` that tells U-Boot what to load where config.txt asks for
-//! other files than the card's own script looks for. The file is put into the image's boot partition while it is
+//! other files than the card's own script looks for, or for overlays of the device tree. The file is put into the image's boot partition while it is
 //! flashed, as a few sectors more; the image itself stays as it is. Cards that were made before know it too: their
 //! script runs a `boot.scr` of partition 2 first.
 
@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use super::layout::{self, CardInfo};
 use super::script_image;
+use crate::board::Model;
 use crate::contents::Budget;
-use crate::contents::forecast::{Answers, By, Forecast, Load, MARK};
+use crate::contents::forecast::{Answers, By, Forecast, Load, MARK, overlays_told};
 use crate::format::{brief, size};
 use crate::image::files::{self, Arguments, FatFile, NewNames, Patch};
 use crate::image::own_len;
@@ -49,7 +50,8 @@ impl Booting {
             load.arguments = renamed.replacen("serial0", "ttyS0", 1);
         }
         let mut booting = Self { answers, patches: Vec::new() };
-        if booting.answers.card.by == By::Added {
+        let card = &booting.answers.card;
+        if card.by == By::Added || !card.overlays.is_empty() {
             booting.add(image, table, &new.numbers)?;
         }
         Ok(booting)
@@ -84,7 +86,7 @@ impl Booting {
             Err(files::PutError::Unreadable { source, .. }) if !is_damage(&source) => {
                 return Err(source);
             }
-            Err(error) => {
+            Err(error) if self.answers.card.by == By::Added => {
                 self.answers.card = Forecast {
                     starts: Some(false),
                     why: format!(
@@ -93,7 +95,24 @@ impl Booting {
                     notes: std::mem::take(&mut self.answers.card.notes),
                     ..Forecast::default()
                 };
+                return Ok(());
             }
+            // The card's own script starts it, without them.
+            Err(error) => {
+                let overlays = overlays_told(&std::mem::take(&mut self.answers.card.overlays));
+                self.answers.card.notes.push(format!(
+                    "U-Boot doesn't apply config.txt's overlays ({overlays}): it needs a {NAME}, which can't be added: {error}."
+                ));
+                return Ok(());
+            }
+        }
+        let card = &mut self.answers.card;
+        card.by = By::Added;
+        if !card.overlays.is_empty() {
+            card.notes.push(format!(
+                "U-Boot applies these overlays, as config.txt has them now: {}. A later change of config.txt changes nothing.",
+                overlays_told(&card.overlays)
+            ));
         }
         Ok(())
     }
@@ -187,45 +206,63 @@ pub fn dropped(image: &Arc<dyn ReadAt>, table: &Table) -> io::Result<Option<Stri
 fn script(forecast: &Forecast, numbers: &BTreeMap<u32, u32>) -> String {
     let mut text = format!(
         "{MARK}, for the U-Boot of a recovery card. The next flash makes it anew.\n\
-         # It loads what config.txt named when the card was flashed. A system that changes these names has to change\n\
-         # them here too, or to delete this file where kernel8.img, initramfs8 and cmdline.txt are right.\n\
+         # It loads what config.txt named when the card was flashed, and applies its overlays of then. A system that\n\
+         # changes them has to change them here too, or to delete this file where kernel8.img, initramfs8 and\n\
+         # cmdline.txt are right.\n\
          setenv bs_kernel\n"
     );
     for load in &forecast.loads {
-        if load.boards.is_empty() {
-            text.push_str(&settings(load, numbers, ""));
-        }
-        for board in &load.boards {
-            let _ =
-                writeln!(text, "if test \"${{board_rev}}\" = \"0x{:X}\"; then # {board}", board.type_field());
-            text.push_str(&settings(load, numbers, "\t"));
-            text.push_str("fi\n");
-        }
+        text.push_str(&for_boards(&load.boards, &settings(load, numbers)));
+    }
+    text.push_str("setenv bs_overlays\n");
+    for overlays in &forecast.overlays {
+        text.push_str(&for_boards(&overlays.boards, &setting("overlays", &words(&overlays.files))));
     }
     text.push_str(REST);
     text
 }
 
-fn settings(load: &Load, numbers: &BTreeMap<u32, u32>, indent: &str) -> String {
+/// Lines that count on these boards, or on all where none is named.
+fn for_boards(boards: &[Model], lines: &str) -> String {
+    if boards.is_empty() {
+        return lines.to_owned();
+    }
+    let mut text = String::new();
+    for board in boards {
+        let _ = writeln!(text, "if test \"${{board_rev}}\" = \"0x{:X}\"; then # {board}", board.type_field());
+        for line in lines.lines() {
+            let _ = writeln!(text, "\t{line}");
+        }
+        text.push_str("fi\n");
+    }
+    text
+}
+
+fn settings(load: &Load, numbers: &BTreeMap<u32, u32>) -> String {
     let partition = numbers.get(&load.partition).copied().unwrap_or(load.partition);
-    let initramfs = load.initramfs.join(" ");
     let values = [
         // U-Boot reads partitions' numbers in hexadecimal.
         ("part", format!("{partition:x}")),
         ("kernel", load.kernel.clone()),
-        ("initramfs", if initramfs.contains(' ') { format!("'{initramfs}'") } else { initramfs }),
+        ("initramfs", words(&load.initramfs)),
         ("cmdline", load.cmdline.clone()),
         ("tree", load.device_tree.clone()),
     ];
-    let line = |(name, value): &(&str, String)| {
-        format!("{indent}setenv bs_{name} {value}").trim_end().to_owned() + "\n"
-    };
-    values.iter().map(line).collect()
+    values.iter().map(|(name, value)| setting(name, value)).collect()
 }
 
-/// What the script does with these settings. The places in memory are counted from the kernel's: 112 MiB for it, a device
-/// tree, from 128 MiB on 96 MiB to unpack it, and from 224 MiB on the initramfs. That fits boards with 512 MiB, of
-/// which the graphics processor has 64.
+/// Several files as one value.
+fn words(files: &[String]) -> String {
+    if files.len() > 1 { format!("'{}'", files.join(" ")) } else { files.concat() }
+}
+
+fn setting(name: &str, value: &str) -> String {
+    format!("setenv bs_{name} {value}").trim_end().to_owned() + "\n"
+}
+
+/// What the script does with these settings. The places in memory are counted from the kernel's: 112 MiB for it, four
+/// places of 4 MiB for device trees and an overlay, from 128 MiB on 96 MiB to unpack it, and from 224 MiB on the initramfs.
+/// That fits boards with 512 MiB, of which the graphics processor has 64.
 const REST: &str = r#"setexpr bs_tree_at ${kernel_addr_r} + 7000000
 setexpr kernel_comp_addr_r ${kernel_addr_r} + 8000000
 setenv kernel_comp_size 6000000
@@ -264,6 +301,28 @@ if test "${bs_kernel}" != ""; then
 			setenv bs_fdt ${bs_tree_at}
 		fi
 	fi
+	# Each overlay goes onto a copy, for one that doesn't fit this tree spoils it. 1 MiB is room enough for all of them.
+	setexpr bs_next ${kernel_addr_r} + 7400000
+	setexpr bs_other ${kernel_addr_r} + 7800000
+	setexpr bs_at ${kernel_addr_r} + 7c00000
+	for bs_file in ${bs_overlays}; do
+		setenv bs_ok
+		if load ${devtype} ${devnum}:${bs_part} ${bs_at} ${bs_file}; then
+			fdt addr ${bs_fdt}
+			if fdt move ${bs_fdt} ${bs_next} 100000; then
+				if fdt apply ${bs_at}; then
+					setenv bs_ok yes
+				fi
+			fi
+		fi
+		if test "${bs_ok}" = "yes"; then
+			setenv bs_fdt ${bs_next}
+			setenv bs_next ${bs_other}
+			setenv bs_other ${bs_fdt}
+		else
+			echo "piprov: the overlay ${bs_file} does not fit this device tree"
+		fi
+	done
 	setenv bs_ramdisk -
 	setenv bs_at ${bs_initramfs_at}
 	setenv bs_len 0

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use support::card::{Card, FOLLOWED};
 use support::pi::{Pi, stick};
 use support::rig::example;
-use support::{cpio, debian, program, shell};
+use support::{cpio, debian, need, program, shell};
 
 const MIB: usize = 1 << 20;
 /// What a Pi's firmware gives the kernel. With one port of this kind, the mini-UART is ttyS0, as on Raspberry Pi OS.
@@ -33,6 +33,7 @@ fn stage(image: &Path, part_size: &str, dir: &Path) -> String {
 /// A script for the only process of the little system: says what it finds.
 const INIT: &str = r#"#!/busybox sh
 /busybox mount -t proc proc /proc
+/busybox mount -t sysfs sys /sys
 /busybox mount -t devtmpfs dev /dev
 exec > /dev/kmsg 2>&1
 for module in bcm2835 crc16 crc32c_generic mbcache jbd2 ext4; do /busybox insmod /$module.ko; done
@@ -52,6 +53,7 @@ done
 /busybox mount -t ext4 -o ro $root /root
 echo "found-system: $(/busybox cat /root/etc/sample-release)"
 echo "found-fstab: $(/busybox grep ' / ' /root/etc/fstab)"
+for overlay in /proc/device-tree/leds/piprov-*; do echo "found-tree: ${overlay##*/} $(/busybox cat $overlay)"; done
 echo found-end
 exec /busybox sleep 1000
 "#;
@@ -82,7 +84,7 @@ fn bootable_image(dir: &Path) -> PathBuf {
         let module = debian::file("linux-image-arm64", &format!("lib/modules/*/kernel/{path}"));
         files.push((name, std::fs::read(module).unwrap()));
     }
-    std::fs::write(dir.join("initramfs8"), cpio::initramfs(&["proc", "dev", "root"], &files)).unwrap();
+    std::fs::write(dir.join("initramfs8"), cpio::initramfs(&["proc", "sys", "dev", "root"], &files)).unwrap();
     let cmdline = "console=serial0,115200 root=PARTUUID=35c84628-02 rootwait\n";
     std::fs::write(dir.join("cmdline.txt"), cmdline).unwrap();
     shell(&format!("cd {} && mcopy -o -i os.img@@8M kernel8.img initramfs8 cmdline.txt ::", dir.display()));
@@ -170,6 +172,94 @@ fn ubuntus_layout_is_flashed_and_boots_by_its_own_config_txt() {
     let arguments = "console=ttyS0,115200 root=LABEL=rootfs rootwait";
     assert!(second.contains(&format!("found-arguments: {FIRMWARE_ARGUMENTS} {arguments}")), "{second}");
     assert!(second.contains("found-system: flashed-system"), "{second}");
+}
+
+/// Overlays for Debian's tree of a Pi 3, as config.txt names them. The firmware has applied `twice` before U-Boot sees the tree;
+/// `other` is for another board, and `three` has a parameter, which U-Boot can't set.
+const OVERLAYS: [(&str, &str); 4] = [
+    ("twice", "&leds { piprov-twice = \"yes\"; node { label = \"x\"; }; };"),
+    ("other", "&nothing { piprov-other = \"yes\"; };"),
+    ("two", "&leds { piprov-two = \"yes\"; };"),
+    (
+        "three",
+        "&{/leds} { piprov-three = \"yes\"; }; / { __overrides__ { speed = <0>, \"piprov-speed:0\"; }; };",
+    ),
+];
+
+/// Raspberry Pi OS's names, which the card's own script finds by itself; only the overlays need a script.
+#[test]
+fn overlays_of_an_images_config_txt_reach_its_kernel() {
+    let _slot = support::slots::Slots::take(1);
+    need("dtc", "device-tree-compiler");
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let image = bootable_image(dir.path());
+    let mut config = "arm_64bit=1\ndtparam=audio=on\n".to_owned();
+    shell(&format!("mmd -i {}@@8M ::overlays || true", image.display()));
+    for (name, source) in OVERLAYS {
+        std::fs::write(dir.path().join("source"), format!("/dts-v1/;\n/plugin/;\n{source}\n")).unwrap();
+        let file = path(&format!("{name}.dtbo"));
+        shell(&format!(
+            "dtc -q -@ -O dtb -o {file} {} && mcopy -i {}@@8M {file} ::overlays",
+            path("source"),
+            image.display()
+        ));
+        config += &format!("dtoverlay={name}\n");
+    }
+    config += "dtparam=speed=3\n";
+    std::fs::write(dir.path().join("config.txt"), config).unwrap();
+    shell(&format!("mcopy -o -i {}@@8M {} ::", image.display(), path("config.txt")));
+
+    // The firmware's tree: with symbols, as Raspberry Pi's have them.
+    let tree = path("tree.dtb");
+    shell(&format!(
+        "set -e; dtc -q -I dtb -O dts {from} | sed '$ d' > {text}
+         tail -n 1 {text} | grep -q . || sed -i '$ d' {text}
+         echo '__symbols__ {{ leds = \"/leds\"; }}; }};' >> {text}
+         dtc -q -O dtb -o {tree} {text}
+         fdtoverlay -i {tree} -o {tree} {twice}",
+        from = Pi::tree().display(),
+        text = path("tree.dts"),
+        twice = path("twice.dtbo"),
+    ));
+
+    let mut check = program::piprov(dir.path());
+    let told = check.env("COLUMNS", "400").args(["card", "check"]).arg(&image).output().unwrap();
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("boot.scr is added") && told.contains(": twice, other, two."), "{told}");
+    assert!(told.contains("audio=on, speed=3, three.") || told.contains("audio=on, three."), "{told}");
+
+    let payload = debian::payload("rpi_3");
+    let card = Card::for_stick(dir.path().join("card.img"), 128, &payload);
+    let job = stage(&image, "64MiB", dir.path());
+    let usb = dir.path().join("usb.img");
+    stick(&usb, 160, &dir.path().join("piprov"));
+    let log = |name: &str| dir.path().join(name);
+    let first = Pi::boot(&payload, &card.path, &usb, FIRMWARE_ARGUMENTS, &log("first.log")).until_reset();
+    assert!(first.contains(&format!("piprov: job {job} done, starting again")), "{first}");
+
+    let tree = dir.path().join("tree.dtb");
+    let second = Pi::boot_with(&tree, &payload, &card.path, &usb, FIRMWARE_ARGUMENTS, &log("second.log"))
+        .until("found-end");
+    assert!(
+        second.contains("piprov: the overlay overlays/other.dtbo does not fit this device tree"),
+        "{second}"
+    );
+    for (name, there) in [("twice", true), ("other", false), ("two", true), ("three", false)] {
+        assert_eq!(second.contains(&format!("found-tree: piprov-{name} yes")), there, "{name}: {second}");
+    }
+    assert!(second.contains("found-system: flashed-system"), "{second}");
+    let wanted = format!("{FIRMWARE_ARGUMENTS} console=ttyS0,115200 root=PARTUUID=35c84628-03 rootwait");
+    assert!(second.contains(&format!("found-arguments: {wanted}")), "{second}");
+
+    // A tree that no overlay fits starts all the same.
+    let third =
+        Pi::boot(&payload, &card.path, &usb, FIRMWARE_ARGUMENTS, &log("third.log")).until("found-end");
+    assert!(
+        third.contains("overlays/two.dtbo does not fit") && !third.contains("found-tree: piprov-two"),
+        "{third}"
+    );
+    assert!(third.contains("found-system: flashed-system"), "{third}");
 }
 
 #[test]

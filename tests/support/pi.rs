@@ -18,9 +18,24 @@ impl Pi {
     /// Switches it on with the U-Boot of this payload. `arguments` are what a real one's firmware would give the kernel;
     /// its console goes to `log`.
     pub(crate) fn boot(payload: &Path, card: &Path, stick: &Path, arguments: &str, log: &Path) -> Self {
+        Self::boot_with(&Self::tree(), payload, card, stick, arguments, log)
+    }
+
+    /// Debian's device tree of a Pi 3.
+    pub(crate) fn tree() -> PathBuf {
+        debian::file("linux-image-arm64", "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb")
+    }
+
+    /// As [`Self::boot`]. The firmware hands U-Boot a device tree; here QEMU does: this one.
+    pub(crate) fn boot_with(
+        tree: &Path,
+        payload: &Path,
+        card: &Path,
+        stick: &Path,
+        arguments: &str,
+        log: &Path,
+    ) -> Self {
         need("qemu-system-aarch64", "qemu-system-arm");
-        // The firmware hands U-Boot a device tree; here QEMU does.
-        let tree = debian::file("linux-image-arm64", "usr/lib/linux-image-*/broadcom/bcm2837-rpi-3-b.dtb");
         let drive = |path: &Path| format!("file={},format=raw", path.display());
         let qemu = Command::new("qemu-system-aarch64")
             .args([

@@ -24,7 +24,7 @@ fn zimage() -> Vec<u8> {
 
 /// A boot partition as a list of files, with others beside it.
 #[derive(Default, Clone)]
-struct Files {
+pub(super) struct Files {
     number: u32,
     names: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
@@ -32,7 +32,7 @@ struct Files {
 }
 
 impl Files {
-    fn new(number: u32, files: &[(&str, &[u8])]) -> Self {
+    pub(super) fn new(number: u32, files: &[(&str, &[u8])]) -> Self {
         let files: Vec<_> = files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
         let names = files.iter().map(|(path, _)| path.split('/').next().unwrap().to_owned()).collect();
         Self { number, names, files, others: Vec::new() }
