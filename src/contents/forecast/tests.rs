@@ -136,7 +136,20 @@ fn ubuntu_boots_by_an_added_script() {
         ("vmlinuz", "initrd.img", "cmdline.txt")
     );
     assert!(load.arguments.contains("root=LABEL=writable"));
-    assert!(forecast.notes[0].contains("audio, vc4-kms-v3d, dwc2"), "{:?}", forecast.notes);
+    // Overlays are looked at in the image; those that are there and have no parameters are U-Boot's.
+    assert!(forecast.overlays.is_empty(), "{forecast:?}");
+    assert_eq!(forecast.notes.len(), 3, "{forecast:?}");
+    assert!(forecast.notes[0].contains("overlays/vc4-kms-v3d.dtbo, which isn't there"), "{forecast:?}");
+    assert!(forecast.notes[2].contains("settings: audio=on."), "{forecast:?}");
+    let overlay = crate::contents::device_tree::made::tree(
+        "/ {\nfragment@0 {\n__overlay__ {\n}\n}\n__overrides__ {\ndr_mode = x\n}\n}\n",
+    );
+    let (three, usb) = ("overlays/vc4-kms-v3d.dtbo", "overlays/dwc2.dtbo");
+    let more = [borrowed(&files), vec![(three, &overlay), (usb, &overlay)]].concat();
+    let forecast = judged(&more);
+    let vc4 = Overlays { boards: vec![], files: vec![three.to_owned()] };
+    assert_eq!((&forecast.overlays[..], forecast.notes.len()), (&[vc4][..], 1), "{forecast:?}");
+    assert!(forecast.notes[0].contains("settings: audio=on, dwc2,dr_mode=host."), "{forecast:?}");
 }
 
 #[test]
