@@ -149,9 +149,9 @@ fn text(bytes: &[u8]) -> Option<&str> {
 
 /// Trees for tests, in the form that a compiler gives them.
 #[cfg(test)]
-pub(super) mod made {
+pub(crate) mod made {
     /// Writes one. A line is a node that opens (`name {`), one that ends (`}`), or a property (`name`, `name = text`).
-    pub(in crate::contents) fn tree(text: &str) -> Vec<u8> {
+    pub(crate) fn tree(text: &str) -> Vec<u8> {
         let (mut structure, mut strings) = (Vec::new(), Vec::new());
         let word = |out: &mut Vec<u8>, word: usize| out.extend((word as u32).to_be_bytes());
         let padded = |out: &mut Vec<u8>, bytes: &[u8]| {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::contents::device_tree::made;
 use crate::image::fat::{self, Tree};
 use crate::image::files::{PatchedReadAt, fat_file};
 use crate::image::table::{Entry, Partition};
@@ -137,26 +138,83 @@ fn what_stands_in_front_of_the_first_partition_is_told() {
     assert!(told.contains("1 KiB of data, from byte 8192 on"), "{told}");
 }
 
+/// An overlay.
+fn overlay() -> Vec<u8> {
+    made::tree("/ {\nfragment@0 {\n__overlay__ {\n}\n}\n}\n")
+}
+
 #[test]
-fn a_full_boot_partition_is_a_reason() {
-    let config: &[u8] = b"kernel=vmlinuz";
-    let (kernel, big) = (kernel(), vec![7; 40 * MIB as usize]);
-    let files = |len: usize| [("config.txt", config), ("vmlinuz", &kernel[..]), ("big", &big[..len])];
+fn overlays_alone_get_a_script_and_boards_their_own() {
+    let map = made::tree("/ {\nfirst {\nbcm2835\nbcm2711 = second\n}\n}\n");
+    let overlay = overlay();
+    let (image, table) = disk(&[
+        ("kernel8.img", &kernel()),
+        ("cmdline.txt", b"root=PARTUUID=35c84628-02 x"),
+        ("config.txt", b"dtoverlay=first\n[pi3]\ndtoverlay=second\n"),
+        ("overlays/first.dtbo", &overlay),
+        ("overlays/second.dtbo", &overlay),
+        ("overlays/overlay_map.dtb", &map),
+    ]);
+    let booting = Booting::of(&image, &table, &names()).unwrap();
+    let card = &booting.answers.card;
+    assert_eq!((card.starts, card.by, card.loads.len()), (Some(true), By::Added, 1), "{card:?}");
+    assert!(
+        card.notes.iter().any(|note| note.contains(": first (Pi 2B v1.2, Zero 2 W); first, second (Pi 3B")),
+        "{card:?}"
+    );
+    let patched: Arc<dyn ReadAt> = Arc::new(PatchedReadAt::new(image, &booting.patches));
+    let script = fat_file(&patched, &table.partitions, "boot.scr").unwrap().expect("it is added");
+    let text = String::from_utf8(script[72..].to_vec()).unwrap();
+    for expected in [
+        "setenv bs_part 2\nsetenv bs_kernel kernel8.img\n",
+        "setenv bs_tree\nsetenv bs_overlays\nif test \"${board_rev}\" = \"0x4\"; then # Pi 2B v1.2\n\
+         \tsetenv bs_overlays overlays/first.dtbo\nfi\n",
+        "= \"0x8\"; then # Pi 3B\n\tsetenv bs_overlays 'overlays/first.dtbo overlays/second.dtbo'\nfi\n",
+        "= \"0x11\"; then # Pi 4B\n\tsetenv bs_overlays overlays/second.dtbo\nfi\n",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
+
+/// A disk whose FAT partition has no free cluster: these files, and one that fills it.
+fn full(files: &[(&str, &[u8])]) -> (Arc<dyn ReadAt>, Table) {
+    let big = vec![7; 40 * MIB as usize];
+    let with = |len: usize| [files, &[("big", &big[..len])]].concat();
     let fits = |len: usize| {
         let mut tree = Tree::default();
-        for (name, bytes) in files(len) {
+        for (name, bytes) in with(len) {
             tree.put(name, bytes.to_vec());
         }
         let volume = fat::Volume { len: 40 * MIB, start: MIB, label: "BOOT", serial: 1, time: 0 };
         fat::write(&volume, &tree, |_, _| Ok(())).is_ok()
     };
-    // The longest file that fits, so that no cluster is left.
     let (mut most, mut over) = (0, big.len());
     while over - most > 1 {
         let middle = most.midpoint(over);
         if fits(middle) { most = middle } else { over = middle }
     }
-    let (image, table) = disk(&files(most));
+    disk(&with(most))
+}
+
+#[test]
+fn a_full_boot_partition_keeps_overlays_out_and_starts_all_the_same() {
+    let overlay = overlay();
+    let (image, table) = full(&[
+        ("kernel8.img", &kernel()),
+        ("cmdline.txt", b"root=PARTUUID=35c84628-02 x"),
+        ("config.txt", b"dtoverlay=first\n"),
+        ("overlays/first.dtbo", &overlay),
+    ]);
+    let booting = Booting::of(&image, &table, &names()).unwrap();
+    let card = &booting.answers.card;
+    assert_eq!((card.starts, card.by, booting.patches.len()), (Some(true), By::Card, 0), "{card:?}");
+    assert!(card.overlays.is_empty(), "{card:?}");
+    assert!(card.notes[0].contains("doesn't apply config.txt's overlays (first)"), "{card:?}");
+}
+
+#[test]
+fn a_full_boot_partition_is_a_reason() {
+    let (image, table) = full(&[("config.txt", b"kernel=vmlinuz"), ("vmlinuz", &kernel())]);
     let booting = Booting::of(&image, &table, &names()).unwrap();
     assert!(booting.answers.card.is_hopeless(), "{:?}", booting.answers.card);
     let whole: Arc<dyn ReadAt> = Arc::new(with_table(&image, &table));
