@@ -66,6 +66,7 @@ mod tftp;
 mod token;
 #[cfg(feature = "udev")]
 mod udev;
+mod unpacking;
 #[cfg(feature = "usb")]
 mod usbboot;
 mod user;

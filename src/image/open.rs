@@ -207,6 +207,15 @@ impl Image {
         }
     }
 
+    /// How many bytes are unpacked, and of how many where that is known; `None` where nothing is. Never waits.
+    #[must_use]
+    pub fn unpacked(&self) -> Option<(u64, Option<u64>)> {
+        match &self.inner.content {
+            Content::File(_) => None,
+            Content::Spool { reader, .. } => Some((reader.spool.available(), reader.spool.known_len())),
+        }
+    }
+
     /// Whether somebody has written to the file since it was opened, and what is read of it may be old and new mixed. What was
     /// unpacked into a spool to its end is a copy that nobody changes.
     #[must_use]

@@ -128,6 +128,11 @@ impl Spool {
         }
     }
 
+    /// How many bytes are in it.
+    pub(super) fn available(&self) -> u64 {
+        self.state().available
+    }
+
     /// Whether everything is in it.
     pub(super) fn is_whole(&self) -> bool {
         matches!(self.state().end, Some(Ok(())))

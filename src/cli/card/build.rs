@@ -10,6 +10,7 @@ use super::{Place, Spool, show};
 use crate::cli::failure::Context;
 use crate::cli::report::Usage;
 use crate::cli::ui::{Style, Ui};
+use crate::cli::unpacking;
 use crate::format::json::json;
 use crate::format::{self, count, hex, size, size_exact};
 use crate::image::Image;
@@ -98,7 +99,7 @@ impl Build {
         let files = read_directory(&self.uboot, place.uboot_len)?;
         let image = Image::open(&self.image, &self.spool.options(stop))?;
         let options = CardOptions { card: place, settings, time: source_date_epoch()? };
-        let card = Card::new(&image, files, &options)?;
+        let card = unpacking::shown(ui, &image, || Card::new(&image, files, &options))?;
 
         for line in show::lines(&image, &card.fit, &place) {
             ui.say(line);

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Place, Spool, show};
 use crate::cli::ui::Ui;
-use crate::cli::{boots, format};
+use crate::cli::{boots, format, unpacking};
 use crate::image::Image;
 use crate::stop::Stop;
 use crate::uboot::card::Fit;
@@ -32,10 +32,7 @@ impl Check {
     pub(super) fn run(self, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let card = self.place.card(self.card_size);
         let image = Image::open(&self.image, &self.spool.options(stop))?;
-        if image.format().is_compressed() {
-            ui.detail(format_args!("unpacking {} to its end", image.name()));
-        }
-        let fit = Fit::new(&image, &card)?;
+        let fit = unpacking::shown(ui, &image, || Fit::new(&image, &card))?;
         let boots = match &fit.answers.card {
             card if card.is_hopeless() && !self.force => {
                 Err(Error::WontBoot { name: image.name(), why: card.why.clone() })

@@ -440,12 +440,16 @@ fn autoboot_leads_to_another_partition() {
 
 #[test]
 fn kernels_are_known_by_their_bytes() {
-    assert_eq!(Kernel::of(&image64()), Kernel::Image);
-    assert_eq!(Kernel::of(&gz(&image64())), Kernel::Image);
-    assert_eq!(Kernel::of(&gz(&image64())[..30]), Kernel::Image, "cut off where the head ends");
-    assert_eq!(Kernel::of(&zimage()), Kernel::ThirtyTwo);
+    assert_eq!(kernel::Kernel::of(&image64()), kernel::Kernel::Image);
+    assert_eq!(kernel::Kernel::of(&gz(&image64())), kernel::Kernel::Image);
+    assert_eq!(
+        kernel::Kernel::of(&gz(&image64())[..30]),
+        kernel::Kernel::Image,
+        "cut off where the head ends"
+    );
+    assert_eq!(kernel::Kernel::of(&zimage()), kernel::Kernel::ThirtyTwo);
     for other in [&b""[..], b"\x1f\x8b", b"\x1f\x8b\x08\0", b"MZ", &[0; 60]] {
-        assert_eq!(Kernel::of(other), Kernel::Other);
+        assert_eq!(kernel::Kernel::of(other), kernel::Kernel::Other);
     }
 }
 
