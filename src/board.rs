@@ -62,7 +62,7 @@ impl Mac {
 impl FromStr for Mac {
     type Err = BadMac;
 
-    /// Reads `dc:a6:32:01:02:03`, also with dashes, without separators, in upper case, and as `dca6.3201.0203`.
+    /// Reads `dc:a6:32:01:02:03`, also with dashes or dots, without separators, in upper case, and as `dca6.3201.0203`.
     /// Refuses group addresses and all zeros, which no board can have.
     fn from_str(text: &str) -> Result<Self, BadMac> {
         let bad = |why| BadMac { text: text.to_owned(), why };
@@ -73,8 +73,8 @@ impl FromStr for Mac {
             }
             17 => {
                 let separator = text.as_bytes()[2];
-                if separator != b':' && separator != b'-' {
-                    return Err(bad("the pairs are separated by colons or dashes"));
+                if !b":-.".contains(&separator) {
+                    return Err(bad("the pairs are separated by colons, dashes or dots"));
                 }
                 if text.bytes().enumerate().any(|(at, byte)| (at % 3 == 2) != (byte == separator)) {
                     return Err(bad("six pairs of hexadecimal digits are needed"));

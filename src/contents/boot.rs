@@ -55,7 +55,7 @@ impl Boots {
 
 /// The chips, as far as they differ in what they start from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Chip {
+pub(super) enum Chip {
     Bcm2835,
     Bcm2836,
     Bcm2837,
@@ -64,7 +64,7 @@ enum Chip {
 }
 
 /// A model's chip; its device trees, those of Raspberry Pi first, then those of kernel.org.
-const fn needs(model: Model) -> (Chip, &'static [&'static str], &'static [&'static str]) {
+pub(super) const fn needs(model: Model) -> (Chip, &'static [&'static str], &'static [&'static str]) {
     use Chip::{Bcm2711, Bcm2712, Bcm2835, Bcm2836, Bcm2837};
     match model {
         Model::A | Model::B => (

@@ -22,12 +22,13 @@ use serde::{Deserialize, Serialize};
 
 use super::boot::{Boots, Says};
 use super::budget::Budget;
-use super::look::{firmware, is_damage};
+use super::look::firmware;
 use crate::board::Model;
 use crate::eeprom::Scope;
 use crate::eeprom::config_txt::{ConfigFiles, LONGEST};
 use crate::eeprom::filters::passes;
 use crate::format::brief;
+use crate::image::error::is_damage;
 use crate::image::files::{Disk, Meant, has_other_root, root_of};
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Partition, Table};
@@ -154,8 +155,20 @@ pub struct Overlays {
     #[serde(default)]
     #[cfg_attr(feature = "station", schema(value_type = Vec<String>))]
     pub boards: Vec<Model>,
-    /// Their paths, in the order in which they are applied.
-    pub files: Vec<String>,
+    /// Their files, in the order in which they are applied.
+    pub files: Vec<OverlayFile>,
+}
+
+/// One overlay of the device tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "station", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "station", schema(as = BootOverlayFile))]
+pub struct OverlayFile {
+    /// Its path.
+    pub path: String,
+    /// Its fragments that have a label on what they add, which U-Boot has to take away.
+    #[serde(default)]
+    pub labelled: Vec<String>,
 }
 
 /// The files of a boot partition.
@@ -275,13 +288,14 @@ fn judge(first: &dyn BootFiles, disk: &Disk) -> io::Result<Forecast> {
         }
     };
     let mut loads: Vec<Load> = Vec::new();
-    let mut boards: Vec<(Model, String)> = Vec::new();
+    let mut boards: Vec<overlays::Board> = Vec::new();
     let mut refused: Vec<(String, Vec<Model>)> = Vec::new();
     for model in BOARDS {
         let says = Says { config: config.as_ref(), model: *model };
         match load((files, disk), &says, &mut kernels, &mut notes)? {
             Ok(load) => {
-                boards.push((*model, prefix(files, &says)?));
+                let prefix = prefix(files, &says)?;
+                boards.push(overlays::Board { model: *model, prefix, tree: load.device_tree.clone() });
                 match loads.iter_mut().find(|known| Load { boards: Vec::new(), ..(*known).clone() } == load) {
                     Some(known) => known.boards.push(*model),
                     None => loads.push(Load { boards: vec![*model], ..load }),
@@ -313,8 +327,10 @@ fn judge(first: &dyn BootFiles, disk: &Disk) -> io::Result<Forecast> {
             && matches!(&*load.cmdline, "" | CMDLINE)
             && load.device_tree.is_empty()
     };
+    // A script of an earlier flash is in the way of the card's own; it is made anew.
+    let old = first.has("boot.scr");
     let by = match &loads[..] {
-        [load] if load.boards.is_empty() && usual(load) && !kernels.need_script => By::Card,
+        [load] if load.boards.is_empty() && usual(load) && !kernels.need_script && !old => By::Card,
         _ => By::Added,
     };
     let plan = match &config {

@@ -11,6 +11,7 @@ use super::forecast::Forecast;
 use crate::eeprom::config_txt::{ConfigFiles, LONGEST};
 use crate::error::sentence;
 use crate::format::brief;
+use crate::image::error::is_damage;
 use crate::image::ext4::{self, Contents as Bytes, Ext4, FileKind};
 use crate::image::files::{fat_file_within, fat_list, is_fat, is_swap};
 use crate::image::read_at::ReadAt;
@@ -269,12 +270,6 @@ fn text(text: &str) -> String {
 /// Damage is told; an image that can't be read is an error.
 fn damage(error: io::Error) -> io::Result<String> {
     if is_damage(&error) { Ok(brief(&error.to_string(), WHY)) } else { Err(error) }
-}
-
-/// Whether an error is about what the image says, and not about reading it.
-pub(super) fn is_damage(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidData, QuotaExceeded, UnexpectedEof};
-    matches!(error.kind(), InvalidData | UnexpectedEof | QuotaExceeded)
 }
 
 /// Which boards start from the first FAT partition on which their firmware finds something.

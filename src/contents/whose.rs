@@ -69,6 +69,12 @@ impl Owners {
         }
     }
 
+    /// The files' paths, empty files apart.
+    #[must_use]
+    pub fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
     /// The path of the file in which the byte at `offset`, counted from the image's start, lies. `None` where it lies in none: in
     /// what the file system notes for itself, or in space that is free.
     #[must_use]

@@ -1,10 +1,10 @@
 //! Which format an image reads, by what is in it.
 
-use std::io;
 use std::sync::Arc;
 
 use super::{Error, Format};
 use crate::contents::{self, Files};
+use crate::image::error::is_damage;
 use crate::image::files::is_fat;
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Partition, Table};
@@ -103,13 +103,6 @@ fn is_there(root: &Files, path: &str) -> Result<bool, Error> {
         Err(contents::Error::Io(error)) if !is_damage(&error) => Err(Error::Image(error)),
         Err(_) => Ok(false),
     }
-}
-
-fn is_damage(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::QuotaExceeded
-    )
 }
 
 /// Whether /etc/fstab says that the boot partition is at /boot. `None` where it says nothing.

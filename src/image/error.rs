@@ -169,6 +169,15 @@ impl Error {
     }
 }
 
+/// Whether reading a partition failed by what stands in it. What the image's own stream says, a download that broke off for
+/// one, is no such thing: then nothing of the image is worth a judgement.
+#[must_use]
+pub fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, QuotaExceeded, UnexpectedEof};
+    let of_stream = error.get_ref().is_some_and(|inner| inner.is::<Error>());
+    !of_stream && matches!(error.kind(), InvalidData | UnexpectedEof | QuotaExceeded)
+}
+
 impl From<Error> for io::Error {
     /// For [`super::read_at::ReadAt`], whose readers get an `io::Error`; [`Error::os`] finds it again.
     fn from(error: Error) -> Self {

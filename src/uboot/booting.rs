@@ -12,8 +12,9 @@ use super::layout::{self, CardInfo};
 use super::script_image;
 use crate::board::Model;
 use crate::contents::Budget;
-use crate::contents::forecast::{Answers, By, Forecast, Load, MARK, overlays_told};
+use crate::contents::forecast::{Answers, By, Forecast, Load, MARK, OverlayFile, overlays_told};
 use crate::format::{brief, size};
+use crate::image::error::is_damage;
 use crate::image::files::{self, Arguments, FatFile, NewNames, Patch};
 use crate::image::own_len;
 use crate::image::read_at::ReadAt;
@@ -118,14 +119,6 @@ impl Booting {
     }
 }
 
-/// Whether an error is about what the image says, and not about reading it.
-fn is_damage(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::QuotaExceeded
-    )
-}
-
 /// What the U-Boot of a recovery card will do with an image that nobody flashes yet: the same that a flash says of it, on a card
 /// with the usual place for U-Boot. `None` where the image has no partition table.
 ///
@@ -216,7 +209,11 @@ fn script(forecast: &Forecast, numbers: &BTreeMap<u32, u32>) -> String {
     }
     text.push_str("setenv bs_overlays\n");
     for overlays in &forecast.overlays {
-        text.push_str(&for_boards(&overlays.boards, &setting("overlays", &words(&overlays.files))));
+        let commands: Vec<_> = overlays.files.iter().map(applying).collect();
+        text.push_str(&for_boards(
+            &overlays.boards,
+            &format!("setenv bs_overlays '{}'\n", commands.join("; ")),
+        ));
     }
     text.push_str(REST);
     text
@@ -249,6 +246,16 @@ fn settings(load: &Load, numbers: &BTreeMap<u32, u32>) -> String {
         ("tree", load.device_tree.clone()),
     ];
     values.iter().map(|(name, value)| setting(name, value)).collect()
+}
+
+/// What applies one overlay. A label on what an overlay adds is a `phandle` there, which libfdt would put in the place of that of
+/// the node that it is added to (fdt_overlay.c: `overlay_apply_node`, and then `overlay_symbol_update` doesn't find its
+/// target any more). Only parameters need it, and U-Boot sets none.
+fn applying(overlay: &OverlayFile) -> String {
+    let labels: Vec<_> =
+        overlay.labelled.iter().map(|fragment| format!("fdt rm /{fragment}/__overlay__ phandle")).collect();
+    let labels = if labels.is_empty() { String::new() } else { format!(" \"{}\"", labels.join("; ")) };
+    format!("setenv bs_overlay {}; setenv bs_labels{labels}; run bs_apply", overlay.path)
 }
 
 /// Several files as one value.
@@ -302,27 +309,18 @@ if test "${bs_kernel}" != ""; then
 		fi
 	fi
 	# Each overlay goes onto a copy, for one that doesn't fit this tree spoils it. 1 MiB is room enough for all of them.
+	# Arguments that an overlay brings are behind those of the firmware, which does so too. No name below is that of a
+	# loop's variable: the shell would take the environment's.
 	setexpr bs_next ${kernel_addr_r} + 7400000
 	setexpr bs_other ${kernel_addr_r} + 7800000
 	setexpr bs_at ${kernel_addr_r} + 7c00000
-	for bs_file in ${bs_overlays}; do
-		setenv bs_ok
-		if load ${devtype} ${devnum}:${bs_part} ${bs_at} ${bs_file}; then
-			fdt addr ${bs_fdt}
-			if fdt move ${bs_fdt} ${bs_next} 100000; then
-				if fdt apply ${bs_at}; then
-					setenv bs_ok yes
-				fi
-			fi
-		fi
-		if test "${bs_ok}" = "yes"; then
-			setenv bs_fdt ${bs_next}
-			setenv bs_next ${bs_other}
-			setenv bs_other ${bs_fdt}
-		else
-			echo "piprov: the overlay ${bs_file} does not fit this device tree"
-		fi
-	done
+	setenv bs_apply 'setenv bs_ok; if load ${devtype} ${devnum}:${bs_part} ${bs_at} ${bs_overlay}; then fdt addr ${bs_at}; if test "${bs_labels}" != ""; then run bs_labels; fi; fdt addr ${bs_fdt}; if fdt move ${bs_fdt} ${bs_next} 100000; then if fdt apply ${bs_at}; then setenv bs_ok yes; fi; fi; fi; if test "${bs_ok}" = "yes"; then setenv bs_fdt ${bs_next}; setenv bs_next ${bs_other}; setenv bs_other ${bs_fdt}; setenv bs_more; fdt get value bs_more /chosen bootargs; if test "${bs_more}" != "${bs_was}"; then setenv bs_fw "${bs_fw} ${bs_more}"; setenv bs_was "${bs_more}"; fi; else echo "piprov: the overlay ${bs_overlay} does not fit this device tree"; fi'
+	if test "${bs_overlays}" != ""; then
+		fdt addr ${bs_fdt}
+		setenv bs_was
+		fdt get value bs_was /chosen bootargs
+		run bs_overlays
+	fi
 	setenv bs_ramdisk -
 	setenv bs_at ${bs_initramfs_at}
 	setenv bs_len 0
@@ -334,7 +332,8 @@ if test "${bs_kernel}" != ""; then
 			setenv bs_ramdisk ${bs_initramfs_at}:${bs_len}
 		fi
 	done
-	setenv bootargs ${bs_fw} ${bs_args}
+	# In quotes: U-Boot refuses commands of more than 16 words, and a Pi's firmware alone adds 10.
+	setenv bootargs "${bs_fw} ${bs_args}"
 	if load ${devtype} ${devnum}:${bs_part} ${kernel_addr_r} ${bs_kernel}; then
 		booti ${kernel_addr_r} ${bs_ramdisk} ${bs_fdt}
 	fi

@@ -11,7 +11,7 @@ mod write;
 use std::sync::Arc;
 
 pub use collect::{Copied, read_directory};
-pub use compare::{CardDifference, OnCard, card_info, on_card};
+pub use compare::{CardDifference, Names, OnCard, card_info, on_card};
 pub use error::Error;
 pub use settings::Settings;
 pub use write::{Built, check_name};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusb::{Context, DeviceHandle, Direction, Hotplug, HotplugBuilder, TransferType, UsbContext};
 
@@ -15,6 +15,12 @@ use crate::board::PortPath;
 /// Where udev listens for orders while it runs (systemd's src/libsystemd/sd-device and libudev's own look there).
 const UDEV: &str = "/run/udev/control";
 
+/// Contexts beside the bus's own. Each costs a look at all devices when it is made, and at each that comes later; boards beyond
+/// their number share them.
+const CONTEXTS: usize = 4;
+/// How long a device may take to reach another context after the bus's own has told of it.
+const REACHES: Duration = Duration::from_millis(100);
+
 /// The host's USB.
 pub struct LibusbBus {
     /// With hotplug one for good. Without, a new one for each look: libusb's lists are made by events, and where
@@ -24,6 +30,8 @@ pub struct LibusbBus {
     changes: Arc<Changes>,
     /// Kept for as long as changes are told. `None` where libusb has no hotplug here; then the bus is polled.
     hotplug: Option<Mutex<rusb::Registration<Context>>>,
+    /// For boards' transfers, each with what its users hold.
+    lent: Mutex<Vec<(Context, Arc<()>)>>,
 }
 
 /// Whether devices may have come or gone.
@@ -75,7 +83,8 @@ impl LibusbBus {
         } else {
             None
         };
-        let bus = Self { context: Mutex::new(context), sysfs: Sysfs::default(), changes, hotplug };
+        let (context, lent) = (Mutex::new(context), Mutex::default());
+        let bus = Self { context, sysfs: Sysfs::default(), changes, hotplug, lent };
         if bus.hotplug.is_some() {
             bus.listen()?;
         }
@@ -122,6 +131,28 @@ impl LibusbBus {
         })
     }
 
+    /// A context for one board's transfers, and what its user holds. A board's thread takes the events of its transfers
+    /// itself where nobody else uses its context. In a shared one whichever thread waits for events takes them, and
+    /// wakes the one whose they are: one change of threads more for each transfer, which small ones feel. `None` where
+    /// libusb doesn't hear of devices: then only a new context knows them.
+    fn lend(&self) -> Option<(Context, Arc<()>)> {
+        self.hotplug.as_ref()?;
+        let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
+        let users = |(_, user): &(Context, Arc<()>)| Arc::strong_count(user) - 1;
+        if lent.iter().all(|one| users(one) > 0)
+            && lent.len() < CONTEXTS
+            && let Ok(context) = Context::new()
+        {
+            lent.push((context, Arc::default()));
+        }
+        let chosen = lent.iter().min_by_key(|one| users(one))?;
+        if users(chosen) == 0 {
+            // What it has heard of since it was used last is kept until somebody takes it.
+            let _ = chosen.0.handle_events(Some(Duration::ZERO));
+        }
+        Some(chosen.clone())
+    }
+
     fn context(&self) -> MutexGuard<'_, Context> {
         self.context.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,15 +179,20 @@ impl Bus for LibusbBus {
     }
 
     fn open(&self, device: &Device) -> Result<Box<dyn Transport>, Fault> {
-        // In a context of its own the board's thread takes the events of its transfers itself. In a shared one whichever
-        // thread waits for events takes them, and wakes the one whose they are: one change of threads more for each
-        // transfer, which small ones feel.
-        let list = Context::new().and_then(|context| context.devices()).map_err(fault)?;
-        let found = list.iter().find(|found| {
-            u16::from(found.bus_number()) == device.port.bus() && found.address() == device.address
-        });
-        let handle = found.ok_or(Fault::Gone)?.open().map_err(fault)?;
-        Ok(Box::new(Open::new(handle)?))
+        if let Some((context, user)) = self.lend() {
+            // It hears of devices behind the bus's own, in the same moment.
+            let until = Instant::now() + REACHES;
+            loop {
+                match find(&context, device) {
+                    Err(Fault::Gone) if Instant::now() < until => std::thread::sleep(REACHES / 20),
+                    Err(Fault::Gone) => break,
+                    found => return Ok(Box::new(Open::new(found?, Some(user))?)),
+                }
+            }
+        }
+        // A new one has seen all that is there now.
+        let context = Context::new().map_err(fault)?;
+        Ok(Box::new(Open::new(find(&context, device)?, None)?))
     }
 
     fn wait(&self, limit: Duration) {
@@ -164,14 +200,25 @@ impl Bus for LibusbBus {
     }
 }
 
+/// Opens a device in a context.
+fn find(context: &Context, device: &Device) -> Result<DeviceHandle<Context>, Fault> {
+    let list = context.devices().map_err(fault)?;
+    let found = list.iter().find(|found| {
+        u16::from(found.bus_number()) == device.port.bus() && found.address() == device.address
+    });
+    found.ok_or(Fault::Gone)?.open().map_err(fault)
+}
+
 /// An open device with its interface claimed. Dropping it releases and closes.
 struct Open {
     handle: DeviceHandle<Context>,
     out: u8,
+    /// Held while a lent context is used.
+    _user: Option<Arc<()>>,
 }
 
 impl Open {
-    fn new(handle: DeviceHandle<Context>) -> Result<Self, Fault> {
+    fn new(handle: DeviceHandle<Context>, user: Option<Arc<()>>) -> Result<Self, Fault> {
         // The active one, read now: a 2711 shows two interfaces first and one later.
         let configuration = handle.device().active_config_descriptor().map_err(fault)?;
         // 2837 may start with two interfaces, of which the first is mass storage (usbboot's main.c).
@@ -202,7 +249,7 @@ impl Open {
         let _ = handle.set_auto_detach_kernel_driver(true);
         // No configuration is set: on Linux that resets the device.
         handle.claim_interface(number).map_err(fault)?;
-        Ok(Self { handle, out })
+        Ok(Self { handle, out, _user: user })
     }
 }
 
@@ -247,7 +294,6 @@ fn fault(error: rusb::Error) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
     #[test]
     fn a_change_is_told_once() {
@@ -258,6 +304,21 @@ mod tests {
         changes.wait(Duration::from_secs(20));
         assert!(began.elapsed() < Duration::from_secs(10));
         changes.wait(Duration::from_millis(1));
+    }
+
+    #[test]
+    fn contexts_are_lent_alone_as_long_as_there_are_some_and_used_again() {
+        let bus = LibusbBus::new().unwrap();
+        if !bus.has_hotplug() {
+            assert!(bus.lend().is_none());
+            return;
+        }
+        let first = bus.lend().unwrap();
+        drop(first);
+        let users: Vec<_> = (0..2 * CONTEXTS).map(|_| bus.lend().unwrap().1).collect();
+        let lent = bus.lent.lock().unwrap();
+        assert_eq!(lent.len(), CONTEXTS);
+        assert!(lent.iter().all(|(_, user)| Arc::strong_count(user) == 3), "{}", users.len());
     }
 
     /// Its build script takes libudev where it finds it, says nothing where it doesn't, and isn't run again when libudev

@@ -87,6 +87,23 @@ fn an_image_that_the_card_cannot_boot_is_refused_before_the_reset() {
     assert!(bench.was_reset() && err(&forced).contains(because), "{forced:?}");
 }
 
+/// That its boot partition can't be read is no forecast: nothing is known of such an image, and `--force` is no way out.
+#[test]
+fn a_download_that_broke_off_is_damaged_and_not_one_that_will_not_boot() {
+    let bench = Bench::new(
+        "gzip -c sample.img | head -c 3000000 >cut.gz; mv cut.gz sample.img.gz; mv sample.img.gz sample.img",
+    );
+    for told in [bench.flash(&["-n"]), bench.flash(&[]), bench.piprov(&["card", "check", "sample.img"])] {
+        assert_eq!(told.status.code(), Some(65), "{told:?}");
+        assert!(
+            err(&told).contains("damaged gz data") && err(&told).contains("Download it again"),
+            "{told:?}"
+        );
+        assert!(!err(&told).contains("bytes will be right") && !err(&told).contains("--force"), "{told:?}");
+    }
+    assert!(!bench.was_reset());
+}
+
 #[test]
 fn what_will_be_loaded_is_told_with_its_arguments() {
     let bench = Bench::new(
@@ -418,4 +435,19 @@ fn a_card_is_compared_with_its_image_by_partition_and_file() {
     // U-Boot's own partition is the card's.
     card.write_all_at(b"settings", 20 * MIB).unwrap();
     assert!(verify(&[]).status.success());
+    // What people do to a card: a file is written anew elsewhere, one goes, one comes.
+    let change = "export MTOOLS_SKIP_CHECK=1; echo other > config.txt; mcopy -o -i card.img@@44M config.txt ::config.txt
+                  mcopy -i card.img@@44M config.txt ::new.txt; mdel -i card.img@@44M ::cmdline.txt";
+    run(Command::new("bash").args(["-ec", change]).current_dir(bench.sample.dir.path()));
+    let changed = verify(&[]);
+    for told in ["not on the card: cmdline.txt", "only on the card: new.txt", "in config.txt on partition 2"]
+    {
+        assert!(out(&changed).contains(told), "`{told}`: {changed:?}");
+    }
+    let told: Value = serde_json::from_slice(&verify(&["--json"]).stdout).unwrap();
+    assert_eq!(
+        (&told["missing"][0], &told["added"][0]),
+        (&"cmdline.txt".into(), &"new.txt".into()),
+        "{told}"
+    );
 }

@@ -15,7 +15,12 @@ use support::{cpio, debian, need, program, shell};
 
 const MIB: usize = 1 << 20;
 /// What a Pi's firmware gives the kernel. With one port of this kind, the mini-UART is ttyS0, as on Raspberry Pi OS.
-const FIRMWARE_ARGUMENTS: &str = "coherent_pool=1M 8250.nr_uarts=1";
+/// They are many, and U-Boot takes 16 words in a command.
+const FIRMWARE_ARGUMENTS: &str = "coherent_pool=1M 8250.nr_uarts=1 snd_bcm2835.enable_headphones=0 cgroup_disable=memory \
+                                  bcm2708_fb.fbwidth=0 bcm2708_fb.fbheight=0 bcm2708_fb.fbswap=1 \
+                                  vc_mem.mem_base=0x3ec00000 vc_mem.mem_size=0x40000000";
+/// What the images of these tests have behind `root=`, much as Raspberry Pi OS has it.
+const MORE_ARGUMENTS: &str = "rootwait rootfstype=ext4 fsck.repair=yes text=\"a b\" splash plymouth.x";
 /// What QEMU's Pi has for a serial number.
 const SERIAL: &str = "0000000000000000";
 
@@ -85,10 +90,15 @@ fn bootable_image(dir: &Path) -> PathBuf {
         files.push((name, std::fs::read(module).unwrap()));
     }
     std::fs::write(dir.join("initramfs8"), cpio::initramfs(&["proc", "sys", "dev", "root"], &files)).unwrap();
-    let cmdline = "console=serial0,115200 root=PARTUUID=35c84628-02 rootwait\n";
+    let cmdline = format!("console=serial0,115200 console=tty1 root=PARTUUID=35c84628-02 {MORE_ARGUMENTS}\n");
     std::fs::write(dir.join("cmdline.txt"), cmdline).unwrap();
     shell(&format!("cd {} && mcopy -o -i os.img@@8M kernel8.img initramfs8 cmdline.txt ::", dir.display()));
     image
+}
+
+/// What the image's cmdline.txt gives the kernel on the card.
+fn arguments_there() -> String {
+    format!("console=ttyS0,115200 console=tty1 root=PARTUUID=35c84628-03 {MORE_ARGUMENTS}")
 }
 
 #[test]
@@ -127,8 +137,7 @@ fn a_pi_flashes_its_card_from_a_stick_and_boots_the_system_that_it_wrote() {
         second[start..].lines().next().unwrap().split_once(": ").unwrap().1.trim().to_owned()
     };
     let arguments = found("arguments");
-    let wanted = format!("{FIRMWARE_ARGUMENTS} console=ttyS0,115200 root=PARTUUID=35c84628-03 rootwait");
-    assert_eq!(arguments, wanted);
+    assert_eq!(arguments, format!("{FIRMWARE_ARGUMENTS} {}", arguments_there()));
     assert_eq!(found("system"), "flashed-system");
     assert!(found("fstab").starts_with("PARTUUID=35c84628-03"), "{second}");
     card.assert_holds(&image, 8 * MIB, &follow, &behind);
@@ -145,7 +154,7 @@ fn ubuntus_layout_is_flashed_and_boots_by_its_own_config_txt() {
     let dir = tempfile::tempdir().unwrap();
     let image = bootable_image(dir.path());
     std::fs::write(dir.path().join("config.txt"), UBUNTU).unwrap();
-    let cmdline = "console=serial0,115200 root=LABEL=rootfs rootwait\n";
+    let cmdline = format!("console=serial0,115200 root=LABEL=rootfs {MORE_ARGUMENTS}\n");
     std::fs::write(dir.path().join("cmdline.txt"), cmdline).unwrap();
     let files = "mdel -i os.img@@8M ::kernel8.img ::initramfs8 && mv kernel8.img vmlinuz && mv initramfs8 initrd.img \
                  && mcopy -o -i os.img@@8M vmlinuz initrd.img config.txt cmdline.txt ::";
@@ -169,16 +178,23 @@ fn ubuntus_layout_is_flashed_and_boots_by_its_own_config_txt() {
     let second = Pi::boot(&payload, &card.path, &usb, FIRMWARE_ARGUMENTS, &dir.path().join("second.log"))
         .until("found-end");
     assert!(second.contains("piprov: vmlinuz of partition 2, as config.txt has it"), "{second}");
-    let arguments = "console=ttyS0,115200 root=LABEL=rootfs rootwait";
+    let arguments = format!("console=ttyS0,115200 root=LABEL=rootfs {MORE_ARGUMENTS}");
     assert!(second.contains(&format!("found-arguments: {FIRMWARE_ARGUMENTS} {arguments}")), "{second}");
     assert!(second.contains("found-system: flashed-system"), "{second}");
 }
 
 /// Overlays for Debian's tree of a Pi 3, as config.txt names them. The firmware has applied `twice` before U-Boot sees the tree;
 /// `other` is for another board, and `three` has a parameter, which U-Boot can't set.
-const OVERLAYS: [(&str, &str); 4] = [
+/// `pi` is written as Raspberry Pi's are: with a label for a parameter, and with an argument for the kernel.
+const OVERLAYS: [(&str, &str); 5] = [
     ("twice", "&leds { piprov-twice = \"yes\"; node { label = \"x\"; }; };"),
     ("other", "&nothing { piprov-other = \"yes\"; };"),
+    (
+        "pi",
+        "/ { fragment@0 { target = <&leds>; frag0: __overlay__ { piprov-pi = \"yes\"; size = <1>; }; };
+             fragment@1 { target-path = \"/chosen\"; __overlay__ { bootargs = \"word.of=overlay\"; }; };
+             __overrides__ { size = <&frag0>,\"size:0\"; }; };",
+    ),
     ("two", "&leds { piprov-two = \"yes\"; };"),
     (
         "three",
@@ -223,7 +239,7 @@ fn overlays_of_an_images_config_txt_reach_its_kernel() {
     let mut check = program::piprov(dir.path());
     let told = check.env("COLUMNS", "400").args(["card", "check"]).arg(&image).output().unwrap();
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(told.contains("boot.scr is added") && told.contains(": twice, other, two."), "{told}");
+    assert!(told.contains("boot.scr is added") && told.contains(": twice, other, pi, two."), "{told}");
     assert!(told.contains("settings: audio=on, three."), "{told}");
 
     let payload = debian::payload("rpi_3");
@@ -241,11 +257,11 @@ fn overlays_of_an_images_config_txt_reach_its_kernel() {
         second.contains("piprov: the overlay overlays/other.dtbo does not fit this device tree"),
         "{second}"
     );
-    for (name, there) in [("twice", true), ("other", false), ("two", true), ("three", false)] {
+    for (name, there) in [("twice", true), ("other", false), ("pi", true), ("two", true), ("three", false)] {
         assert_eq!(second.contains(&format!("found-tree: piprov-{name} yes")), there, "{name}: {second}");
     }
     assert!(second.contains("found-system: flashed-system"), "{second}");
-    let wanted = format!("{FIRMWARE_ARGUMENTS} console=ttyS0,115200 root=PARTUUID=35c84628-03 rootwait");
+    let wanted = format!("{FIRMWARE_ARGUMENTS} word.of=overlay {}", arguments_there());
     assert!(second.contains(&format!("found-arguments: {wanted}")), "{second}");
 
     // A tree that no overlay fits starts all the same.

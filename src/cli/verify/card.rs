@@ -37,12 +37,13 @@ impl Job<'_> {
                 );
                 self.bad(object, text, Some("is it the right device?".into()))
             }
-            OnCard::Differs { first, in_file } => {
+            OnCard::Differs { first, in_file, names } => {
                 let (expected, got) = (format::hex(&first.expected), format::hex(&first.got));
                 let mut object = facts(&first);
                 let told = json!({
                     "event": "verify", "equal": false, "card": path, "expected": expected, "got": got,
                     "in_file": in_file.as_deref().map(facts),
+                    "missing": names.missing, "added": names.added,
                 });
                 if let (Some(object), Some(told)) = (object.as_object_mut(), told.as_object()) {
                     object.extend(told.clone());
@@ -61,6 +62,12 @@ impl Job<'_> {
                     let at = found.card_offset;
                     format!("  the first difference in a file is at byte {at} of the card, {}", place(&found))
                 }));
+                for (what, files) in [("not on the card", &names.missing), ("only on the card", &names.added)]
+                {
+                    if !files.is_empty() {
+                        lines.push(format!("  {what}: {}", files.join(", ")));
+                    }
+                }
                 self.bad_lines(object, &lines, Some(BOOTED.into()))
             }
         }

@@ -119,6 +119,12 @@ pub(super) fn load(
             let text = String::from_utf8_lossy(&text);
             load.arguments = text.lines().next().unwrap_or_default().trim().to_owned();
             load.cmdline = cmdline;
+            if load.arguments.contains(['\'', '\\']) {
+                note(format!(
+                    "{} has ' or \\ in it: U-Boot takes these characters out of the kernel's arguments.",
+                    short(&load.cmdline)
+                ));
+            }
             if load.initramfs.is_empty()
                 && let Some(why) = root::not_found(files, disk, &load.cmdline, &load.arguments)?
             {

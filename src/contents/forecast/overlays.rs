@@ -6,17 +6,19 @@
 //! Source: Raspberry Pi's documentation, "Device trees, overlays, and parameters" (`dtoverlay`, `dtparam`, the map of names
 //! with its platforms) and "config.txt" (`os_prefix`, `overlay_prefix`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use super::{BootFiles, Overlays, at, can_be_written, names, short};
+use super::{BootFiles, OverlayFile, Overlays, at, can_be_written, names, short};
 use crate::board::Model;
-use crate::contents::boot::Says;
+use crate::contents::boot::{Says, needs};
 use crate::contents::device_tree::{NoTree, Node, nodes};
 use crate::eeprom::config_txt::ConfigFiles;
 
 /// So long an overlay may be, and the map of names; real ones have some KiB, and 20 KiB.
 const LONGEST: usize = 256 << 10;
+/// So long a board's device tree may be; real ones have some 60 KiB.
+const LONGEST_TREE: usize = 1 << 20;
 /// Overlays that are applied on one board.
 const MOST: usize = 24;
 /// Names that lead to other names.
@@ -33,19 +35,31 @@ pub(super) struct Plan {
     pub(super) notes: Vec<String>,
 }
 
-/// Looks at all settings that count on these boards. `prefix` says a board's `os_prefix`.
-pub(super) fn plan(
-    files: &dyn BootFiles,
-    config: &ConfigFiles,
-    boards: &[(Model, String)],
-) -> io::Result<Plan> {
-    let mut looked = Looked { files, seen: BTreeMap::new(), notes: Vec::new(), firmware: Vec::new() };
+/// A board that starts the image.
+#[derive(Debug, Clone)]
+pub(super) struct Board {
+    pub(super) model: Model,
+    /// What config.txt has as `os_prefix`.
+    pub(super) prefix: String,
+    /// The device tree that config.txt names; empty where it names none.
+    pub(super) tree: String,
+}
+
+/// Looks at all settings that count on these boards.
+pub(super) fn plan(files: &dyn BootFiles, config: &ConfigFiles, boards: &[Board]) -> io::Result<Plan> {
+    let mut looked = Looked {
+        files,
+        seen: BTreeMap::new(),
+        trees: BTreeMap::new(),
+        notes: Vec::new(),
+        firmware: Vec::new(),
+    };
     let mut applied: Vec<Overlays> = Vec::new();
-    for (model, prefix) in boards {
-        let found = looked.board(config, *model, prefix)?;
+    for board in boards {
+        let found = looked.board(config, board)?;
         match applied.iter_mut().find(|known| known.files == found) {
-            Some(known) => known.boards.push(*model),
-            None => applied.push(Overlays { boards: vec![*model], files: found }),
+            Some(known) => known.boards.push(board.model),
+            None => applied.push(Overlays { boards: vec![board.model], files: found }),
         }
     }
     if let [only] = &mut applied[..] {
@@ -60,7 +74,7 @@ pub(super) fn plan(
 /// Overlays as a text: `vc4-kms-v3d, disable-bt; vc4-kms-v3d-pi4 (Pi 4B, Pi 400, CM4)`.
 pub(crate) fn told(overlays: &[Overlays]) -> String {
     let one = |overlays: &Overlays| {
-        let files: Vec<_> = overlays.files.iter().map(|path| short(stem(path))).collect();
+        let files: Vec<_> = overlays.files.iter().map(|file| short(stem(&file.path))).collect();
         let boards = if overlays.boards.is_empty() {
             String::new()
         } else {
@@ -71,9 +85,9 @@ pub(crate) fn told(overlays: &[Overlays]) -> String {
     overlays.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// `overlays/one.dtbo`: `one`.
+/// `overlays/one.dtbo`: `one`; what lies elsewhere keeps its directory.
 fn stem(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or(path);
+    let name = path.strip_prefix("overlays/").unwrap_or(path);
     name.strip_suffix(".dtbo").unwrap_or(name)
 }
 
@@ -101,13 +115,25 @@ struct Wanted {
 /// What the map of names has for one name: platforms or directives, with what they lead to.
 type Rules = (String, Vec<(String, String)>);
 
-/// What is known of an overlay's file: the names of its parameters.
-type Parameters = Vec<String>;
+/// What is known of an overlay's file.
+#[derive(Debug, Default)]
+struct Known {
+    /// The names of its parameters.
+    parameters: Vec<String>,
+    /// Its fragments that have a label on what they add.
+    labelled: Vec<String>,
+    /// The labels that it needs in the board's tree.
+    needs: Vec<String>,
+    /// One fragment adds to another, or all wait for a parameter: that is Raspberry Pi's way alone.
+    for_firmware: bool,
+}
 
 struct Looked<'a> {
     files: &'a dyn BootFiles,
     /// Files that were looked at, by their paths; `None` for those that can't be applied.
-    seen: BTreeMap<String, Option<Parameters>>,
+    seen: BTreeMap<String, Option<Known>>,
+    /// The labels of device trees, by their paths; `None` for those that aren't there.
+    trees: BTreeMap<String, Option<BTreeSet<String>>>,
     notes: Vec<String>,
     /// Settings that only the firmware can follow.
     firmware: Vec<String>,
@@ -115,7 +141,9 @@ struct Looked<'a> {
 
 impl Looked<'_> {
     /// The files of one board's overlays, in their order.
-    fn board(&mut self, config: &ConfigFiles, model: Model, prefix: &str) -> io::Result<Vec<String>> {
+    fn board(&mut self, config: &ConfigFiles, board: &Board) -> io::Result<Vec<OverlayFile>> {
+        let Board { model, prefix, .. } = board;
+        let (model, prefix) = (*model, prefix.as_str());
         let says = Says { config: Some(config), model };
         let set = says.value("overlay_prefix").filter(|prefix| !prefix.is_empty()).unwrap_or("overlays/");
         let directory = match prefix {
@@ -140,7 +168,9 @@ impl Looked<'_> {
                     let last = wanted.last_mut().filter(|_| open);
                     let known = last.as_ref().and_then(|last| self.seen.get(&last.path)?.as_ref());
                     let takes = |name: &str| {
-                        known.is_some_and(|known| known.iter().any(|there| there.eq_ignore_ascii_case(name)))
+                        known.is_some_and(|known| {
+                            known.parameters.iter().any(|there| there.eq_ignore_ascii_case(name))
+                        })
                     };
                     match last {
                         Some(last) if parameter_names(value).any(takes) => last.parameters = true,
@@ -153,17 +183,55 @@ impl Looked<'_> {
                 _ => {}
             }
         }
-        let mut paths: Vec<String> = Vec::new();
+        let mut files: Vec<OverlayFile> = Vec::new();
         for one in wanted {
             if one.parameters {
                 self.for_firmware(&one.told);
-            } else if paths.len() == MOST {
+            } else if files.len() == MOST {
                 self.note(format!("config.txt names more than {MOST} overlays; U-Boot applies the first."));
-            } else if !paths.contains(&one.path) {
-                paths.push(one.path);
+            } else if files.iter().all(|file| file.path != one.path) {
+                let known = self.seen.get(&one.path).and_then(Option::as_ref);
+                let (labelled, needs) =
+                    known.map(|known| (known.labelled.clone(), known.needs.clone())).unwrap_or_default();
+                self.fits(board, &one.path, &needs)?;
+                files.push(OverlayFile { path: one.path, labelled });
             }
         }
-        Ok(paths)
+        Ok(files)
+    }
+
+    /// Notes an overlay whose labels the board's tree in this image hasn't.
+    fn fits(&mut self, board: &Board, path: &str, labels: &[String]) -> io::Result<()> {
+        if labels.is_empty() {
+            return Ok(());
+        }
+        let named = [board.tree.as_str()];
+        let (_, ours, upstream) = needs(board.model);
+        let usual: Vec<_> = ours.iter().chain(upstream).map(|name| at(&board.prefix, name)).collect();
+        let paths: Vec<&str> = match board.tree.as_str() {
+            "" => usual.iter().map(String::as_str).collect(),
+            _ => named.to_vec(),
+        };
+        for tree in paths {
+            if !self.trees.contains_key(tree) {
+                let bytes = self.files.head(tree, LONGEST_TREE)?;
+                let there =
+                    bytes.and_then(|bytes| nodes(&bytes).ok().map(|nodes| names_in(&nodes, "__symbols__")));
+                self.trees.insert(tree.to_owned(), there.map(|labels| labels.into_iter().collect()));
+            }
+            let Some(Some(there)) = self.trees.get(tree) else { continue };
+            if let Some(lacks) = labels.iter().find(|label| !there.contains(*label)) {
+                self.note(format!(
+                    "The overlay {} needs the label {}, which {} doesn't have: U-Boot leaves it out where the card's device \
+                     tree hasn't it either.",
+                    short(stem(path)),
+                    short(lacks),
+                    short(tree)
+                ));
+            }
+            return Ok(());
+        }
+        Ok(())
     }
 
     /// The overlay that a setting asks for; `None` where it asks for none that can be applied on this board.
@@ -187,12 +255,13 @@ impl Looked<'_> {
             let looked = self.look(&path)?;
             self.seen.insert(path.clone(), looked);
         }
-        let usable = self.seen.get(&path).is_some_and(Option::is_some);
-        Ok(usable.then(|| Wanted { path, told: short(value), parameters: !parameters.trim().is_empty() }))
+        let known = self.seen.get(&path).and_then(Option::as_ref);
+        let firmware = !parameters.trim().is_empty() || known.is_some_and(|known| known.for_firmware);
+        Ok(known.is_some().then(|| Wanted { path, told: short(value), parameters: firmware }))
     }
 
-    /// The names of a file's parameters; `None` where it is no overlay.
-    fn look(&mut self, path: &str) -> io::Result<Option<Parameters>> {
+    /// What a file is; `None` where it is no overlay.
+    fn look(&mut self, path: &str) -> io::Result<Option<Known>> {
         let Some(bytes) = self.files.head(path, LONGEST + 1)? else {
             self.note(format!("config.txt asks for the overlay {}, which isn't there.", short(path)));
             return Ok(None);
@@ -201,8 +270,15 @@ impl Looked<'_> {
             self.note(format!("{} is too long for an overlay, and isn't applied.", short(path)));
             return Ok(None);
         }
-        match parameters(&bytes) {
-            Ok(Some(parameters)) => Ok(Some(parameters)),
+        match known(&bytes) {
+            Ok(Some(known)) if !known.labelled.iter().all(|fragment| can_be_written(fragment)) => {
+                self.note(format!(
+                    "{} has a fragment that U-Boot's shell can't name, and isn't applied.",
+                    short(path)
+                ));
+                Ok(None)
+            }
+            Ok(Some(known)) => Ok(Some(known)),
             Ok(None) => {
                 self.note(format!("{} is no overlay, and isn't applied.", short(path)));
                 Ok(None)
@@ -248,15 +324,42 @@ impl Looked<'_> {
     }
 }
 
-/// The names of an overlay's parameters; `None` for a tree that is no overlay.
-fn parameters(bytes: &[u8]) -> Result<Option<Parameters>, NoTree> {
+/// What an overlay needs; `None` for a tree that is no overlay.
+fn known(bytes: &[u8]) -> Result<Option<Known>, NoTree> {
     let nodes = nodes(bytes)?;
-    if !nodes.iter().any(|node| node.depth == 2 && node.name == "__overlay__") {
-        return Ok(None);
+    let mut known = Known {
+        parameters: names_in(&nodes, "__overrides__"),
+        needs: names_in(&nodes, "__fixups__"),
+        ..Known::default()
+    };
+    let (mut active, mut dormant, mut above) = (false, false, "");
+    // In which node of the root the walk is, and whether that is the list of places within the overlay.
+    let mut local = false;
+    for node in &nodes {
+        match (node.depth, node.name) {
+            (1, name) => {
+                above = name;
+                local = name == "__local_fixups__";
+            }
+            (2, _) if local => known.for_firmware |= node.property("target").is_some(),
+            (2, "__overlay__") => {
+                active = true;
+                if node.property("phandle").is_some() {
+                    known.labelled.push(above.to_owned());
+                }
+            }
+            (2, "__dormant__") => dormant = true,
+            _ => {}
+        }
     }
-    let overrides = nodes.iter().find(|node| node.depth == 1 && node.name == "__overrides__");
-    let names = overrides.map(|node| node.properties.iter().map(|(name, _)| (*name).to_owned()).collect());
-    Ok(Some(names.unwrap_or_default()))
+    known.for_firmware |= !active;
+    Ok((active || dormant).then_some(known))
+}
+
+/// The names of the properties of one of the root's nodes.
+fn names_in(nodes: &[Node<'_>], node: &str) -> Vec<String> {
+    let found = nodes.iter().find(|there| there.depth == 1 && there.name == node);
+    found.map(|node| node.properties.iter().map(|(name, _)| (*name).to_owned()).collect()).unwrap_or_default()
 }
 
 /// `audio=on,spi`: `audio`, `spi`.

@@ -147,7 +147,8 @@ fn ubuntu_boots_by_an_added_script() {
     let (three, usb) = ("overlays/vc4-kms-v3d.dtbo", "overlays/dwc2.dtbo");
     let more = [borrowed(&files), vec![(three, &overlay), (usb, &overlay)]].concat();
     let forecast = judged(&more);
-    let vc4 = Overlays { boards: vec![], files: vec![three.to_owned()] };
+    let file = OverlayFile { path: three.to_owned(), labelled: vec![] };
+    let vc4 = Overlays { boards: vec![], files: vec![file] };
     assert_eq!((&forecast.overlays[..], forecast.notes.len()), (&[vc4][..], 1), "{forecast:?}");
     assert!(forecast.notes[0].contains("settings: audio=on, dwc2,dr_mode=host."), "{forecast:?}");
 }
@@ -414,9 +415,11 @@ fn an_own_script_is_not_known_or_counts_partitions() {
     // Partitions keep their numbers where number 1 is free.
     let kept = Files::new(2, &[("boot.scr", &script("load mmc 0:2 ${kernel_addr_r} Image"))]);
     assert_eq!(judge(&kept, &disk()).unwrap().starts, None);
-    // One of ours, on a card that is flashed anew from a copy of itself.
+    // One of ours, on a card that is flashed anew from a copy of itself: it is made anew.
     let ours = script(MARK);
-    assert_eq!(judged(&[("boot.scr", &ours), ("kernel8.img", &image64())]).by, By::Card);
+    let forecast =
+        judged(&[("boot.scr", &ours), ("kernel8.img", &image64()), ("cmdline.txt", b"root=/dev/sda2")]);
+    assert_eq!((forecast.starts, forecast.by), (Some(true), By::Added), "{forecast:?}");
 }
 
 #[test]

@@ -147,11 +147,12 @@ fn overlay() -> Vec<u8> {
 fn overlays_alone_get_a_script_and_boards_their_own() {
     let map = made::tree("/ {\nfirst {\nbcm2835\nbcm2711 = second\n}\n}\n");
     let overlay = overlay();
+    let labelled = made::tree("/ {\nfragment@0 {\n__overlay__ {\nphandle = abc\n}\n}\n}\n");
     let (image, table) = disk(&[
         ("kernel8.img", &kernel()),
         ("cmdline.txt", b"root=PARTUUID=35c84628-02 x"),
         ("config.txt", b"dtoverlay=first\n[pi3]\ndtoverlay=second\n"),
-        ("overlays/first.dtbo", &overlay),
+        ("overlays/first.dtbo", &labelled),
         ("overlays/second.dtbo", &overlay),
         ("overlays/overlay_map.dtb", &map),
     ]);
@@ -168,12 +169,30 @@ fn overlays_alone_get_a_script_and_boards_their_own() {
     for expected in [
         "setenv bs_part 2\nsetenv bs_kernel kernel8.img\n",
         "setenv bs_tree\nsetenv bs_overlays\nif test \"${board_rev}\" = \"0x4\"; then # Pi 2B v1.2\n\
-         \tsetenv bs_overlays overlays/first.dtbo\nfi\n",
-        "= \"0x8\"; then # Pi 3B\n\tsetenv bs_overlays 'overlays/first.dtbo overlays/second.dtbo'\nfi\n",
-        "= \"0x11\"; then # Pi 4B\n\tsetenv bs_overlays overlays/second.dtbo\nfi\n",
+         \tsetenv bs_overlays 'setenv bs_overlay overlays/first.dtbo; setenv bs_labels \
+         \"fdt rm /fragment@0/__overlay__ phandle\"; run bs_apply'\nfi\n",
+        "run bs_apply; setenv bs_overlay overlays/second.dtbo; setenv bs_labels; run bs_apply'\nfi\n",
+        "= \"0x11\"; then # Pi 4B\n\tsetenv bs_overlays 'setenv bs_overlay overlays/second.dtbo;",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
+}
+
+/// A golden image of a system that was flashed has the script of then, which the card's own would run first.
+#[test]
+fn a_script_of_an_earlier_flash_is_made_anew_though_nothing_needs_one() {
+    let old = script_image::wrap(&format!("{MARK}, old\nsetenv bs_kernel gone.img\n"), "piprov", 0);
+    let (image, table) = disk(&[
+        ("kernel8.img", &kernel()),
+        ("cmdline.txt", b"root=PARTUUID=35c84628-02"),
+        ("boot.scr", &old),
+    ]);
+    let booting = Booting::of(&image, &table, &names()).unwrap();
+    assert_eq!(booting.answers.card.by, By::Added);
+    let patched: Arc<dyn ReadAt> = Arc::new(PatchedReadAt::new(image, &booting.patches));
+    let script = fat_file(&patched, &table.partitions, "boot.scr").unwrap().unwrap();
+    let text = String::from_utf8(script[72..].to_vec()).unwrap();
+    assert!(text.contains("setenv bs_kernel kernel8.img\n") && !text.contains("gone.img"), "{text}");
 }
 
 /// A disk whose FAT partition has no free cluster: these files, and one that fills it.

@@ -1,6 +1,7 @@
 //! A card that was flashed, against the image: its table, and all that the image has, in its new place and with the changes
 //! that belong there.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
@@ -26,6 +27,9 @@ const SHOWN: usize = 16;
 /// So much is compared behind a difference that lies in no file, to find one that does.
 const FURTHER: u64 = 4 << 30;
 
+/// Names that are told.
+const NAMES: usize = 8;
+
 /// What was found on a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OnCard {
@@ -40,6 +44,8 @@ pub enum OnCard {
         first: Box<CardDifference>,
         /// The first one in a file, where that one lies in none: what a system changes shows first in its file systems' own tables.
         in_file: Option<Box<CardDifference>>,
+        /// Which files differ by their names alone, where the first difference lies in no file.
+        names: Names,
     },
     /// The card ends there, and more is needed.
     Ends {
@@ -48,6 +54,15 @@ pub enum OnCard {
         /// How long it has to be.
         need: u64,
     },
+}
+
+/// Files, empty ones apart, that only one of the two has: at most eight of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Those that the card should have.
+    pub missing: Vec<String>,
+    /// Those that it has, and the image hasn't.
+    pub added: Vec<String>,
 }
 
 /// A difference between a card and the image that it should hold.
@@ -59,7 +74,7 @@ pub struct CardDifference {
     pub image_offset: Option<u64>,
     /// The partition that it lies in: its number on the card, and in the image.
     pub partition: Option<(u32, u32)>,
-    /// The file of the image that it lies in, where it can be told.
+    /// The file that it lies in, in the image or else on the card, where it can be told.
     pub file: Option<String>,
     /// Up to 16 bytes that should be there.
     pub expected: Vec<u8>,
@@ -106,7 +121,9 @@ pub fn on_card(
     ranges.push(layout.target.clone());
     let total: u64 = ranges.iter().map(|range| range.end - range.start).sum();
     let mut done = 0;
-    let mut places = Places { fit, content: &content, owners: None };
+    let card: Arc<dyn ReadAt> =
+        Arc::new(std::fs::File::open(device).map_err(|source| os(device, "opening", source))?);
+    let mut places = Places { fit, content: &content, card: &card, owners: None };
     let mut first: Option<Box<CardDifference>> = None;
     let mut further = FURTHER;
     let (mut want, mut got) = (vec![0; BUFFER], vec![0; BUFFER]);
@@ -136,9 +153,14 @@ pub fn on_card(
                 // What lies in no partition has no file further on.
                 let ends = found.file.is_some() || found.partition.is_none();
                 match (first.take(), ends) {
-                    (None, true) => return Ok(OnCard::Differs { first: found, in_file: None }),
+                    (None, true) => {
+                        return Ok(OnCard::Differs { first: found, in_file: None, names: Names::default() });
+                    }
                     (None, false) => first = Some(found),
-                    (Some(first), _) => return Ok(OnCard::Differs { first, in_file: Some(found) }),
+                    (Some(first), _) => {
+                        let names = places.names(first.card_offset);
+                        return Ok(OnCard::Differs { first, in_file: Some(found), names });
+                    }
                 }
             }
             if first.is_some() {
@@ -152,7 +174,10 @@ pub fn on_card(
         }
     }
     Ok(match first {
-        Some(first) => OnCard::Differs { first, in_file: None },
+        Some(first) => {
+            let names = places.names(first.card_offset);
+            OnCard::Differs { first, in_file: None, names }
+        }
         None => OnCard::Equal { bytes: total },
     })
 }
@@ -170,8 +195,10 @@ fn first_difference(want: &[u8], got: &[u8]) -> Option<usize> {
 struct Places<'a> {
     fit: &'a Fit,
     content: &'a Arc<dyn ReadAt>,
-    /// The files of the partition that was asked for last, by its number in the image.
-    owners: Option<(u32, Owners)>,
+    card: &'a Arc<dyn ReadAt>,
+    /// The files of the partition that was asked for last, by its number in the image: as the image has them, and as the
+    /// card has them, where a file that was written anew lies elsewhere.
+    owners: Option<(u32, Owners, Owners)>,
 }
 
 impl Places<'_> {
@@ -183,15 +210,41 @@ impl Places<'_> {
         (!in_table).then(|| card_offset - layout.shift)
     }
 
-    /// The file that a byte of the card lies in.
-    fn file(&mut self, card_offset: u64) -> Option<String> {
+    /// The files of the partition in which a byte of the card lies.
+    fn owners(&mut self, card_offset: u64) -> Option<(u64, &Owners, &Owners)> {
         let offset = self.in_image(card_offset)?;
         let partition = self.fit.table.partition_at(offset)?;
-        let owners = match &mut self.owners {
-            Some((number, owners)) if *number == partition.number => owners,
-            owners => &mut owners.insert((partition.number, Owners::of(self.content, partition))).1,
+        if self.owners.as_ref().is_none_or(|(number, ..)| *number != partition.number) {
+            let mut moved = partition.clone();
+            moved.start += self.fit.layout.shift;
+            let (image, card) = (Owners::of(self.content, partition), Owners::of(self.card, &moved));
+            self.owners = Some((partition.number, image, card));
+        }
+        self.owners.as_ref().map(|(_, image, card)| (offset, image, card))
+    }
+
+    /// The file that a byte of the card lies in.
+    fn file(&mut self, card_offset: u64) -> Option<String> {
+        let (offset, image, card) = self.owners(card_offset)?;
+        image.at(offset).or_else(|| card.at(card_offset)).map(str::to_owned)
+    }
+
+    /// Which files of a partition only the image has, or only the card.
+    fn names(&mut self, card_offset: u64) -> Names {
+        let Some((_, image, card)) = self.owners(card_offset) else { return Names::default() };
+        let only = |these: &Owners, those: &Owners| {
+            let there: BTreeSet<&String> = those.paths().iter().collect();
+            let mut only: Vec<String> =
+                these.paths().iter().filter(|path| !there.contains(path)).cloned().collect();
+            only.sort_unstable();
+            only.truncate(NAMES);
+            only
         };
-        owners.at(offset).map(str::to_owned)
+        // Of a file system that can't be read, nothing is known.
+        if card.paths().is_empty() {
+            return Names::default();
+        }
+        Names { missing: only(image, card), added: only(card, image) }
     }
 
     /// What there is to say of a difference.

@@ -31,8 +31,15 @@ fn planned_with(config: &str, more: &[(&str, &[u8])]) -> Plan {
     files.splice(0..0, more.iter().copied());
     let open = |_: &str| Ok(Some(config.as_bytes().to_vec()));
     let config = ConfigFiles::read("config.txt", open).unwrap();
-    let boards = [(Model::Pi3B, String::new()), (Model::Pi4B, String::new())];
-    plan(&Files::new(1, &files), &config, &boards).unwrap()
+    plan(&Files::new(1, &files), &config, &[board(Model::Pi3B, ""), board(Model::Pi4B, "")]).unwrap()
+}
+
+fn board(model: Model, prefix: &str) -> Board {
+    Board { model, prefix: prefix.to_owned(), tree: String::new() }
+}
+
+fn plain(paths: &[&str]) -> Vec<OverlayFile> {
+    paths.iter().map(|path| OverlayFile { path: (*path).to_owned(), labelled: vec![] }).collect()
 }
 
 fn planned(config: &str) -> Plan {
@@ -40,7 +47,7 @@ fn planned(config: &str) -> Plan {
 }
 
 fn for_all(files: &[&str]) -> Vec<Overlays> {
-    vec![Overlays { boards: vec![], files: files.iter().map(|file| (*file).to_owned()).collect() }]
+    vec![Overlays { boards: vec![], files: plain(files) }]
 }
 
 #[test]
@@ -79,10 +86,10 @@ fn filters_and_the_map_of_names_say_what_is_for_which_board() {
     assert_eq!(
         plan.applied,
         [
-            Overlays { boards: vec![Model::Pi3B], files: vec![FIRST.to_owned()] },
+            Overlays { boards: vec![Model::Pi3B], files: plain(&[FIRST]) },
             Overlays {
                 boards: vec![Model::Pi4B],
-                files: vec!["overlays/first-pi4.dtbo".to_owned(), "overlays/second.dtbo".to_owned()]
+                files: plain(&["overlays/first-pi4.dtbo", "overlays/second.dtbo"])
             },
         ]
     );
@@ -90,7 +97,7 @@ fn filters_and_the_map_of_names_say_what_is_for_which_board() {
     assert_eq!(told(&for_all(&[FIRST])), "first");
     // For other boards, no longer there, and a name that leads to itself.
     let plan = with_map("dtoverlay=four\ndtoverlay=gone\ndtoverlay=round\n");
-    let only = Overlays { boards: vec![Model::Pi4B], files: vec!["overlays/four.dtbo".to_owned()] };
+    let only = Overlays { boards: vec![Model::Pi4B], files: plain(&["overlays/four.dtbo"]) };
     assert_eq!(plan, Plan { applied: vec![only], notes: vec![] });
 }
 
@@ -100,21 +107,58 @@ fn prefixes_say_where_overlays_are() {
     let open = |_: &str| Ok(Some(b"os_prefix=new/\noverlay_prefix=ov-\ndtoverlay=x\n".to_vec()));
     let config = ConfigFiles::read("config.txt", open).unwrap();
     let paths = |files: &[(&str, &[u8])]| {
-        let boards = [(Model::Pi3B, "new/".to_owned())];
-        plan(&Files::new(1, files), &config, &boards).unwrap().applied.concat_files()
+        let plan = plan(&Files::new(1, files), &config, &[board(Model::Pi3B, "new/")]).unwrap();
+        let files = plan.applied.into_iter().flat_map(|overlays| overlays.files);
+        files.map(|file| file.path).collect::<Vec<_>>()
     };
     assert_eq!(paths(&[("new/ov-README", b"x"), ("new/ov-x.dtbo", &plain)]), ["new/ov-x.dtbo"]);
     assert_eq!(paths(&[("ov-x.dtbo", &plain), ("new/ov-x.dtbo", &plain)]), ["ov-x.dtbo"]);
 }
 
-trait ConcatFiles {
-    fn concat_files(self) -> Vec<String>;
+/// What Raspberry Pi's sources look like: labels on what is added, for parameters.
+#[test]
+fn labels_on_what_an_overlay_adds_are_taken_away_by_u_boot() {
+    let labelled = tree(
+        "/ {\nfragment@0 {\n__overlay__ {\nphandle = abc\n}\n}\nfragment@1 {\n__overlay__ {\n}\n}\nfragment@2 {\n\
+         __dormant__ {\nphandle = abc\n}\n}\n__overrides__ {\nspeed = x\n}\n}\n",
+    );
+    let plan = planned_with("dtoverlay=one\n", &[("overlays/one.dtbo", &labelled)]);
+    let file = OverlayFile { path: "overlays/one.dtbo".to_owned(), labelled: vec!["fragment@0".to_owned()] };
+    assert_eq!(plan, Plan { applied: vec![Overlays { boards: vec![], files: vec![file] }], notes: vec![] });
+    // A name that U-Boot's shell would obey never reaches it.
+    let bad = tree("/ {\na;reset {\n__overlay__ {\nphandle = abc\n}\n}\n}\n");
+    let plan = planned_with("dtoverlay=one\n", &[("overlays/one.dtbo", &bad)]);
+    assert!(plan.applied.is_empty() && plan.notes[0].contains("U-Boot's shell can't name"), "{plan:?}");
 }
 
-impl ConcatFiles for Vec<Overlays> {
-    fn concat_files(self) -> Vec<String> {
-        self.into_iter().flat_map(|overlays| overlays.files).collect()
+#[test]
+fn what_only_raspberry_pis_firmware_understands_is_told() {
+    let inner =
+        "/ {\nfragment@0 {\n__overlay__ {\n}\n}\n__local_fixups__ {\nfragment@1 {\ntarget = abc\n}\n}\n}\n";
+    let dormant = "/ {\nfragment@0 {\n__dormant__ {\n}\n}\n}\n";
+    for text in [inner, dormant] {
+        let plan = planned_with("dtoverlay=one\n", &[("overlays/one.dtbo", &tree(text))]);
+        assert!(plan.applied.is_empty() && plan.notes[0].contains("settings: one. They"), "{plan:?}");
     }
+}
+
+#[test]
+fn an_overlay_whose_label_no_tree_has_is_told() {
+    let overlay = tree("/ {\nfragment@0 {\n__overlay__ {\n}\n}\n__fixups__ {\nleds = x\nnowhere = x\n}\n}\n");
+    let board = tree("/ {\nleds {\n}\n__symbols__ {\nleds = /leds\n}\n}\n");
+    let all = tree("/ {\n__symbols__ {\nleds = /leds\nnowhere = /x\n}\n}\n");
+    let with = |four: &[u8]| {
+        let files: &[(&str, &[u8])] =
+            &[("overlays/one.dtbo", &overlay), ("bcm2710-rpi-3-b.dtb", &all), ("bcm2711-rpi-4-b.dtb", four)];
+        planned_with("dtoverlay=one\n", files)
+    };
+    let plan = with(&board);
+    assert_eq!((&plan.applied, plan.notes.len()), (&for_all(&["overlays/one.dtbo"]), 1), "{plan:?}");
+    assert!(
+        plan.notes[0].contains("The overlay one needs the label nowhere, which bcm2711-rpi-4-b.dtb"),
+        "{plan:?}"
+    );
+    assert_eq!((with(&all).notes.len(), with(b"noise").notes.len()), (0, 0));
 }
 
 #[test]
@@ -148,7 +192,8 @@ fn overlays_have_a_bound() {
     let files: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &*plain)).collect();
     let config: String = (0..40).map(|n| format!("dtoverlay=n{n}\ndtparam=p{n}\n")).collect();
     let plan = planned_with(&config, &files);
-    assert_eq!(plan.applied[0].files, names[..MOST]);
+    let first: Vec<&str> = names[..MOST].iter().map(String::as_str).collect();
+    assert_eq!(plan.applied, for_all(&first));
     assert!(plan.notes[0].contains("more than 24 overlays"), "{plan:?}");
     assert!(plan.notes[1].contains("p5 and 34 more"), "{plan:?}");
 }
