@@ -11,7 +11,7 @@ use crate::cli::screen::Screen;
 use crate::cli::targets::Database;
 use crate::cli::{Global, common, remedy, ui::Style, ui::Ui};
 use crate::config::Settings;
-use crate::error::Knob;
+use crate::error::{Explain, Kind, Knob, chain};
 use crate::format::json::json;
 use crate::power::run::reset;
 use crate::power::{self, Power, ResetOptions};
@@ -103,10 +103,10 @@ impl Reset {
         let stagger = settings.flash.stagger.clone().or_flag("--stagger", self.stagger).value;
         let jobs = self.jobs(&settings, &options, ui, stop)?;
         if self.dry_run {
-            for (at, job) in jobs.iter().enumerate() {
-                plan(ui, job, stagger.saturating_mul(u32::try_from(at).unwrap_or(u32::MAX)));
-            }
-            return Ok(());
+            let kinds: Vec<_> =
+                (0..).zip(&jobs).map(|(at, job)| plan(ui, job, stagger.saturating_mul(at))).collect();
+            Ledger::would_open(&settings.state_dir.value)?;
+            return boards(kinds);
         }
         run_all(jobs, stagger, &settings, ui, stop)
     }
@@ -152,17 +152,25 @@ impl Reset {
     }
 }
 
-fn plan(ui: &Ui, job: &Job, wait: Duration) {
+/// Says what would be done. Gives the kind of failure that it would end with.
+fn plan(ui: &Ui, job: &Job, wait: Duration) -> Option<Kind> {
     let how = job.how();
+    let fails = job.power.probe().err();
+    let hint = fails.as_ref().and_then(Explain::hint);
     if ui.json {
         ui.object(&json!({
             "event": "would-reset", "board": job.board.clone().unwrap_or_else(|| Who::named(&job.name)), "how": how, "after_seconds": wait.as_secs_f64(),
+            "why": fails.as_ref().map(|error| chain(error)), "kind": fails.as_ref().map(Explain::kind), "hint": hint.as_ref().map(remedy::hint),
         }));
     } else if wait.is_zero() {
         ui.result(format_args!("would reset {}: {how}", job.name));
     } else {
         ui.result(format_args!("would reset {} after {} s: {how}", job.name, wait.as_secs_f64()));
     }
+    let error = fails?;
+    let why = format!("it would fail: {}", chain(&error));
+    report::error(ui, Some(&job.name), &why, &[], hint.as_ref().map(remedy::hint).as_deref());
+    Some(error.kind())
 }
 
 /// Resets all boards at once, or one after the other with `stagger` between them. One that fails doesn't

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cli::ui::{Style, Ui};
-use crate::cli::{Global, common};
+use crate::cli::{Global, common, remedy};
 use crate::config::Settings;
 use crate::error::{Explain, Kind, Remedy};
 use crate::format::json::json;
@@ -40,6 +40,9 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct Place {
     /// Install below this directory, such as that of an image
+    ///
+    /// It has to be there. An image has its own programs, where it has piprov's package; else those that run
+    /// now are copied below usr/local/lib/piprov.
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
     /// Say what would be done, and touch nothing
@@ -65,6 +68,12 @@ pub(crate) enum Error {
         /// The program that runs.
         program: PathBuf,
     },
+    /// There is nothing to install below.
+    #[error("there is no directory {}", root.display())]
+    NoRoot {
+        /// The directory that was named.
+        root: PathBuf,
+    },
     /// The program's own path isn't known.
     #[error("finding this program: {0}")]
     NoProgram(#[source] std::io::Error),
@@ -87,7 +96,7 @@ pub(crate) enum Error {
 impl Explain for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoHelper { .. } => Kind::NoInput,
+            Self::NoHelper { .. } | Self::NoRoot { .. } => Kind::NoInput,
             Self::NoProgram(source) => Kind::of_io(source),
             Self::BadPath { .. } => Kind::Usage,
             Self::Failed { .. } => Kind::Failed,
@@ -97,6 +106,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         match self {
             Self::NoHelper { .. } => Some("`make build` builds both; `make install` installs both".into()),
+            Self::NoRoot { .. } => Some("is it the right one? An image has to be mounted there first".into()),
             Self::NoProgram(_) => None,
             Self::BadPath { .. } => Some(
                 "letters, digits and / . _ - + @ : , = are fine; move the file, or use /etc/piprov".into(),
@@ -126,10 +136,12 @@ impl Udev {
                 Ok(())
             }
             What::Install(place) => {
+                place.must_be_there()?;
                 let config = if place.live() { config(global)? } else { None };
                 place.install(&settings, config, ui)
             }
             What::Remove(place) => {
+                place.must_be_there()?;
                 let changes = install::removals(&place.root);
                 let any = changes.iter().any(|change| !change.is_done());
                 if place.live() && !place.dry_run && any && systemd() {
@@ -183,6 +195,10 @@ impl Place {
         self.root == Path::new("/")
     }
 
+    fn must_be_there(&self) -> Result<(), Error> {
+        if self.root.is_dir() { Ok(()) } else { Err(Error::NoRoot { root: self.root.clone() }) }
+    }
+
     fn install(&self, settings: &Settings, config: Option<PathBuf>, ui: &Ui) -> crate::cli::Result<()> {
         let program = std::env::current_exe().map_err(Error::NoProgram)?;
         let helper = install::find_helper(&program).ok_or(Error::NoHelper { program: program.clone() })?;
@@ -206,7 +222,14 @@ impl Place {
                 self.root.join("etc/group").display()
             ));
         }
-        let install = Install { root: self.root.clone(), rules, program, helper, units };
+        if rules.group.is_none() {
+            ui.warn(format_args!(
+                "there is no group plugdev in {}: only root, and who sits at its screen, may boot boards; --group names another",
+                self.root.join("etc/group").display()
+            ));
+        }
+        let image = !self.live();
+        let install = Install { root: self.root.clone(), rules, program, helper, units, image };
         let changes = install.changes()?;
         self.carry_out(&changes, ui)?;
         self.reload(ui)?;
@@ -217,6 +240,12 @@ impl Place {
             ui.say(format_args!(
                 "this system isn't run by systemd: run `piprov udev finish` when there is something in {}",
                 settings.runtime_dir.value.join("due").display()
+            ));
+        }
+        if !self.live() {
+            ui.say(format_args!(
+                "in the image nothing is switched on yet: `systemctl --root={} enable piprov-usb.path piprov-clnlive.service`",
+                remedy::quoted(&self.root.to_string_lossy())
             ));
         }
         if self.live() {

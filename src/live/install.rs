@@ -1,8 +1,9 @@
 //! Installs the udev rules, the helper and the units by hand, where no package has done it.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -22,6 +23,13 @@ const PACKAGED_UNITS: &str = "usr/lib/systemd/system";
 const UDEV_PROGRAMS: &str = "/usr/lib/udev";
 /// Where the helper goes if it isn't in a place of root's already.
 const HELPER: &str = "usr/local/lib/piprov/piprov-udev";
+/// Where the program itself goes, in an image that has none: nobody calls it from there but the units.
+const PROGRAM: &str = "usr/local/lib/piprov/piprov";
+/// The program and its helper in an image, as the package and `make install` put them.
+const IN_IMAGES: [(&str, &str); 2] =
+    [("usr/bin/piprov", "usr/lib/udev/piprov-udev"), ("usr/local/bin/piprov", HELPER)];
+/// Programs that systems have, to see which processor an image is for.
+const EVERYWHERE: [&str; 3] = ["bin/sh", "usr/bin/env", "usr/lib/systemd/systemd"];
 
 /// One file to be written or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +63,7 @@ impl Change {
         let Some(contents) = &self.contents else {
             return folder.stat(self.name()).is_ok_and(|there| there.is_none());
         };
-        let same = |file: std::fs::File| {
+        let same = |file: File| {
             let there = read_bounded(&file, contents.len() as u64)?;
             Ok(there == *contents && file.metadata()?.mode() & 0o777 == self.mode())
         };
@@ -75,9 +83,8 @@ impl Change {
         Dir::open(&self.root)?.dir_by(self.below.parent().unwrap_or(Path::new("")), Links::AsRoot)
     }
 
-    /// The directory that the file is in, made where it isn't there.
+    /// The directory that the file is in, made where it isn't there; but not the root.
     fn make_folder(&self) -> io::Result<Dir> {
-        std::fs::create_dir_all(&self.root)?;
         let root = Dir::open(&self.root)?;
         let folder = self.below.parent().unwrap_or(Path::new(""));
         let (mut at, mut path) = (root.again()?, PathBuf::new());
@@ -124,22 +131,27 @@ pub struct Install {
     pub helper: PathBuf,
     /// Whether units are wanted.
     pub units: bool,
+    /// Whether the root is that of an image. Nothing of this system's is there.
+    pub image: bool,
 }
 
 impl Install {
     /// The files to write. The helper is copied unless it is in a place that only root can change: udev runs it as
-    /// root.
+    /// root. Into an image helper and program are copied, unless it has its own.
     ///
     /// # Errors
-    /// When the helper can't be read.
+    /// When a program can't be read, or couldn't run in the image.
     pub fn changes(&self) -> Result<Vec<Change>, Error> {
         let mut changes = Vec::new();
         let mut rules = self.rules.clone();
-        rules.helper = self.helper.clone();
-        if !only_roots(&self.helper) {
-            let contents = std::fs::read(&self.helper).map_err(Error::os("reading", &self.helper))?;
-            changes.push(Change::new(&self.root, HELPER, Some(contents), true));
-            rules.helper = Path::new("/").join(HELPER);
+        let program;
+        if self.image {
+            (program, rules.helper) = self.in_image(&mut changes)?;
+        } else {
+            (program, rules.helper) = (self.program.clone(), self.helper.clone());
+            if !only_roots(&self.helper) {
+                rules.helper = self.copy(&self.helper, HELPER, &mut changes)?;
+            }
         }
         if let Ok(name) = rules.helper.strip_prefix(UDEV_PROGRAMS) {
             rules.helper = name.to_owned();
@@ -151,11 +163,43 @@ impl Install {
                     UNIT_DIR,
                     PACKAGED_UNITS,
                     name,
-                    unit(text, &self.program, &rules.runtime, rules.config.as_deref()),
+                    unit(text, &program, &rules.runtime, rules.config.as_deref()),
                 )
             }));
         }
         Ok(changes)
+    }
+
+    /// The program and the helper as an image sees them, with what has to be copied for that.
+    fn in_image(&self, changes: &mut Vec<Change>) -> Result<(PathBuf, PathBuf), Error> {
+        let failed = |error: Errno| Error::os("opening", &self.root)(error.into());
+        let root = Dir::open(&self.root).map_err(failed)?;
+        let there = |path: &str| root.file_by(path, Links::AsRoot).is_ok();
+        if let Some((program, helper)) = IN_IMAGES.iter().find(|(one, other)| there(one) && there(other)) {
+            return Ok((Path::new("/").join(program), Path::new("/").join(helper)));
+        }
+        let system = EVERYWHERE.iter().find_map(|name| processor(&root.file_by(name, Links::AsRoot).ok()?));
+        let mine = File::open(&self.helper).map_err(Error::os("reading", &self.helper))?;
+        match (processor(&mine), system) {
+            (Some(own), Some(others)) if own != others => {
+                let (program, root) = (self.helper.clone(), self.root.clone());
+                return Err(Error::OtherProcessor { program, own: name(own), root, others: name(others) });
+            }
+            _ => {}
+        }
+        let helper = self.copy(&self.helper, HELPER, changes)?;
+        let program = match self.units {
+            true => self.copy(&self.program, PROGRAM, changes)?,
+            false => self.program.clone(),
+        };
+        Ok((program, helper))
+    }
+
+    /// Has a program copied to a place below the root. Gives the place as it is seen from there.
+    fn copy(&self, program: &Path, to: &str, changes: &mut Vec<Change>) -> Result<PathBuf, Error> {
+        let contents = std::fs::read(program).map_err(Error::os("reading", program))?;
+        changes.push(Change::new(&self.root, to, Some(contents), true));
+        Ok(Path::new("/").join(to))
     }
 
     /// A file with a text: that of a package where it says the same and no local one hides it, else a local one. A local
@@ -172,11 +216,33 @@ impl Install {
 #[must_use]
 pub fn removals(root: &Path) -> Vec<Change> {
     let units = UNITS.map(|(name, _)| Path::new(UNIT_DIR).join(name));
-    [Path::new(RULES).join(FILE), PathBuf::from(HELPER)]
+    [Path::new(RULES).join(FILE), PathBuf::from(HELPER), PathBuf::from(PROGRAM)]
         .into_iter()
         .chain(units)
         .map(|below| Change::new(root, below, None, false))
         .collect()
+}
+
+/// Which processor a program is for: its class and its `e_machine`, as in the header of an ELF file. `None` where it is
+/// something else, such as a script.
+fn processor(program: &File) -> Option<(u8, u16)> {
+    let mut header = [0; 20];
+    program.read_exact_at(&mut header, 0).ok()?;
+    let [0x7f, b'E', b'L', b'F', class, order, .., low, high] = header else { return None };
+    let machine = [low, high];
+    Some((class, if order == 2 { u16::from_be_bytes(machine) } else { u16::from_le_bytes(machine) }))
+}
+
+/// What Debian calls it.
+fn name(processor: (u8, u16)) -> String {
+    match processor {
+        (2, 183) => "arm64".to_owned(),
+        (1, 40) => "armhf or armel".to_owned(),
+        (2, 62) => "amd64".to_owned(),
+        (1, 3) => "i386".to_owned(),
+        (2, 243) => "riscv64".to_owned(),
+        (class, machine) => format!("a processor of class {class} and kind {machine}"),
+    }
 }
 
 /// Whether only root can change a file, or the way to it.
@@ -213,9 +279,96 @@ mod tests {
         std::fs::create_dir_all(dir.join("built")).unwrap();
         std::fs::write(&helper, "helper").unwrap();
         let root = dir.join("root");
+        std::fs::create_dir_all(&root).unwrap();
         // Whichever user runs the tests: all may reach it.
         std::fs::set_permissions(dir.join("built"), std::fs::Permissions::from_mode(0o777)).unwrap();
-        Install { root, rules: Rules::default(), program: "/usr/local/bin/piprov".into(), helper, units }
+        let program = "/usr/local/bin/piprov".into();
+        Install { root, rules: Rules::default(), program, helper, units, image: false }
+    }
+
+    /// The same for an image, with programs of this processor.
+    fn image(dir: &Path) -> Install {
+        let program = dir.join("built/piprov");
+        let install = Install { image: true, program: program.clone(), ..install(dir, true) };
+        std::fs::write(&program, [ELF, &[2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 62, 0]].concat()).unwrap();
+        std::fs::copy(&program, &install.helper).unwrap();
+        install
+    }
+
+    const ELF: &[u8] = b"\x7fELF";
+
+    /// What rules and units of an installation run, and what was written beside.
+    fn runs(install: &Install) -> (String, Vec<PathBuf>) {
+        let changes = install.changes().unwrap();
+        changes.iter().for_each(|change| change.apply().unwrap());
+        let text = |change: &Change| String::from_utf8_lossy(change.contents.as_ref().unwrap()).into_owned();
+        let (programs, texts): (Vec<_>, Vec<_>) = changes.iter().partition(|change| change.program);
+        let lines = texts.iter().map(|change| text(change)).collect::<String>();
+        let runs = lines.lines().filter_map(|line| match line.split_once("RUN+=") {
+            Some((_, helper)) => Some(helper.trim_matches('"')),
+            None => line.strip_prefix("ExecStart=")?.split(' ').next(),
+        });
+        let mut runs: Vec<_> = runs.collect();
+        runs.sort_unstable();
+        runs.dedup();
+        (runs.join(" "), programs.iter().map(|change| change.below.clone()).collect())
+    }
+
+    #[test]
+    fn what_an_image_runs_is_in_the_image() {
+        let dir = tempfile::tempdir().unwrap();
+        let install = image(dir.path());
+        let own = "/usr/local/lib/piprov/piprov /usr/local/lib/piprov/piprov-udev".to_owned();
+        let copies: Vec<PathBuf> = vec![HELPER.into(), PROGRAM.into()];
+        for _ in 0..2 {
+            assert_eq!(runs(&install), (own.clone(), copies.clone()));
+        }
+        for copy in &copies {
+            assert_eq!(std::fs::metadata(install.root.join(copy)).unwrap().mode() & 0o777, 0o755);
+        }
+        // The package's are taken as they are, and those of `make install`.
+        for ((program, helper), want) in IN_IMAGES
+            .iter()
+            .rev()
+            .zip(["/usr/local/bin/piprov /usr/local/lib/piprov/piprov-udev", "/usr/bin/piprov piprov-udev"])
+        {
+            for path in [program, helper] {
+                std::fs::create_dir_all(install.root.join(path).parent().unwrap()).unwrap();
+                std::fs::write(install.root.join(path), "the image's").unwrap();
+            }
+            assert_eq!(runs(&install), (want.to_owned(), vec![]));
+        }
+        removals(&install.root).iter().for_each(|change| change.apply().unwrap());
+        assert!(copies.iter().all(|copy| !install.root.join(copy).exists()));
+        assert!(install.root.join("usr/bin/piprov").exists());
+    }
+
+    #[test]
+    fn no_program_is_put_where_it_cannot_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let install = image(dir.path());
+        let shell = |machine: u8| {
+            std::fs::create_dir_all(install.root.join("usr/bin")).unwrap();
+            let _ = std::os::unix::fs::symlink("/usr/bin", install.root.join("bin"));
+            let header = [ELF, &[2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, machine, 0]].concat();
+            std::fs::write(install.root.join("usr/bin/sh"), header).unwrap();
+        };
+        shell(62);
+        assert_eq!(install.changes().unwrap().len(), 6);
+        shell(183);
+        let error = install.changes().unwrap_err();
+        assert!(error.to_string().contains(" is for amd64, and the programs of "), "{error}");
+        assert!(error.to_string().ends_with(" are for arm64"), "{error}");
+    }
+
+    #[test]
+    fn a_root_that_is_not_there_is_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut install = install(dir.path(), false);
+        install.root = dir.path().join("mistyped");
+        assert!(install.changes().unwrap().iter().all(|change| change.apply().is_err()));
+        install.image = true;
+        assert!(install.changes().is_err() && !install.root.exists());
     }
 
     #[test]

@@ -75,6 +75,18 @@ pub enum Error {
         /// The link.
         path: PathBuf,
     },
+    /// A program can't be copied into an image: it is for another processor.
+    #[error("{} is for {own}, and the programs of {} are for {others}", program.display(), root.display())]
+    OtherProcessor {
+        /// The program.
+        program: PathBuf,
+        /// What it is for.
+        own: String,
+        /// The root of the image.
+        root: PathBuf,
+        /// What the programs there are for.
+        others: String,
+    },
     /// Another process works on the port and doesn't end.
     #[error("port {port} is being worked on by another process")]
     Locked {
@@ -100,6 +112,7 @@ impl Explain for Error {
             },
             Self::NoFirstStage { .. } => Kind::NoInput,
             Self::InTheWay { .. } | Self::IsLink { .. } => Kind::CantCreate,
+            Self::OtherProcessor { .. } => Kind::BadData,
             Self::Locked { .. } => Kind::Busy,
         }
     }
@@ -116,6 +129,9 @@ impl Explain for Error {
                 Knob::Clients,
                 " or in piprov.toml",
             ]),
+            Self::OtherProcessor { .. } => {
+                Some("install piprov's package in the image first: its programs are taken then".into())
+            }
             Self::IsLink { .. } => {
                 Some(remedy!["name the directory itself, with ", Knob::Live, " or in piprov.toml"])
             }

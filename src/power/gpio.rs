@@ -31,6 +31,10 @@ impl Power for Gpio {
         pulse(&mut pin, self.hold, stop)
     }
 
+    fn probe(&self) -> Result<(), Error> {
+        probe(&self.chip, &self.line)
+    }
+
     fn describe(&self) -> String {
         format!("{}:{} low for {} s, then released", self.chip, self.line, self.hold.as_secs_f64())
     }

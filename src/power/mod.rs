@@ -22,6 +22,14 @@ pub trait Power: Send {
     /// What was in the way. After an error the board may or may not have been reset.
     fn reset(&mut self, stop: &Stop) -> Result<(), Error>;
 
+    /// Looks whether that could work, and touches nothing. A command is not looked at.
+    ///
+    /// # Errors
+    /// What would be in the way: no such chip or line, no permission, in use by another program.
+    fn probe(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// What [`Power::reset`] does, as a phrase: `gpiochip0:17 low for 0.5 s, then released`.
     fn describe(&self) -> String;
 
@@ -88,6 +96,10 @@ pub fn probe(reset: &ResetSpec) -> Result<(), Error> {
 /// What helps where the database has no reset.
 const FILL: &str = "fill the reset column of its row (gpiochip0:17 or command:…)";
 
+/// What is told where there is no GPIO chip, and what helps.
+const NO_CHIP: &str = "this machine shows no GPIO chip at all: the kernel has none, or the container hides them. Run it where they are";
+const COMMAND: &str = "let the reset column name a command (command:…)";
+
 /// What else can be done in a job whose boards may be switched on by a person.
 #[must_use]
 pub fn by_hand() -> Remedy {
@@ -114,6 +126,12 @@ impl Error {
     pub fn hint_or(&self, instead: impl Into<Remedy>) -> Option<Remedy> {
         match self {
             Self::NotConfigured { .. } => Some(remedy![FILL, ", or "].and(instead)),
+            Self::NoChip { present, .. } if present.is_empty() => {
+                Some(remedy![format!("{NO_CHIP}, {COMMAND}, or ")].and(instead))
+            }
+            Self::NoChip { present, .. } => {
+                Some(remedy![format!("there are {}: name one of them, or ", present.join(", "))].and(instead))
+            }
             _ => self.hint(),
         }
     }
@@ -284,10 +302,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
             Self::NotConfigured { .. } => FILL.into(),
-            Self::NoChip { present, .. } if present.is_empty() => {
-                "this machine shows no GPIO chip at all: the kernel has none, or the container hides them"
-                    .into()
-            }
+            Self::NoChip { present, .. } if present.is_empty() => format!("{NO_CHIP}, {COMMAND}").into(),
             Self::NoChip { present, .. } => format!("there are {}", present.join(", ")).into(),
             Self::NotAChip { .. } => {
                 remedy![
@@ -350,6 +365,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_the_way_of_a_reset_shows_before_it() {
+        let options = ResetOptions::default();
+        let error = of_line("/nonexistent/gpiochip0", Line::Offset(17), &options).probe().unwrap_err();
+        assert!(matches!(error, Error::NoChip { .. }), "{error}");
+        let lab = Targets::parse(b"a,dc:a6:32:01:02:03,10.0.0.3,command:false\n", Path::new("x")).unwrap();
+        assert!(of_target(lab.find("a").unwrap(), &options).unwrap().probe().is_ok());
+    }
+
+    #[test]
     fn the_database_decides_on_the_back_end() {
         let text = "a,dc:a6:32:01:02:03,10.0.0.3,gpiochip0:17\nb,dc:a6:32:01:02:04,,command:true\nc,dc:a6:32:01:02:05\n";
         let lab = Targets::parse(text.as_bytes(), Path::new("x")).unwrap();
@@ -363,8 +387,13 @@ mod tests {
     #[test]
     fn hints_name_what_exists() {
         let none = Error::NoChip { path: PathBuf::from("/dev/gpiochip9"), present: vec![] };
-        assert!(none.hint().unwrap().says("no GPIO chip at all"));
+        for hint in [none.hint().unwrap(), none.hint_or(by_hand()).unwrap()] {
+            assert!(hint.says("no GPIO chip at all") && hint.says("command:…"), "{hint:?}");
+        }
+        assert!(none.hint_or(by_hand()).unwrap().names(Knob::NoReset));
         let some = Error::NoChip { path: PathBuf::from("/dev/gpiochip9"), present: vec!["gpiochip0".into()] };
         assert_eq!(some.hint().unwrap(), "there are gpiochip0".into());
+        let either = some.hint_or(by_hand()).unwrap();
+        assert!(either.says("there are gpiochip0") && either.names(Knob::NoReset), "{either:?}");
     }
 }

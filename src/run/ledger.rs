@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Access, AtFlags, Mode};
+use rustix::fs::{Access, AtFlags, CWD, Mode};
 use rustix::io::Errno;
 
 use super::{Record, RunId};
@@ -157,6 +157,37 @@ impl Ledger {
         dir.sweep().map_err(failed("tidying up", dir.path()))?;
         share(&dir);
         Ok(Self { dir, shared })
+    }
+
+    /// Looks whether [`Self::open`] could: nothing is made or changed.
+    ///
+    /// # Errors
+    /// What it would be told.
+    pub fn would_open(state_dir: &Path) -> Result<(), Error> {
+        let path = state_dir.join(DIR);
+        let mut at = path.as_path();
+        loop {
+            let here = if at.as_os_str().is_empty() { Path::new(".") } else { at };
+            let mine = rustix::fs::accessat(CWD, here, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+            let source = match mine {
+                Ok(()) if here.is_dir() => return Ok(()),
+                Ok(()) => Errno::NOTDIR,
+                Err(Errno::NOENT) => match at.parent() {
+                    Some(parent) => {
+                        at = parent;
+                        continue;
+                    }
+                    None => Errno::NOENT,
+                },
+                Err(error) => error,
+            };
+            let (doing, path) = match at {
+                at if at == path => ("writing into", path),
+                at if at == state_dir => ("making", path),
+                _ => ("making", state_dir.to_owned()),
+            };
+            return Err(Error::Os { doing, path, source: source.into() });
+        }
     }
 
     /// Opens it to read, where it is there; nothing is made or tidied up.
@@ -366,6 +397,23 @@ mod tests {
         assert!(matches!(ledger.one("0"), Err(Error::Many { count: 2, .. })));
         assert!(matches!(ledger.one("ff"), Err(Error::NoRun { .. })));
         assert!(matches!(ledger.one(""), Err(Error::NoRun { .. })));
+    }
+
+    #[test]
+    fn whether_it_could_be_opened_is_seen_without_making_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for state in ["", "a", "a/b/c"] {
+            Ledger::would_open(&dir.path().join(state)).unwrap();
+        }
+        for state in [&file, &file.join("a/b")] {
+            let error = Ledger::would_open(state).unwrap_err();
+            assert!(matches!(error, Error::Os { .. }) && Ledger::open(state).is_err(), "{error}");
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        Ledger::open(dir.path()).unwrap();
+        Ledger::would_open(dir.path()).unwrap();
     }
 
     #[test]

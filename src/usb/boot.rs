@@ -7,7 +7,6 @@ mod loader;
 mod options;
 mod track;
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,6 @@ use loader::Firmware;
 pub use options::{BootOptions, Limits};
 pub(super) use track::{Rom, Track, who};
 
-use super::access::Access;
 use super::event::What;
 use super::lookup::{Asker, Payload};
 use super::message::SIGNATURE;
@@ -163,14 +161,9 @@ impl Boot {
             // A device is there before udev has dealt with it, and before libusb knows it.
             others |= fault == Fault::Busy;
             let passing = matches!(fault, Fault::Permission | Fault::Busy | Fault::Gone | Fault::Wire);
-            let denied = || {
-                let node = device.node();
-                let hint = Access::look(Path::new("/"), Some(&node)).remedy();
-                Trouble::Permission { node: node.display().to_string(), hint }
-            };
             if !passing || Instant::now() >= deadline {
                 return Err(match fault {
-                    Fault::Permission => denied(),
+                    Fault::Permission => Trouble::denied(device),
                     fault => Trouble::Fault(fault),
                 });
             }
@@ -181,7 +174,7 @@ impl Boot {
             if self.stop.wait(Duration::from_millis(50)) {
                 // It was on its way to this; more time would have told it.
                 return Err(match fault {
-                    Fault::Permission => denied(),
+                    Fault::Permission => Trouble::denied(device),
                     Fault::Busy => Trouble::Fault(fault),
                     _ => Trouble::Stopped,
                 });

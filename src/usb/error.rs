@@ -1,7 +1,9 @@
 //! Why a payload can't be served, or USB can't be used at all. What happens to one board is an
 //! `Ending`, not an error.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
 
 use super::bootfiles::Damage;
 use super::payload::Fuse;
@@ -55,6 +57,8 @@ pub enum Error {
         dir: PathBuf,
         /// Whose bootcode it is; `None` where there is no bootcode at all.
         chip: Option<Chip>,
+        /// Whether it is the directory of one board, which was found by its serial number.
+        of_board: bool,
     },
     /// There is a system for an older board, and the loader that starts it, which rpiboot has inside, is nowhere.
     #[error("{} has no bootcode.bin for {chip} ({}), and neither {} has one with start.elf", .dir.display(), .chip.boards(), either(.tried))]
@@ -65,6 +69,12 @@ pub enum Error {
         chip: Chip,
         /// The folders that were looked at.
         tried: Vec<PathBuf>,
+    },
+    /// A file has nothing in it.
+    #[error("{} is empty, which a board takes for missing", .path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
     },
     /// The bootcode has nothing in it, or more than a boot ROM takes.
     #[error("{}: {len} bytes are no bootcode", .path.display())]
@@ -221,12 +231,32 @@ fn boards(chip: Option<Chip>) -> String {
 /// Where payloads come from: nothing of Raspberry Pi's firmware is part of this program.
 #[must_use]
 pub fn where_from() -> Remedy {
+    sources().and(remedy![". Name one with ", Knob::Payload])
+}
+
+fn sources() -> Remedy {
     remedy![
         "Raspberry Pi OS and Ubuntu have payloads in the package rpiboot (/usr/share/rpiboot); or ",
         Action::host("git clone --recurse-submodules https://github.com/raspberrypi/usbboot"),
-        ". Name one with ",
-        Knob::Payload,
     ]
+}
+
+/// What keeps this user from a file: the outermost folder on the way to it, or behind its links, that it may not enter, else
+/// the file itself.
+fn in_the_way(path: &Path) -> PathBuf {
+    let may_enter = |folder: &Path| rustix::fs::access(folder, Access::EXEC_OK).is_ok();
+    let mut at = path.to_owned();
+    // As many links as the kernel follows.
+    for _ in 0..40 {
+        let folders = at.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+        // Behind the first one none can be entered, whatever its mode.
+        if let Some(folder) = folders.take_while(|folder| !may_enter(folder)).last() {
+            return folder.to_owned();
+        }
+        let Ok(target) = std::fs::read_link(&at) else { break };
+        at = at.parent().unwrap_or(Path::new("")).join(target);
+    }
+    at
 }
 
 impl Explain for Error {
@@ -245,6 +275,7 @@ impl Explain for Error {
             | Self::KnownBad { .. }
             | Self::Dangling { .. }
             | Self::NoFile { .. }
+            | Self::Empty { .. }
             | Self::BootcodeSize { .. }
             | Self::Stub { .. }
             | Self::Missing { .. }
@@ -259,7 +290,7 @@ impl Explain for Error {
             Self::Dir { dir: path, source } | Self::Read { path, source }
                 if source.kind() == std::io::ErrorKind::PermissionDenied =>
             {
-                let read = Action::host("chmod a+rX").arg(path.display());
+                let read = Action::host("chmod a+rX").arg(in_the_way(path).display());
                 remedy![
                     "Whoever it belongs to can let this user read it: ",
                     read,
@@ -269,6 +300,10 @@ impl Explain for Error {
                 ]
             }
             Self::Dir { .. } | Self::NoPayload { .. } => where_from().and("."),
+            Self::NoBootcode { dir, of_board: true, .. } => {
+                let put = format!("Put the board's boot files into {}. ", dir.display());
+                remedy![put, sources(), "."]
+            }
             Self::NoBootcode { chip: None, .. } => remedy!["Is it the right directory? ", where_from(), "."],
             Self::NoBootcode { chip: Some(_), .. } => {
                 remedy!["This payload is for other boards. ", where_from(), "."]
@@ -280,6 +315,11 @@ impl Explain for Error {
                     ", or take the package rpiboot.",
                 ]
             }
+            Self::Missing { name: "bootcode.bin" | "start.elf", .. } => remedy![
+                "Both are needed, and come with the folder msd of the package rpiboot, or of ",
+                Action::host("git clone --recurse-submodules https://github.com/raspberrypi/usbboot"),
+                ".",
+            ],
             Self::NoLoader { .. } => remedy![
                 "rpiboot has these two files inside. Here they come from the folder msd of the package rpiboot, or of ",
                 Action::host("git clone --recurse-submodules https://github.com/raspberrypi/usbboot"),
@@ -291,7 +331,7 @@ impl Explain for Error {
                 " in the repository, or take the package rpiboot.",
             ],
             Self::KnownBad { remedy, .. } => (*remedy).into(),
-            Self::Bootfiles { .. } | Self::BootcodeSize { .. } => {
+            Self::Bootfiles { .. } | Self::BootcodeSize { .. } | Self::Empty { .. } => {
                 "Fetch the payload again; a download was cut off, or it is another file.".into()
             }
             Self::LeadsOut { target, .. } => {

@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-pub(super) use loader::{Loader, PACKAGE};
+pub(super) use loader::{FILES as LOADER, Loader, PACKAGE};
 
 use super::bootfiles::Bootfiles;
-use super::border::{BadFolder, Border, Closed, no_file};
+use super::border::{BadFolder, Border, Closed};
 use super::error::Error;
 use super::message::{BadName, check_name};
+use super::payload::broken::Folder;
 use crate::board::PortPath;
 use crate::board::identity::Chip;
 use crate::image::read_at::ReadAt;
@@ -32,6 +33,8 @@ pub struct Payload {
     overlays: bool,
     bootfiles: Option<(Arc<File>, Bootfiles)>,
     loader: Loader,
+    /// Whether it was chosen for one board, by its serial number.
+    of_board: bool,
 }
 
 /// What decides about a payload beside its directory.
@@ -63,6 +66,8 @@ pub struct Found {
     pub len: u32,
     /// Where it was found.
     pub origin: Origin,
+    /// Its path; of a part of an archive, the archive's with the part's name behind it.
+    pub path: PathBuf,
 }
 
 /// Where a file was found.
@@ -109,22 +114,17 @@ impl Payload {
 
     /// [`Self::open`], with the loader of older boards from there.
     pub(super) fn with_loader(dir: &Path, options: &PayloadOptions, loader: Loader) -> Result<Self, Error> {
-        let border =
-            Border::of(dir, &options.allow).map_err(|BadFolder { path, source }| {
-                match dangling(Path::new(""), &path) {
-                    Some((link, target)) => Error::Dangling { link, target },
-                    None => Error::Dir { dir: path, source },
-                }
-            })?;
+        let border = Border::of(dir, &options.allow).map_err(bad_folder)?;
         let overlays = options.overlays;
-        let mut payload = Self { dir: dir.to_owned(), border, overlays, bootfiles: None, loader };
+        let mut payload =
+            Self { dir: dir.to_owned(), border, overlays, bootfiles: None, loader, of_board: false };
         let path = dir.join(BOOTFILES);
         match payload.open_file(&path) {
             Ok(Some((file, _))) => {
                 let members = Bootfiles::read(file.as_ref()).map_err(|damage| {
                     let mut start = [0; 512];
                     let len = file.as_ref().read_at(&mut start, 0).unwrap_or(0);
-                    match super::payload::stub(&start[..len]).filter(|_| len < start.len()) {
+                    match super::payload::broken::stub(&start[..len]).filter(|_| len < start.len()) {
                         Some(target) => Error::Stub { path, target },
                         None => Error::Bootfiles { path, damage },
                     }
@@ -138,10 +138,26 @@ impl Payload {
         Ok(payload)
     }
 
+    /// The same, as the directory of one board: nobody names another one for it.
+    #[must_use]
+    pub(super) fn of_board(self) -> Self {
+        Self { of_board: true, ..self }
+    }
+
+    /// Whether it is the directory of one board.
+    pub(super) const fn is_of_board(&self) -> bool {
+        self.of_board
+    }
+
     /// The directory, as it was named.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The directory, with how far its links may lead.
+    pub(super) fn folder(&self) -> Folder<'_> {
+        Folder { dir: &self.dir, border: &self.border }
     }
 
     /// The archive, where there is one.
@@ -185,7 +201,7 @@ impl Payload {
 
     /// Whether a file that the payload lacks comes from the folder with the loader of older boards: only all of the
     /// loader, and only for a system in `boot.img`, which brings none.
-    fn lends(&self, asker: Asker, name: &str) -> Result<bool, BadName> {
+    pub(super) fn lends(&self, asker: Asker, name: &str) -> Result<bool, BadName> {
         if !loader::FILES.contains(&name) || asker.chip.bootcode() != loader::FILES[0] {
             return Ok(false);
         }
@@ -198,16 +214,6 @@ impl Payload {
         &self.loader
     }
 
-    /// The link in the way to a file of this payload that leads to nothing, and where it leads.
-    pub(super) fn dangling(&self, name: &Path) -> Option<(PathBuf, PathBuf)> {
-        dangling(&self.dir, name)
-    }
-
-    /// What lies at a place where a file is expected, if it is something else.
-    pub(super) fn is_no_file(&self, path: &Path) -> Option<&'static str> {
-        no_file(path)
-    }
-
     fn find_own(&self, asker: Asker, name: &str) -> Result<Option<Found>, BadName> {
         check_name(name)?;
         let prefix = asker.chip.prefix();
@@ -218,8 +224,9 @@ impl Payload {
             }
             if let Some(member) = members.find(&format!("{prefix}/{name}")) {
                 let len = u32::try_from(member.len).map_err(|_| BadName::TooLarge)?;
-                let file = archive.clone();
-                return Ok(Some(Found { file, offset: member.offset, len, origin: Origin::Bootfiles }));
+                let path = self.dir.join(BOOTFILES).join(prefix).join(name);
+                let (file, origin) = (archive.clone(), Origin::Bootfiles);
+                return Ok(Some(Found { file, offset: member.offset, len, origin, path }));
             }
         }
         // Always of the payload itself: what a board gets before it can be told from others is the same for all.
@@ -246,7 +253,16 @@ impl Payload {
     }
 }
 
-fn open_file(border: &Border, path: &Path) -> Result<Option<(Arc<File>, u64)>, Closed> {
+/// Why a folder can't be used.
+fn bad_folder(bad: BadFolder) -> Error {
+    match dangling(Path::new(""), &bad.path) {
+        Some((link, target)) => Error::Dangling { link, target },
+        None => Error::Dir { dir: bad.path, source: bad.source },
+    }
+}
+
+/// Opens a regular file within a border, with its length.
+pub(super) fn open_file(border: &Border, path: &Path) -> Result<Option<(Arc<File>, u64)>, Closed> {
     let Some(file) = border.open(path)? else { return Ok(None) };
     let len = file.size().map_err(Closed::Io)?;
     Ok(Some((Arc::new(file), len)))
@@ -257,7 +273,7 @@ fn on_disk(border: &Border, path: &Path, origin: Origin) -> Result<Option<Found>
     match open_file(border, path) {
         Ok(Some((file, len))) => {
             let len = u32::try_from(len).map_err(|_| BadName::TooLarge)?;
-            Ok(Some(Found { file, offset: 0, len, origin }))
+            Ok(Some(Found { file, offset: 0, len, origin, path: path.to_owned() }))
         }
         Ok(None) => Ok(None),
         Err(Closed::LeadsOut(_)) => Err(BadName::LeadsOut),
@@ -267,7 +283,7 @@ fn on_disk(border: &Border, path: &Path, origin: Origin) -> Result<Option<Found>
 }
 
 /// The first link that leads to nothing on the way to `path` below `dir`, and where it leads.
-fn dangling(dir: &Path, path: &Path) -> Option<(PathBuf, PathBuf)> {
+pub(super) fn dangling(dir: &Path, path: &Path) -> Option<(PathBuf, PathBuf)> {
     let mut at = dir.to_owned();
     path.components().find_map(|part| {
         at.push(part);
@@ -295,6 +311,11 @@ impl ReadAt for Found {
 }
 
 impl Found {
+    /// That there is nothing in it.
+    pub(super) fn empty(&self) -> Error {
+        Error::Empty { path: self.path.clone() }
+    }
+
     /// Reads from the file, from `at` on. Fewer bytes than asked only where it ends.
     ///
     /// # Errors

@@ -1,28 +1,28 @@
 //! Looks at a payload before a board does, so that what must fail fails at once and with its reason.
 
+pub(super) mod broken;
 mod known_bad;
 mod settings;
 
 use std::path::{Path, PathBuf};
 
+use broken::not_a_stub;
 pub use settings::Fuse;
 use settings::Settings;
 
-use super::border::Closed;
 use super::error::Error;
-use super::lookup::{Asker, Found, Origin, Payload};
-use super::message::SIGNATURE;
+use super::lookup::{Asker, BOOTFILES, Found, LOADER, Origin, Payload};
+use super::message::{BadName, SIGNATURE};
 use crate::board::PortPath;
 use crate::board::identity::Chip;
 
-/// Longer than the target of any link in a payload, shorter than any firmware.
-const LONGEST_STUB: u32 = 200;
 /// A boot ROM loads the bootcode into memory inside the chip: the largest bootcode known has 105984 bytes. This is far
 /// above that, and below what would be another file by mistake.
 const LARGEST_BOOTCODE: u32 = 16 << 20;
 
 /// Files that are looked at for being what they are called.
-const FIRMWARE: [&str; 15] = [
+const FIRMWARE: [&str; 16] = [
+    BOOTFILES,
     "bootcode.bin",
     "bootcode4.bin",
     "bootcode5.bin",
@@ -39,6 +39,9 @@ const FIRMWARE: [&str; 15] = [
     "recovery.bin",
     "bootsys",
 ];
+
+/// What the bootcode of boards before the Pi 4 loads: one of these.
+const STARTS: [&str; 5] = ["start.elf", "start_cd.elf", "start_x.elf", "start_db.elf", "recovery.elf"];
 
 /// What is to be checked.
 #[derive(Debug, Clone, Default)]
@@ -68,15 +71,16 @@ pub fn burns(setting: &str) -> bool {
 pub fn check(payload: &Payload, port: Option<PortPath>, wanted: &Wanted) -> Result<Vec<String>, Error> {
     let dir = || payload.dir().to_owned();
     let mut there: Vec<(Chip, Origin)> = Vec::new();
+    let mut failed = None;
     for chip in Chip::ALL {
-        if let Ok(Some(found)) = payload.find(Asker { chip, port }, chip.bootcode()) {
-            there.push((chip, found.origin));
+        let asker = Asker { chip, port };
+        match payload.find(asker, chip.bootcode()) {
+            Ok(found) => there.extend(found.map(|found| (chip, found.origin))),
+            Err(why) => failed = failed.or_else(|| Some(unserved(payload, asker, chip.bootcode(), why))),
         }
     }
     if there.is_empty() {
-        let names = Chip::ALL.map(Chip::bootcode);
-        let missing = Error::NoBootcode { dir: dir(), chip: None };
-        return Err(broken(payload, port, &names).unwrap_or(missing));
+        return Err(failed.unwrap_or_else(|| no_bootcode(payload, port, None)));
     }
     // A payload that has a bootcode of its own is for those boards; of others it is only asked when one comes.
     let own = there.iter().any(|(_, origin)| *origin != Origin::Loader);
@@ -108,14 +112,16 @@ pub fn check(payload: &Payload, port: Option<PortPath>, wanted: &Wanted) -> Resu
             said.note(format!("no {chip} is served: {error}"));
         }
         for name in FIRMWARE {
-            if let Ok(Some(found)) = payload.find(asker, name) {
-                not_a_stub(payload, name, &found)?;
+            let Ok(Some(found)) = payload.find(asker, name) else { continue };
+            not_a_stub(&found)?;
+            if found.len == 0 {
+                said.note(found.empty().to_string());
             }
         }
-        if let Some(error) = links(payload, port, &FIRMWARE) {
+        if let Some(error) = payload.folder().closed(paths(port, &FIRMWARE)) {
             return Err(error);
         }
-        for (link, target) in dangling(payload, port, &FIRMWARE) {
+        for (link, target) in payload.folder().dangling(paths(port, &FIRMWARE)) {
             said.note(format!("{} is a link to {}, which isn't there", link.display(), target.display()));
         }
         for port in &ports {
@@ -126,21 +132,32 @@ pub fn check(payload: &Payload, port: Option<PortPath>, wanted: &Wanted) -> Resu
         }
         let config = settings::config(payload, asker)?;
         let is_set = |name| config.settings().iter().any(|setting| settings::is_set(setting, name));
-        let missing = |name, why| {
-            let missing = Error::Missing { dir: dir(), name, why };
-            broken(payload, port, &[name]).unwrap_or(missing)
+        let need = |name, why| match has(payload, asker, name)? {
+            true => Ok(()),
+            false => Err(absent(payload, asker, name).unwrap_or(Error::Missing { dir: dir(), name, why })),
         };
-        if is_set("boot_ramdisk") && !has(payload, asker, "boot.img")? {
-            return Err(missing("boot.img", "config.txt asks for (boot_ramdisk=1)"));
+        if is_set("boot_ramdisk") {
+            need("boot.img", "config.txt asks for (boot_ramdisk=1)")?;
+        }
+        let starts = |port: &Option<PortPath>| {
+            let asker = Asker { chip: *chip, port: *port };
+            STARTS.iter().any(|name| has(payload, asker, name).unwrap_or(true))
+        };
+        // Which file else is loaded, only a setting can say.
+        if chip.bootcode() == LOADER[0] && !is_set("start_file") && !ports.iter().any(starts) {
+            said.note(format!(
+                "{} has no start.elf, nor start_cd.elf or start_x.elf: bootcode.bin loads one of them on boards before the Pi 4",
+                payload.dir().display()
+            ));
         }
         let original = "pieeprom.original.bin";
         if has(payload, asker, original)? && !has(payload, asker, "pieeprom.bin")? && !is_set("erase_eeprom")
         {
             let missing = Error::NoEeprom { dir: dir(), original };
-            return Err(broken(payload, port, &["pieeprom.bin"]).unwrap_or(missing));
+            return Err(absent(payload, asker, "pieeprom.bin").unwrap_or(missing));
         }
-        if wanted.boot_sig && !has(payload, asker, "boot.sig")? {
-            return Err(missing("boot.sig", "a board with secure boot needs"));
+        if wanted.boot_sig {
+            need("boot.sig", "a board with secure boot needs")?;
         }
         if wanted.signed && chip.takes_signature() {
             signature(payload, asker)?;
@@ -155,30 +172,37 @@ pub fn check(payload: &Payload, port: Option<PortPath>, wanted: &Wanted) -> Resu
 /// Where there is no such file, or it is no bootcode.
 pub fn bootcode(payload: &Payload, asker: Asker) -> Result<Found, Error> {
     let name = asker.chip.bootcode();
-    let path = payload.dir().join(name);
     let found = match payload.find(asker, name) {
         Ok(Some(found)) => found,
-        Ok(None) | Err(_) => {
-            return Err(broken(payload, asker.port, &[name]).unwrap_or_else(|| no_bootcode(payload, asker)));
-        }
+        Ok(None) => return Err(no_bootcode(payload, asker.port, Some(asker.chip))),
+        Err(why) => return Err(unserved(payload, asker, name, why)),
     };
-    not_a_stub(payload, name, &found)?;
+    not_a_stub(&found)?;
     if found.len == 0 || found.len > LARGEST_BOOTCODE {
-        return Err(Error::BootcodeSize { path, len: found.len.into() });
+        return Err(Error::BootcodeSize { path: found.path, len: found.len.into() });
     }
     Ok(found)
 }
 
-/// Why there is no bootcode for a board.
-fn no_bootcode(payload: &Payload, asker: Asker) -> Error {
-    let (dir, chip) = (payload.dir().to_owned(), asker.chip);
-    // What rpiboot serves with the loader inside it.
-    let lends =
-        chip.bootcode() == Chip::Bcm2837.bootcode() && has(payload, asker, "boot.img").is_ok_and(|has| has);
-    match lends {
-        true => Error::NoLoader { dir, chip, tried: payload.loader().places().to_vec() },
-        false => Error::NoBootcode { dir, chip: Some(chip) },
+/// Why there is no bootcode for a board, or for any.
+fn no_bootcode(payload: &Payload, port: Option<PortPath>, chip: Option<Chip>) -> Error {
+    let names = chip.map_or_else(|| Chip::ALL.map(Chip::bootcode).to_vec(), |chip| vec![chip.bootcode()]);
+    if let Some(error) = broken(payload, port, &names) {
+        return error;
     }
+    // What rpiboot serves with the loader inside it.
+    let older = Chip::Bcm2837;
+    let asker = Asker { chip: chip.unwrap_or(older), port };
+    let lends = asker.chip.bootcode() == older.bootcode() && has(payload, asker, "boot.img").unwrap_or(false);
+    let dir = payload.dir().to_owned();
+    if let (true, Some(chip)) = (lends, chip) {
+        let tried = payload.loader().places().to_vec();
+        return payload.loader().trouble().unwrap_or(Error::NoLoader { dir, chip, tried });
+    }
+    // The archive has the bootcode of the others inside.
+    broken(payload, port, &[BOOTFILES])
+        .or_else(|| payload.loader().trouble().filter(|_| lends))
+        .unwrap_or_else(|| Error::NoBootcode { dir, chip, of_board: payload.is_of_board() })
 }
 
 /// The signature that goes with an older board's bootcode.
@@ -186,92 +210,62 @@ fn no_bootcode(payload: &Payload, asker: Asker) -> Error {
 /// # Errors
 /// Where there is no such file, or it is no signature.
 pub fn signature(payload: &Payload, asker: Asker) -> Result<[u8; SIGNATURE], Error> {
-    let path = payload.dir().join("bootcode.sig");
     let Ok(Some(found)) = payload.find(asker, "bootcode.sig") else {
         let dir = payload.dir().to_owned();
         let missing = Error::Missing { dir, name: "bootcode.sig", why: "a signed boot (-s) sends" };
         return Err(broken(payload, asker.port, &["bootcode.sig"]).unwrap_or(missing));
     };
+    let path = found.path.clone();
     let bytes = found.read_all().map_err(|source| Error::Read { path: path.clone(), source })?;
     <[u8; SIGNATURE]>::try_from(bytes.as_slice())
         .map_err(|_| Error::Signature { path, len: found.len.into() })
 }
 
-/// Whether a board would get a file.
+/// Whether a board would get a file, and there is something in it: an empty one a board takes for missing.
 ///
 /// # Errors
 /// Why it must not, or can't, be served: that is not the same as not there.
 fn has(payload: &Payload, asker: Asker, name: &str) -> Result<bool, Error> {
-    payload.find(asker, name).map(|found| found.is_some()).map_err(|why| {
-        let (path, source) = (payload.dir().join(name), std::io::Error::other(why.to_string()));
-        links(payload, asker.port, &[name]).unwrap_or(Error::Read { path, source })
-    })
+    match payload.find(asker, name) {
+        Ok(found) => Ok(found.is_some_and(|found| found.len > 0)),
+        Err(why) => Err(unserved(payload, asker, name, why)),
+    }
+}
+
+/// Why a file isn't served to a board.
+fn unserved(payload: &Payload, asker: Asker, name: &str, why: BadName) -> Error {
+    if let Some(error) = payload.folder().closed(paths(asker.port, &[name])) {
+        return error;
+    }
+    let other = match payload.lends(asker, name) {
+        Ok(true) => payload.loader().trouble(),
+        Ok(false) => None,
+        // A file that can't be read decides whether it comes from elsewhere.
+        Err(_) => match payload.find(asker, "boot.img") {
+            Err(why) => Some(unserved(payload, asker, "boot.img", why)),
+            Ok(_) => payload.folder().closed(paths(asker.port, &[LOADER[0]])),
+        },
+    };
+    let source = std::io::Error::other(why.to_string());
+    other.unwrap_or_else(|| Error::Read { path: payload.dir().join(name), source })
 }
 
 /// The files of these names in the payload, wherever in it.
-fn paths<'a>(port: Option<PortPath>, names: &'a [&str]) -> impl Iterator<Item = PathBuf> + 'a {
+fn paths<'a>(port: Option<PortPath>, names: &'a [&str]) -> impl Iterator<Item = PathBuf> + Clone + 'a {
     let overlay = port.map(|port| port.to_string()).unwrap_or_default();
     let folders = [String::new(), "2710".to_owned(), "2711".to_owned(), "2712".to_owned(), overlay];
     folders.into_iter().flat_map(|folder| names.iter().map(move |name| Path::new(&folder).join(name)))
 }
 
-/// Why a file that a board needs isn't one: a link that leads out of the payload or to nothing, a file that can't be read,
-/// a pipe or directory of its name.
+/// Why a file that a board needs isn't one.
 fn broken(payload: &Payload, port: Option<PortPath>, names: &[&str]) -> Option<Error> {
-    let nothing = || dangling(payload, port, names).next();
-    let other = || {
-        paths(port, names).find_map(|path| {
-            let path = payload.dir().join(path);
-            payload.is_no_file(&path).map(|what| Error::NoFile { path, what })
-        })
-    };
-    links(payload, port, names)
-        .or_else(|| nothing().map(|(link, target)| Error::Dangling { link, target }))
-        .or_else(other)
+    payload.folder().broken(paths(port, names))
 }
 
-/// The links to nothing among some files, with where they lead.
-fn dangling<'a>(
-    payload: &'a Payload,
-    port: Option<PortPath>,
-    names: &'a [&str],
-) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'a {
-    paths(port, names).filter_map(|path| payload.dangling(&path))
-}
-
-/// The first of some files that is a link out of the payload, or that can't be read.
-fn links(payload: &Payload, port: Option<PortPath>, names: &[&str]) -> Option<Error> {
-    paths(port, names).find_map(|path| {
-        let link = payload.dir().join(path);
-        match payload.open_file(&link) {
-            Err(Closed::LeadsOut(target)) => Some(Error::LeadsOut { link, target }),
-            Err(Closed::Io(source)) => Some(Error::Read { path: link, source }),
-            Ok(_) => None,
-        }
-    })
-}
-
-/// A repository that is downloaded without its links has text files with the links' targets instead.
-fn not_a_stub(payload: &Payload, name: &str, found: &Found) -> Result<(), Error> {
-    if found.len == 0 || found.len > LONGEST_STUB {
-        return Ok(());
-    }
-    let path = payload.dir().join(name);
-    let bytes = found.read_all().map_err(|source| Error::Read { path: path.clone(), source })?;
-    match stub(&bytes) {
-        Some(target) => Err(Error::Stub { path, target }),
-        None => Ok(()),
-    }
-}
-
-/// The target of a link, where a file holds nothing but one.
-pub(super) fn stub(bytes: &[u8]) -> Option<String> {
-    let target = std::str::from_utf8(bytes).ok()?.trim_end_matches('\n');
-    let plain = !target.is_empty()
-        && target.len() <= LONGEST_STUB as usize
-        && target.bytes().all(|byte| byte.is_ascii_graphic());
-    let leads = target.contains('/') || [".bin", ".img", ".elf"].iter().any(|end| target.ends_with(end));
-    (plain && leads).then(|| target.to_owned())
+/// Why a file that a board needs is as good as missing.
+fn absent(payload: &Payload, asker: Asker, name: &str) -> Option<Error> {
+    let empty = || payload.find(asker, name).ok().flatten().filter(|found| found.len == 0);
+    broken(payload, asker.port, &[name]).or_else(|| empty().map(|found| found.empty()))
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ impl PayloadPlan for Installed {
         let tried = self.folders(Some(chip));
         for dir in &tried {
             if let Some(payload) = open(dir, &self.options)? {
-                return Ok(payload.into());
+                return Ok(Arc::new(payload).into());
             }
         }
         Err(Error::NoPayload { chip: Some(chip), tried })
@@ -111,9 +111,9 @@ impl PayloadPlan for Installed {
 }
 
 /// Opens a payload; `None` where there is no such directory. That isn't looked at before.
-fn open(dir: &Path, options: &PayloadOptions) -> Result<Option<Arc<Payload>>, Error> {
+fn open(dir: &Path, options: &PayloadOptions) -> Result<Option<Payload>, Error> {
     match Payload::open(dir, options) {
-        Ok(payload) => Ok(Some(Arc::new(payload))),
+        Ok(payload) => Ok(Some(payload)),
         Err(Error::Dir { dir: missing, source })
             if missing == *dir && matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
         {
@@ -152,7 +152,7 @@ impl PayloadPlan for BySerial {
         // One or the other, never a mixture of both.
         let near = match serial.directory_in(&parent).map_err(read)? {
             Directory::One(name) => {
-                let payload = Arc::new(Payload::open(&parent.join(name), &options)?);
+                let payload = Arc::new(Payload::open(&parent.join(name), &options)?.of_board());
                 return Ok(Choice { payload, of_board: true, why: None, note: None });
             }
             Directory::Several(names) => {
@@ -166,7 +166,7 @@ impl PayloadPlan for BySerial {
         };
         let note = (!near.is_empty())
             .then(|| format!("by-serial has no {serial}, but {}: is that meant?", near.join(" and ")));
-        Ok(Choice { payload, of_board: true, why: None, note })
+        Ok(Choice { payload: Arc::new(payload.of_board()), of_board: true, why: None, note })
     }
 }
 
@@ -231,11 +231,13 @@ mod tests {
         };
         let own = plan.choose(&device, Chip::Bcm2711).unwrap();
         assert_eq!(own.payload.dir(), clients.join("by-serial/af04b2da"));
+        assert!(own.payload.is_of_board());
         device.serial = Some("0".into());
         let error = plan.choose(&device, Chip::Bcm2711).unwrap_err();
         assert!(matches!(error, Error::NoClient { .. }), "{error}");
         std::fs::create_dir(clients.join("default")).unwrap();
-        assert_eq!(plan.choose(&device, Chip::Bcm2711).unwrap().payload.dir(), clients.join("default"));
+        let default = plan.choose(&device, Chip::Bcm2711).unwrap().payload;
+        assert!(default.dir() == clients.join("default") && default.is_of_board());
         // A name that is off by a digit is told; one that is the board's in another writing is the board's.
         device.serial = Some("af04b2d0".into());
         let choice = plan.choose(&device, Chip::Bcm2711).unwrap();

@@ -1,10 +1,12 @@
 //! What can go wrong with one board, and what usually causes it.
 
+use std::path::Path;
 use std::time::Duration;
 
+use super::access::Access;
 use super::error::Error;
 use super::message::Malformed;
-use super::transport::Fault;
+use super::transport::{Device, Fault};
 use super::wait_for::Wanted;
 use crate::board::Serial;
 use crate::board::identity::Chip;
@@ -161,6 +163,14 @@ impl From<&Error> for Trouble {
 }
 
 impl Trouble {
+    /// That this user may not open a device, with what helps on this host.
+    #[must_use]
+    pub fn denied(device: &Device) -> Self {
+        let node = device.node();
+        let hint = Access::look(Path::new("/"), Some(&node)).remedy();
+        Self::Permission { node: node.display().to_string(), hint }
+    }
+
     /// Whether the board went away, and its outcome isn't known.
     #[must_use]
     pub const fn is_loss(&self) -> bool {

@@ -57,6 +57,7 @@ mod config;
 mod control;
 mod defects;
 mod docs;
+mod dry_runs;
 mod eeprom_command;
 mod eeprom_real;
 mod enable;

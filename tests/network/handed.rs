@@ -40,12 +40,14 @@ pub(crate) fn net() -> Net {
 
 /// `piprov flash` of a board with the image of this name.
 fn flash(net: &Net, board: &str, image: &str) -> Program {
+    flash_with(net, board, image, &[])
+}
+
+fn flash_with(net: &Net, board: &str, image: &str, more: &[&str]) -> Program {
     let file = |name: String| net.lan.dir.path().join(name).to_str().unwrap().to_owned();
     let (database, image) = (file(format!("{board}.csv")), file(image.to_owned()));
-    net.start(
-        "ours",
-        &["flash", board, &image, "--no-reset", "--force", "--timeout", "60", "--targets", &database],
-    )
+    let words = ["flash", board, &image, "--no-reset", "--force", "--timeout", "60", "--targets", &database];
+    net.start("ours", &[&words[..], more].concat())
 }
 
 fn host(mac: &'static str) -> Host {
@@ -100,6 +102,10 @@ fn a_flash_beside_network_boot_shares_its_port_and_its_record_is_that_of_its_own
     let net = net();
     net.lan.house_dnsmasq(&[]);
     let serve = net.serve(&[]);
+    // A dry run says who would serve them, and hands nothing over.
+    let (code, plan, said) = flash_with(&net, "lab-01", "lab-01.img", &["--dry-run"]).wait();
+    assert_eq!((code, plan[0]["listen"].as_str()), (Some(0), Some("10.99.0.2:69")), "{plan:#?}\n{said}");
+    assert!(said.contains(") serves 10.99.0.2:69; it would serve these boards too"), "{said}");
     let flashing = flash(&net, "lab-01", "lab-01.img");
     let event = serve.until("the boards are taken", admitted);
     assert_eq!(event["boards"], serde_json::json!([MAC]));

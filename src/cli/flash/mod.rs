@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::first_boot::FirstBoot;
-use super::report::Usage;
+use super::report::{self, Usage};
 use super::screen::{Facts, Screen, Summary};
 use crate::board::Mac;
 use crate::cli::{Global, ui::Ui};
@@ -147,13 +147,16 @@ impl Flash {
             boots?;
             return self.go(&settings, (&targets, &material, &options, listen), (ui, stop));
         }
-        if let Some(files) = self.staged.files(self.card) {
-            staged::dry_run(&files, &targets, &material, &options, (ui, stop))?;
+        let kinds = if let Some(files) = self.staged.files(self.card) {
+            staged::dry_run(&files, &targets, &material, &options, (ui, stop))?
         } else {
-            port::look(listen, &settings, (ui, stop))?;
-            plan(ui, &targets, &material, &options, Way::Serve(listen), stop)?;
-        }
-        boots
+            let at = port::look(listen, &settings, &targets, (ui, stop))?;
+            plan(ui, &targets, &material, &options, Way::Serve(at), stop)?
+        };
+        // In the order of the run itself.
+        boots?;
+        Ledger::would_open(&settings.state_dir.value)?;
+        report::boards(kinds)
     }
 
     /// Looks whether the card boots the image. An image that is still on its way is waited for up to its boot partition.

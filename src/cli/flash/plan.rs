@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::boots;
 use crate::cli::ui::Ui;
+use crate::cli::{boots, remedy, report};
+use crate::error::{self, Explain, Remedy};
 use crate::format::json::json;
 use crate::format::size;
 use crate::image::table::Scheme;
@@ -96,7 +97,30 @@ pub(super) fn head(ui: &Ui, material: &ImageMaterial, way: Way<'_>, boards: usiz
     ));
 }
 
-/// What would be done, for `--dry-run`.
+/// What would be done with a board first.
+struct Start {
+    /// As a clause.
+    how: String,
+    /// Why its reset would fail.
+    fails: Option<power::Error>,
+}
+
+impl Start {
+    fn of(target: &Target, reset: Option<&power::ResetOptions>) -> Result<Self, power::Otherwise> {
+        let Some(reset) = reset else {
+            return Ok(Self { how: "would wait for it to be switched on".to_owned(), fails: None });
+        };
+        let power = power::of_target(target, reset).map_err(|error| error.or(power::by_hand()))?;
+        Ok(Self { how: format!("would reset it: {}", power.describe()), fails: power.probe().err() })
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        self.fails.as_ref().and_then(|error| error.hint_or(power::by_hand()))
+    }
+}
+
+/// What would be done, for `--dry-run`. Gives of each board the kind of failure that its reset would end with, as the run
+/// itself would: the others go on.
 ///
 /// # Errors
 /// Where the image doesn't fit, or a target's reset is wrong.
@@ -107,39 +131,37 @@ pub(super) fn plan(
     options: &FlashOptions,
     way: Way<'_>,
     stop: &Stop,
-) -> crate::cli::Result<()> {
+) -> crate::cli::Result<Vec<Option<error::Kind>>> {
     let layout = material.layout(&way.card())?;
     let answers = material.answers(Some(Duration::ZERO), stop);
-    let mut resets = Vec::new();
-    for target in targets {
-        resets.push(match &options.reset {
-            None => "would wait for it to be switched on".to_owned(),
-            Some(reset) => format!(
-                "would reset it: {}",
-                power::of_target(target, reset).map_err(|error| error.or(power::by_hand()))?.describe()
-            ),
-        });
-    }
+    let starts = targets.iter().map(|target| Start::of(target, options.reset.as_ref()));
+    let starts = starts.collect::<Result<Vec<_>, _>>()?;
+    let kinds = starts.iter().map(|start| start.fails.as_ref().map(Explain::kind)).collect();
     if ui.json {
-        for (target, reset) in targets.iter().zip(&resets) {
+        for (target, start) in targets.iter().zip(&starts) {
+            let hint = start.hint();
             ui.object(&json!({
-                "event": "plan", "board": target.board(), "reset": reset, "listen": way.listen(), "tftp_root": way.root().map(|root| root.to_string_lossy()),
+                "event": "plan", "board": target.board(), "reset": start.how,
+                "why": start.fails.as_ref().map(|error| error::chain(error)),
+                "kind": start.fails.as_ref().map(Explain::kind), "hint": hint.as_ref().map(remedy::hint), "listen": way.listen(), "tftp_root": way.root().map(|root| root.to_string_lossy()),
                 "parts": material.parts(), "part_size": material.part_size(), "bytes": material.total_bytes(),
                 "shift": layout.shift, "card_len": layout.card_len, "boot": answers, "warnings": material.warnings(),
             }));
         }
-        return Ok(());
+        tell_failures(ui, targets, &starts);
+        return Ok(kinds);
     }
     head(ui, material, way, targets.len());
-    for (target, reset) in targets.iter().zip(&resets) {
-        ui.folded(2, format_args!("{}  {}  {reset}", target.name, target.mac));
+    for (target, start) in targets.iter().zip(&starts) {
+        ui.folded(2, format_args!("{}  {}  {}", target.name, target.mac, start.how));
     }
+    tell_failures(ui, targets, &starts);
     if way.original() {
         ui.folded(2, "would let each card write the image by its own fixed addresses, and read nothing back");
         for warning in material.warnings() {
             ui.warn(warning);
         }
-        return Ok(());
+        return Ok(kinds);
     }
     ui.folded(
         2,
@@ -166,5 +188,15 @@ pub(super) fn plan(
     for warning in material.warnings() {
         ui.warn(warning);
     }
-    Ok(())
+    Ok(kinds)
+}
+
+/// The boards whose resets would fail.
+fn tell_failures(ui: &Ui, targets: &[Target], starts: &[Start]) {
+    for (target, start) in targets.iter().zip(starts) {
+        let Some(error) = &start.fails else { continue };
+        let (why, hint) = (error::chain(error), start.hint());
+        let why = format!("its reset would fail: {why}");
+        report::error(ui, Some(&target.name), &why, &[], hint.as_ref().map(remedy::hint).as_deref());
+    }
 }

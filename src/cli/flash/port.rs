@@ -23,17 +23,38 @@ enum Serves {
     Other(Client),
 }
 
-/// Looks whether the boards can be served: for a dry run. The port is free again afterwards, nobody is answered there, and
-/// nothing is handed over.
+/// Looks whether the boards can be served, and gives where: for a dry run. The port is free again afterwards, nobody is
+/// answered there, and nothing is handed over.
 ///
 /// # Errors
 /// As for [`open`].
 pub(super) fn look(
     listen: SocketAddr,
     settings: &Settings,
+    targets: &[Target],
     (ui, stop): (&Ui, &Stop),
-) -> crate::cli::Result<()> {
-    serves(listen, settings, (ui, stop)).map(drop)
+) -> crate::cli::Result<SocketAddr> {
+    let Serves::Other(server) = serves(listen, settings, (ui, stop))? else { return Ok(listen) };
+    let (who, at) = other(&server, listen, targets, ui);
+    ui.say(format_args!("{who}; it would serve these boards too"));
+    Ok(at)
+}
+
+/// Which program has the port, and where it serves. Warns of boards that may ask elsewhere.
+fn other(server: &Client, listen: SocketAddr, targets: &[Target], ui: &Ui) -> (String, SocketAddr) {
+    let at = server.addrs().iter().copied().find(|at| at.port() == listen.port()).unwrap_or(listen);
+    let interfaces = interfaces::list().unwrap_or_default();
+    for target in targets {
+        if let Some(own) = target.ip.and_then(|ip| beyond(ip, server.addrs(), &interfaces)) {
+            ui.warn(format_args!(
+                "{} is in another network than {}, where it is served: if its card asks at {own}, use `--listen {own}`",
+                target.name,
+                at.ip()
+            ));
+        }
+    }
+    let program = if server.serves() == "netboot" { "`netboot serve`" } else { "another program" };
+    (format!("{program} (pid {}) serves {at}", server.pid()), at)
 }
 
 /// Takes the port, or finds who has it and takes boards.
@@ -78,21 +99,9 @@ pub(super) fn open(
         }
         Serves::Other(server) => server,
     };
-    let at = server.addrs().iter().copied().find(|at| at.port() == listen.port()).unwrap_or(listen);
-    let (pid, serves) = (server.pid(), server.serves().to_owned());
-    let interfaces = interfaces::list().unwrap_or_default();
-    for target in targets {
-        if let Some(own) = target.ip.and_then(|ip| beyond(ip, server.addrs(), &interfaces)) {
-            ui.warn(format_args!(
-                "{} is in another network than {}, where it is served: if its card asks at {own}, use `--listen {own}`",
-                target.name,
-                at.ip()
-            ));
-        }
-    }
+    let (who, at) = other(&server, listen, targets, ui);
     let port = Port::hand_over(server, targets.iter().map(|target| target.mac).collect(), material, stop)?;
-    let program = if serves == "netboot" { "`netboot serve`" } else { "another program" };
-    ui.say(format_args!("{program} (pid {pid}) serves {at}; it serves these boards too"));
+    ui.say(format_args!("{who}; it serves these boards too"));
     Ok((port, at))
 }
 
@@ -111,15 +120,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for control in [None, Some(dir.path().join("nobody.sock"))] {
             settings.control_socket.value = control;
-            let failure = look(at, &settings, (&ui, &stop)).unwrap_err();
+            let failure = look(at, &settings, &[], (&ui, &stop)).unwrap_err();
             assert_eq!(failure.kind(), Kind::Busy);
             assert!(failure.message().unwrap().contains("is in use"), "{failure:?}");
         }
         drop(taken);
-        look(at, &settings, (&ui, &stop)).unwrap();
+        assert_eq!(look(at, &settings, &[], (&ui, &stop)).unwrap(), at);
         // It is free again.
-        look(at, &settings, (&ui, &stop)).unwrap();
-        let strange = look("198.51.100.7:0".parse().unwrap(), &settings, (&ui, &stop)).unwrap_err();
+        look(at, &settings, &[], (&ui, &stop)).unwrap();
+        let strange = look("198.51.100.7:0".parse().unwrap(), &settings, &[], (&ui, &stop)).unwrap_err();
         assert_eq!(strange.kind(), Kind::Unavailable);
         assert_eq!(memory.take_clean(), [""; 0]);
     }

@@ -58,22 +58,22 @@ impl Staged {
     }
 }
 
-/// Says what would be staged, and for whom.
+/// Says what would be staged, and for whom. Gives what [`plan`] does.
 pub(super) fn dry_run(
     files: &Files,
     targets: &[Target],
     material: &std::sync::Arc<ImageMaterial>,
     options: &FlashOptions,
     (ui, stop): (&Ui, &Stop),
-) -> crate::cli::Result<()> {
+) -> crate::cli::Result<Vec<Option<crate::error::Kind>>> {
     let files = &files.settled()?;
     // Which files there would be depends on the whole image.
     staged::ready(files, material, stop)?;
-    plan(ui, targets, material, options, Way::Stage(files), stop)?;
+    let kinds = plan(ui, targets, material, options, Way::Stage(files), stop)?;
     if !ui.json {
         plan_files(files, targets, material, ui)?;
     }
-    Ok(())
+    Ok(kinds)
 }
 
 pub(super) fn run(

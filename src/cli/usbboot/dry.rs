@@ -1,5 +1,7 @@
 //! What each board that is there would be served.
 
+use std::path::Path;
+
 use super::attached::{attached, left_out};
 use super::chosen::Chosen;
 use crate::board::identity::Chip;
@@ -9,10 +11,11 @@ use crate::cli::{remedy, report};
 use crate::error::{Explain, chain};
 use crate::format::json::json;
 use crate::usb::choose::{Decision, Seen, Serving};
+use crate::usb::payload;
 use crate::usb::service::Filter;
-use crate::usb::sysfs::Sysfs;
+use crate::usb::sysfs::{Sysfs, may_open};
 use crate::usb::transport::Device;
-use crate::usb::{Error, payload};
+use crate::usb::trouble::Trouble;
 
 /// What would be done with a board.
 #[derive(Debug, Default)]
@@ -24,7 +27,7 @@ struct Would {
     /// What is to be said of the payload for this board.
     notes: Vec<String>,
     /// Its boot would fail with this.
-    fails: Option<Error>,
+    fails: Option<Trouble>,
 }
 
 impl Would {
@@ -32,8 +35,14 @@ impl Would {
         Self { why: Some(why), ..Self::default() }
     }
 
-    /// As the boot itself begins: the payload is chosen, and looked at for this board.
-    fn of(serving: &Serving, device: &Device, chip: Chip, why: impl FnOnce() -> Option<String>) -> Self {
+    /// As the boot itself begins: the payload is chosen, and looked at for this board, which then is opened.
+    fn of(
+        serving: &Serving,
+        device: &Device,
+        chip: Chip,
+        why: impl FnOnce() -> Option<String>,
+        may_open: &dyn Fn(&Path) -> bool,
+    ) -> Self {
         let looked = serving.plan.choose(device, chip).and_then(|choice| {
             let wanted = serving.options.wanted(chip);
             let mut notes = payload::check(&choice.payload, Some(device.port), &wanted)?;
@@ -45,7 +54,11 @@ impl Would {
                 fails: None,
             })
         });
-        looked.unwrap_or_else(|error| Self { fails: Some(error), ..Self::default() })
+        match looked {
+            Ok(would) if may_open(&device.node()) => would,
+            Ok(would) => Self { fails: Some(Trouble::denied(device)), dir: None, ..would },
+            Err(error) => Self { fails: Some(Trouble::from(&error)), ..Self::default() },
+        }
     }
 
     fn tell(&self, ui: &Ui, board: &Who, port: PortPath, chip: Chip) {
@@ -81,11 +94,18 @@ pub(super) fn show(ui: &Ui, chosen: &Chosen, filter: &Filter) -> crate::cli::Res
     let why = || format!("there is no {}", sysfs.root().join("bus/usb/devices").display());
     let devices =
         sysfs.devices().ok_or_else(|| crate::usb::Error::Host { what: "listing devices", why: why() })?;
-    tell(ui, chosen, filter, &devices)
+    // What has just left is nobody's to open.
+    tell(ui, chosen, filter, &devices, &|node: &Path| may_open(node) || !node.exists())
 }
 
 /// Ends with the failure that the boards' boots would end with.
-fn tell(ui: &Ui, chosen: &Chosen, filter: &Filter, devices: &[Device]) -> crate::cli::Result<()> {
+fn tell(
+    ui: &Ui,
+    chosen: &Chosen,
+    filter: &Filter,
+    devices: &[Device],
+    may_open: &dyn Fn(&Path) -> bool,
+) -> crate::cli::Result<()> {
     let waiting: Vec<_> = devices
         .iter()
         .filter_map(|device| {
@@ -101,7 +121,7 @@ fn tell(ui: &Ui, chosen: &Chosen, filter: &Filter, devices: &[Device]) -> crate:
             Decision::Leave(why) => Would::left(why),
             Decision::Serve(serving) => {
                 let why = || chosen.rules().map(|rules| rules.why(&seen.board));
-                let would = Would::of(&serving, device, *chip, why);
+                let would = Would::of(&serving, device, *chip, why, may_open);
                 kinds.push(would.fails.as_ref().map(Explain::kind));
                 would
             }
@@ -175,7 +195,7 @@ mod tests {
             device("1-5", 0x0104, None),
         ];
         std::fs::write(dir.path().join("bootcode4.bin"), [7; 300]).unwrap();
-        let ended = tell(&ui, &rules, &Filter::default(), &devices);
+        let ended = tell(&ui, &rules, &Filter::default(), &devices, &|_: &Path| true);
         let told = memory.take_clean();
         let path = dir.path().display();
         assert_eq!(told[0], format!("1-1  BCM2711 would be served from {path}: rule 1 is for port 1-1"));
@@ -190,7 +210,7 @@ mod tests {
         assert_eq!(told.len(), 5);
         assert_eq!(ended.unwrap_err().kind(), Kind::Failed, "as their boots would end: one of two");
         let only = Filter { port: Some("1-4".parse().unwrap()), ..Filter::default() };
-        tell(&ui, &rules, &only, &devices).unwrap();
+        tell(&ui, &rules, &only, &devices, &|_: &Path| true).unwrap();
         assert_eq!(memory.take_clean().len(), 1);
     }
 
@@ -214,14 +234,18 @@ mod tests {
             (0x2712, "has no bootcode5.bin", Some(Kind::BadData)),
             (0x2764, "bootcode.bin", Some(Kind::BadData)),
         ] {
-            let ended = tell(&ui, &one(&folder), &Filter::default(), &[device("1-1", product, None)]);
+            let ended =
+                tell(&ui, &one(&folder), &Filter::default(), &[device("1-1", product, None)], &|_: &Path| {
+                    true
+                });
             let told = memory.take_clean();
             assert!(told[0].contains(told_of), "{told:?}");
             assert_eq!(ended.err().map(|failure| failure.kind()), kind, "{told:?}");
             assert_eq!(told.len(), if kind.is_some() { 2 } else { 1 }, "{told:?}");
         }
         let ui = Ui { json: true, ..ui };
-        tell(&ui, &one(&folder), &Filter::default(), &[device("1-1", 0x2712, None)]).unwrap_err();
+        tell(&ui, &one(&folder), &Filter::default(), &[device("1-1", 0x2712, None)], &|_: &Path| true)
+            .unwrap_err();
         let told = memory.take_clean();
         let told: serde_json::Value = serde_json::from_str(&told[0]).unwrap();
         assert_eq!((&told["dir"], &told["kind"]), (&serde_json::Value::Null, &"bad-data".into()), "{told}");
@@ -229,6 +253,25 @@ mod tests {
             told["why"].as_str().unwrap().contains("has no bootcode5.bin") && told["hint"].is_string(),
             "{told}"
         );
+    }
+
+    #[test]
+    fn a_board_that_this_user_may_not_open_would_get_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("bootcode4.bin"), [7; 300]).unwrap();
+        let (ui, memory) = Ui::remembering();
+        let devices = [device("1-1", 0x2711, None)];
+        let closed = |node: &Path| node != Path::new("/dev/bus/usb/001/001");
+        let ended = tell(&ui, &one(dir.path()), &Filter::default(), &devices, &closed);
+        let told = memory.take_clean();
+        let want = "1-1  BCM2711 would get nothing, and fail: this user may not open /dev/bus/usb/001/001";
+        assert_eq!(told[0], want);
+        assert!(told[1].starts_with("     hint: "), "{told:?}");
+        assert_eq!(ended.unwrap_err().kind(), Kind::Permission);
+        let ui = Ui { json: true, ..ui };
+        tell(&ui, &one(dir.path()), &Filter::default(), &devices, &closed).unwrap_err();
+        let told: serde_json::Value = serde_json::from_str(&memory.take_clean()[0]).unwrap();
+        assert_eq!((&told["dir"], &told["kind"]), (&serde_json::Value::Null, &"permission".into()), "{told}");
     }
 
     #[test]
@@ -250,13 +293,13 @@ mod tests {
             (Filter { last_port: Some(4), ..Filter::default() }, "`-4` means another port"),
         ];
         for (filter, why) in filters {
-            tell(&ui, &chosen, &filter, &devices).unwrap();
+            tell(&ui, &chosen, &filter, &devices, &|_: &Path| true).unwrap();
             let told = memory.take_clean();
             assert_eq!(told[0], format!("1-1  BCM2711 would be left alone: {why}"));
             let none = "no board that is meant waits in USB boot; at 1-5 is a mass storage gadget: it has booted already";
             assert_eq!(told[1..], [none]);
         }
-        tell(&ui, &chosen, &Filter::default(), &[]).unwrap();
+        tell(&ui, &chosen, &Filter::default(), &[], &|_: &Path| true).unwrap();
         assert_eq!(memory.take_clean(), ["no board waits in USB boot"]);
     }
 }

@@ -216,14 +216,19 @@ impl Usbboot {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let settings = common::settings(global, ui)?;
         let chosen = self.chosen(&settings, ui)?;
-        if self.dry_run {
-            return dry::show(ui, &chosen, &self.service().filter);
-        }
         if let Some(Some(dir)) = &self.metadata
             && !dir.is_dir()
         {
             let message = format!("{} is no directory to write metadata to", dir.display());
             return Err(Usage { message, hint: Some("`mkdir` it first".into()) }.into());
+        }
+        if self.dry_run {
+            let told = dry::show(ui, &chosen, &self.service().filter);
+            // What the run itself needs beside.
+            Ledger::would_open(&settings.state_dir.value)?;
+            told?;
+            LibusbBus::new()?;
+            return Ok(());
         }
         // Where it can't be recorded, nothing is done to any board.
         let ledger = Ledger::open(&settings.state_dir.value)?;

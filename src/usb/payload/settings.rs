@@ -106,8 +106,8 @@ impl<'a> Settings<'a> {
         if let Some(found) = found(payload, asker, "pieeprom.bin")?
             && Image::SIZES.contains(&found.len.into())
         {
-            let path = payload.dir().join("pieeprom.bin");
-            let bytes = found.read_all().map_err(|source| Error::Read { path, source })?;
+            let bytes =
+                found.read_all().map_err(|source| Error::Read { path: found.path.clone(), source })?;
             // What is no image no board takes.
             let image = Image::parse(bytes).ok();
             for file in image.iter().flat_map(Image::files).filter(|file| file.name == BOOTCONF) {

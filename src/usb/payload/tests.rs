@@ -27,7 +27,7 @@ const CODE: &[u8] = &[0x7f; 1000];
 #[test]
 fn a_good_payload_passes() {
     let wanted = Wanted::default();
-    assert_eq!(verdict(&[("bootcode.bin", CODE)], &wanted), Ok(vec![]));
+    assert_eq!(verdict(&[("bootcode.bin", CODE), ("start.elf", CODE)], &wanted), Ok(vec![]));
     assert_eq!(
         verdict(&[("2712/bootcode5.bin", CODE), ("config.txt", b"uart_2ndstage=1")], &wanted),
         Ok(vec![])
@@ -88,7 +88,8 @@ fn a_signature_has_20_bytes() {
     assert_eq!(no, "P has no bootcode.sig, which a signed boot (-s) sends");
     let no = verdict(&[("bootcode.bin", CODE), ("bootcode.sig", &[0; 21])], &wanted).unwrap_err();
     assert_eq!(no, "P/bootcode.sig: a signature has 20 bytes, this file 21");
-    assert_eq!(verdict(&[("bootcode.bin", CODE), ("bootcode.sig", &[0; 20])], &wanted), Ok(vec![]));
+    let files: [(&str, &[u8]); 3] = [("bootcode.bin", CODE), ("start.elf", CODE), ("bootcode.sig", &[0; 20])];
+    assert_eq!(verdict(&files, &wanted), Ok(vec![]));
     assert_eq!(verdict(&[("bootcode4.bin", CODE)], &wanted), Ok(vec![]), "only the older ones have one");
 }
 
@@ -367,4 +368,186 @@ fn a_file_that_cannot_be_served_is_not_told_as_missing() {
     let error = check(&payload, None, &Wanted::default()).unwrap_err();
     assert!(matches!(error, Error::Read { .. }), "{error}");
     assert!(!error.to_string().contains("has no boot.img"), "{error}");
+}
+
+/// What is said of a payload to a board with this chip, and the error's hint, with `D` for the directory around it.
+fn told_to(payload: &Payload, around: &Path, chip: Chip) -> (String, String) {
+    let wanted = Wanted { chips: vec![chip], ..Wanted::default() };
+    let (told, hint) = match check(payload, None, &wanted) {
+        Ok(notes) => (notes.join("\n"), String::new()),
+        Err(error) => (error.to_string(), error.hint().map(|hint| hint.plain()).unwrap_or_default()),
+    };
+    let short = |text: String| text.replace(&around.display().to_string(), "D");
+    (short(told), short(hint))
+}
+
+#[test]
+fn an_archive_that_is_a_link_to_nothing_is_told_as_one() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let root = gadget(dir.path(), &["boot.img", "config.txt"]);
+    symlink("../firmware/bootfiles.bin", root.join("bootfiles.bin")).unwrap();
+    let dangling =
+        "D/mass-storage-gadget64/bootfiles.bin is a link to ../firmware/bootfiles.bin, which isn't there";
+    let payload = open_gadget(&root, Path::new("/none"));
+    let shown = |error: Error| error.to_string().replace(&dir.path().display().to_string(), "D");
+    assert_eq!(shown(check(&payload, None, &Wanted::default()).unwrap_err()), dangling);
+    for chip in [Chip::Bcm2711, Chip::Bcm2712] {
+        assert_eq!(told_to(&payload, dir.path(), chip).0, dangling, "{chip}");
+    }
+    // A loader beside it is for older boards; the others lack the same as before.
+    let msd = dir.path().join("msd");
+    fs::create_dir(&msd).unwrap();
+    for name in LOADER {
+        fs::write(msd.join(name), CODE).unwrap();
+    }
+    let payload = open_gadget(&root, Path::new("/none"));
+    assert_eq!(told_to(&payload, dir.path(), Chip::Bcm2711).0, dangling);
+    let notes = check(&payload, None, &Wanted::default()).unwrap().join("\n");
+    assert!(notes.contains("bootfiles.bin, which isn't there"), "{notes}");
+}
+
+#[test]
+fn what_is_wrong_with_a_loader_from_elsewhere_is_told_by_its_own_file() {
+    use std::os::unix::fs::symlink;
+    const STUB: &[u8] = b"../firmware/bootcode.bin";
+    for (name, lies, want) in [
+        (
+            "start.elf",
+            Lies::Nothing,
+            "D/msd has no start.elf, which boards before the Pi 4 load beside bootcode.bin",
+        ),
+        (
+            "bootcode.bin",
+            Lies::Nothing,
+            "D/msd has no bootcode.bin, which boards before the Pi 4 need beside start.elf",
+        ),
+        ("start.elf", Lies::Link, "D/msd/start.elf is a link to ../gone, which isn't there"),
+        ("start.elf", Lies::Folder, "D/msd/start.elf is a directory, and no file"),
+        ("start.elf", Lies::Bytes(b""), "D/msd/start.elf is empty, which a board takes for missing"),
+        ("bootcode.bin", Lies::Bytes(b""), "D/msd/bootcode.bin is empty, which a board takes for missing"),
+        (
+            "bootcode.bin",
+            Lies::Bytes(STUB),
+            "D/msd/bootcode.bin is no firmware but the text of a link, `../firmware/bootcode.bin`",
+        ),
+        (
+            "start.elf",
+            Lies::Bytes(STUB),
+            "D/msd/start.elf is no firmware but the text of a link, `../firmware/bootcode.bin`",
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let root = gadget(dir.path(), &["boot.img", "config.txt", "2711/bootcode4.bin"]);
+        let msd = dir.path().join("msd");
+        fs::create_dir(&msd).unwrap();
+        for other in LOADER.into_iter().filter(|other| *other != name) {
+            fs::write(msd.join(other), CODE).unwrap();
+        }
+        match lies {
+            Lies::Nothing => {}
+            Lies::Link => symlink("../gone", msd.join(name)).unwrap(),
+            Lies::Folder => fs::create_dir(msd.join(name)).unwrap(),
+            Lies::Bytes(bytes) => fs::write(msd.join(name), bytes).unwrap(),
+        }
+        let package = dir.path().join("package");
+        let (told, hint) = told_to(&open_gadget(&root, &package), dir.path(), Chip::Bcm2837);
+        assert_eq!(told, want);
+        assert!(!hint.contains("put it beside the payload"), "it is there: {hint}");
+        // Another place has a whole one.
+        if !matches!(lies, Lies::Bytes(STUB)) {
+            for name in LOADER {
+                fs::create_dir_all(package.join("msd")).unwrap();
+                fs::write(package.join("msd").join(name), CODE).unwrap();
+            }
+            let (told, _) = told_to(&open_gadget(&root, &package), dir.path(), Chip::Bcm2837);
+            assert!(told.contains("come from D/package/msd"), "{told}");
+        }
+    }
+    // The folder itself.
+    let dir = tempfile::tempdir().unwrap();
+    let root = gadget(dir.path(), &["boot.img", "config.txt"]);
+    symlink("../moved", dir.path().join("msd")).unwrap();
+    let (told, _) = told_to(&open_gadget(&root, Path::new("/none")), dir.path(), Chip::Bcm2837);
+    assert_eq!(told, "D/msd is a link to ../moved, which isn't there");
+}
+
+/// What lies where a file is looked for.
+#[derive(Clone, Copy)]
+enum Lies {
+    Nothing,
+    Link,
+    Folder,
+    Bytes(&'static [u8]),
+}
+
+#[test]
+fn a_file_of_a_folder_or_an_archive_is_told_with_its_own_path() {
+    let (dir, payload) = with(&[("2711/bootcode4.bin", b"../firmware/2711/bootcode4.bin")]);
+    let (told, _) = told_to(&payload, &dir.path().join("root"), Chip::Bcm2711);
+    assert!(told.starts_with("D/2711/bootcode4.bin is no firmware but the text of a link"), "{told}");
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_size(0);
+    builder.append_data(&mut header, "2711/bootcode4.bin", &b""[..]).unwrap();
+    let archive = builder.into_inner().unwrap();
+    let (dir, payload) = with(&[("bootfiles.bin", &archive)]);
+    let (told, _) = told_to(&payload, &dir.path().join("root"), Chip::Bcm2711);
+    assert_eq!(told, "D/bootfiles.bin/2711/bootcode4.bin: 0 bytes are no bootcode");
+}
+
+#[test]
+fn an_empty_file_is_as_good_as_a_missing_one() {
+    let ram: &[u8] = b"boot_ramdisk=1";
+    let no = |files: &[(&str, &[u8])], wanted: &Wanted| verdict(files, wanted).unwrap_err();
+    let wanted = Wanted::default();
+    let files = [("bootcode4.bin", CODE), ("config.txt", ram), ("boot.img", b"" as &[u8])];
+    assert_eq!(no(&files, &wanted), "P/boot.img is empty, which a board takes for missing");
+    let signed = Wanted { boot_sig: true, ..Wanted::default() };
+    let files = [("bootcode4.bin", CODE), ("boot.img", CODE), ("boot.sig", b"" as &[u8])];
+    assert_eq!(no(&files, &signed), "P/boot.sig is empty, which a board takes for missing");
+    let image = eeprom::pi4(b"");
+    let files = [("bootcode4.bin", CODE), ("pieeprom.original.bin", &image), ("pieeprom.bin", b"" as &[u8])];
+    assert_eq!(no(&files, &wanted), "P/pieeprom.bin is empty, which a board takes for missing");
+    // Nobody knows whether this one is needed; an empty configuration is one.
+    let files = [("bootcode4.bin", CODE), ("config.txt", b"" as &[u8]), ("kernel.img", b"" as &[u8])];
+    let notes = verdict(&files, &wanted).unwrap();
+    assert!(notes.len() == 1 && notes[0].contains("kernel.img is empty"), "{notes:?}");
+}
+
+#[test]
+fn a_bootcode_that_has_nothing_to_load_is_warned_of() {
+    let starts = |files: &[(&str, &[u8])]| {
+        let notes = verdict(&[&[("bootcode.bin", CODE)], files].concat(), &Wanted::default()).unwrap();
+        !notes.iter().any(|note| note.contains("has no start.elf"))
+    };
+    assert!(!starts(&[]));
+    assert!(!starts(&[("start.elf", b"")]));
+    assert!(!starts(&[("config.txt", b"#start_file=other.elf"), ("other.elf", CODE)]));
+    for name in STARTS {
+        assert!(starts(&[(name, CODE)]), "{name}");
+    }
+    assert!(starts(&[("2710/start.elf", CODE)]));
+    assert!(starts(&[("config.txt", b"start_file=other.elf"), ("other.elf", CODE)]));
+    // Each port may have its own.
+    let (dir, _) = with(&[("bootcode.bin", CODE), ("1-1.2/start.elf", CODE)]);
+    let options = PayloadOptions { overlays: true, ..PayloadOptions::default() };
+    let payload = Payload::open(&dir.path().join("root"), &options).unwrap();
+    assert_eq!(check(&payload, None, &Wanted::default()).unwrap(), [""; 0]);
+    let notes = check(&payload, Some("1-1.3".parse().unwrap()), &Wanted::default()).unwrap();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+}
+
+#[test]
+fn an_empty_directory_of_one_board_is_told_to_be_filled() {
+    let (dir, payload) = with(&[("kernel.img", CODE)]);
+    let around = dir.path().join("root");
+    let (_, hint) = told_to(&payload, &around, Chip::Bcm2711);
+    assert!(hint.contains("<set payload>"), "{hint}");
+    let (told, hint) = told_to(&payload.of_board(), &around, Chip::Bcm2711);
+    assert!(told.starts_with("D has no bootcode"), "{told}");
+    assert!(
+        hint.starts_with("Put the board's boot files into D.") && !hint.contains("<set payload>"),
+        "{hint}"
+    );
 }

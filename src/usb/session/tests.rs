@@ -10,7 +10,7 @@ fn found(bytes: &[u8]) -> Found {
     use std::io::Write;
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
-    Found { file: Arc::new(file), offset: 0, len: bytes.len() as u32, origin: Origin::Base }
+    Found { file: Arc::new(file), offset: 0, len: bytes.len() as u32, origin: Origin::Base, path: "x".into() }
 }
 
 fn files(name: &str) -> Result<Option<Found>, BadName> {
