@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 use super::ui::Ui;
@@ -19,7 +19,7 @@ use crate::format::message;
 pub fn parse(arguments: Vec<OsString>) -> Result<Cli, ExitCode> {
     let error = match Cli::try_parse_from(&arguments) {
         Ok(cli) => return Ok(cli),
-        Err(error) => tellable(&arguments, error.kind()),
+        Err(error) => without_idle_tips(tellable(&arguments, error.kind())),
     };
     // What is wrong is not known by its place, so a flag counts wherever it stands before `--`.
     let given = |flag: &str| {
@@ -58,10 +58,41 @@ fn tellable(arguments: &[OsString], kind: ErrorKind) -> clap::Error {
     }
 }
 
+/// Without the tip how a mistyped option is given as a value, which is never meant. A value may begin with one hyphen, as a
+/// file's name; what begins with two, or is a letter alone, is an option.
+fn without_idle_tips(mut error: clap::Error) -> clap::Error {
+    let option = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) => word.starts_with("--") || word.chars().count() < 3,
+        _ => false,
+    };
+    if option && let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested) {
+        tips.retain(|tip| !tip.to_string().starts_with("to pass '"));
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    error
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::format::is_hidden;
+
+    #[test]
+    fn a_mistyped_option_is_not_told_how_to_be_a_value() {
+        let told = |arguments: &[&str]| {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            let error = Cli::try_parse_from(&arguments).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::UnknownArgument);
+            without_idle_tips(tellable(&arguments, error.kind())).render().to_string()
+        };
+        let tip = |text: &str| text.contains("tip: to pass '");
+        assert!(!tip(&told(&["piprov", "verify", "--nosuch"])) && !tip(&told(&["piprov", "verify", "-Z"])));
+        assert!(tip(&told(&["piprov", "verify", "-card.img"])), "a file may be called so");
+        let alike = told(&["piprov", "verify", "os.img", "--devise", "x"]);
+        assert!(alike.contains("'--device'") && !tip(&alike), "{alike}");
+    }
 
     proptest::proptest! {
         #[test]
