@@ -286,6 +286,6 @@ mod tests {
             Error::Os { disk: disk.to_owned(), doing: "opening", at: None, source }.hint().unwrap()
         };
         assert!(hint("/dev/sdb").says("root or the group"));
-        assert!(hint("plain.img").says("ls -ld plain.img") && !hint("plain.img").says("root"));
+        assert!(hint("Cargo.toml").says("ls -ld Cargo.toml") && !hint("Cargo.toml").says("root"));
     }
 }

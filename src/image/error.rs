@@ -284,7 +284,7 @@ mod tests {
             Error::os(Path::new(path), "opening", denied).hint().unwrap()
         };
         assert!(hint("/dev/sdb").says("Block devices usually need root"));
-        assert!(hint("a.img").says("ls -ld a.img") && !hint("a.img").says("Block devices"));
+        assert!(hint("Cargo.toml").says("ls -ld Cargo.toml") && !hint("Cargo.toml").says("Block devices"));
     }
 
     #[test]

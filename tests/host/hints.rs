@@ -67,7 +67,7 @@ fn a_file_in_the_place_of_a_directory_has_one_exit_code() {
     let lab = lab();
     std::fs::create_dir(lab.path().join("dir")).unwrap();
     for (arguments, words) in [
-        (&["usbboot", "-n", "-d", "x.img"][..], "Not a directory"),
+        (&["usbboot", "-n", "-d", "x.img"][..], "not a directory"),
         (&["targets", "check", "--targets", "dir"], "irectory"),
         (&["tftp", "--root", "x.img"], "hint: Give the folder that the file is in."),
         (&["split-image", "dir", "-o", "new"], "irectory"),
