@@ -169,7 +169,7 @@ fn value_name(text: &str) -> Result<String, String> {
 
 /// A board has nothing that it could give back.
 #[derive(Debug, thiserror::Error)]
-#[error("the board `{board}` has no values of {source_name}")]
+#[error("there is no board with values of this source `{board}`")]
 struct NoneOf {
     board: String,
     source_name: String,
