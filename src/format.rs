@@ -138,6 +138,35 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// No time that somebody gives is longer, in seconds: about 31 years.
+pub const LONGEST_TIME: f64 = 1e9;
+
+/// The units of a time, from the longest down, in seconds.
+const TIMES: [(&str, f64); 5] = [("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001)];
+
+/// Reads a time: a number of seconds, also with a fraction, or a number with its unit (`ms`, `s`, `m`, `h`, `d`), or several
+/// of those from the longest unit down, up to [`LONGEST_TIME`]. `None` for anything else.
+#[must_use]
+pub fn parse_time(text: &str) -> Option<Duration> {
+    let seconds = text.parse::<f64>().ok().or_else(|| sum(text))?;
+    let seconds = Some(seconds).filter(|seconds| (0.0..=LONGEST_TIME).contains(seconds))?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// `1h30m`: numbers with their units, each unit shorter than the one before.
+fn sum(text: &str) -> Option<f64> {
+    let (mut rest, mut total, mut before) = (text, 0.0, f64::INFINITY);
+    while !rest.is_empty() {
+        let (number, more) = rest.split_at(rest.find(|char: char| char.is_ascii_alphabetic())?);
+        let end = more.find(|char: char| !char.is_ascii_alphabetic()).unwrap_or(more.len());
+        let (word, more) = more.split_at(end);
+        let (_, unit) = TIMES.iter().find(|(unit, _)| *unit == word)?;
+        let number = number.parse::<f64>().ok().filter(|number| *number >= 0.0 && *unit < before)?;
+        (rest, total, before) = (more, total + number * unit, *unit);
+    }
+    Some(total).filter(|_| !text.is_empty())
+}
+
 /// Reads a size as people and coreutils write it: `786432000`, `750M`, `750MiB` (powers of 1024),
 /// `750MB` (powers of 1000). Upper or lower case, a space before the unit allowed.
 ///

@@ -5,7 +5,7 @@ use std::io;
 use super::deploy::Amounts;
 use super::source::FetchError;
 use crate::device_api::When;
-use crate::error::{Explain, Kind, Remedy};
+use crate::error::{Action, Explain, Kind, Remedy, remedy};
 use crate::format::size_exact;
 use crate::run::Stage;
 
@@ -180,6 +180,13 @@ impl Explain for Error {
             Self::Os { disk, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Remedy::for_permission(disk.as_ref())
             }
+            Self::Os { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                remedy![
+                    "is the path right, and is the disk plugged in? ",
+                    Action::host("lsblk"),
+                    " lists the disks"
+                ]
+            }
             Self::Gone { .. } => {
                 "a disk that goes away by itself has a bad contact or too little power".into()
             }
@@ -279,6 +286,6 @@ mod tests {
             Error::Os { disk: disk.to_owned(), doing: "opening", at: None, source }.hint().unwrap()
         };
         assert!(hint("/dev/sdb").says("root or the group"));
-        assert!(hint("plain.img").says("ls -ld plain.img") && !hint("plain.img").says("root"));
+        assert!(hint("Cargo.toml").says("ls -ld Cargo.toml") && !hint("Cargo.toml").says("root"));
     }
 }

@@ -9,7 +9,7 @@ use super::ui::Style;
 use crate::cli::{Global, ui::Ui};
 use crate::config::Settings;
 use crate::error::Severity;
-use crate::format::size_exact;
+use crate::format::{LONGEST_TIME, parse_time, size_exact};
 use crate::tftp::Limits;
 
 /// The settings, with their warnings told.
@@ -42,37 +42,13 @@ pub(super) const fn severity_style(severity: Severity) -> Style {
     }
 }
 
-/// No time on the command line is longer: about 31 years.
-const LONGEST: f64 = 1e9;
-
-/// The units of a time, from the longest down, in seconds.
-const UNITS: [(&str, f64); 5] = [("d", 86400.0), ("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001)];
-
-/// A time on the command line: a number of seconds, also with a fraction, or a number with its unit (`ms`, `s`, `m`, `h`,
-/// `d`), or several of those from the longest unit down, up to a thousand million seconds. All commands take it so.
+/// A time on the command line, as [`parse_time`] takes it. All commands and all settings take it so.
 ///
 /// # Errors
 /// A sentence for clap, where it is no such time.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().ok().or_else(|| sum(text));
-    let seconds = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
-    seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| format!("a time of at most {LONGEST} s is needed, such as 90, 1.5s, 5m or 1h30m"))
-}
-
-/// `1h30m`: numbers with their units, each unit shorter than the one before.
-fn sum(text: &str) -> Option<f64> {
-    let (mut rest, mut total, mut before) = (text, 0.0, f64::INFINITY);
-    while !rest.is_empty() {
-        let (number, more) = rest.split_at(rest.find(|char: char| char.is_ascii_alphabetic())?);
-        let end = more.find(|char: char| !char.is_ascii_alphabetic()).unwrap_or(more.len());
-        let (word, more) = more.split_at(end);
-        let (_, unit) = UNITS.iter().find(|(unit, _)| *unit == word)?;
-        let number = number.parse::<f64>().ok().filter(|number| *number >= 0.0 && *unit < before)?;
-        (rest, total, before) = (more, total + number * unit, *unit);
-    }
-    Some(total).filter(|_| !text.is_empty())
+    parse_time(text)
+        .ok_or_else(|| format!("a time of at most {LONGEST_TIME} s is needed, such as 90, 1.5s, 5m or 1h30m"))
 }
 
 /// A time that something may take: as [`seconds`] takes it, but not 0, in which nothing is done.

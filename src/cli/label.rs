@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
-use crate::cli::confirm::confirm;
 use crate::cli::input::read_text;
 use crate::cli::output::{Output, Readers};
 use crate::cli::script::NoName;
@@ -180,10 +179,8 @@ impl Label {
                 Ok(())
             }
             Command::Remove(args) => {
-                confirm(&args.one.name, args.confirm.as_deref(), ui, stop)?;
-                station.delete(&path(["labels", &args.one.name]))?;
-                client::done(ui, "removed", "label", &args.one.name);
-                Ok(())
+                let what = ("labels", "label");
+                client::remove(&station, what, &args.one.name, args.confirm.as_deref(), ui, stop)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Commands of other programs that piprov takes the place of: a link of such a name to piprov is that command.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::CommandFactory as _;
@@ -26,7 +26,8 @@ pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 }
 
 /// `piprov help COMMAND`, or `piprov COMMAND help`, is what others call `piprov COMMAND --help`; both words may stand
-/// there. The word is no `help` where a command has arguments of its own: a board may have that name.
+/// there, and options in front of it. The word is no `help` where a command has arguments of its own: a board may have
+/// that name.
 fn help(arguments: &mut Vec<OsString>) {
     let all = super::Cli::command();
     let (mut command, mut at, mut asked) = (&all, 1, false);
@@ -36,6 +37,8 @@ fn help(arguments: &mut Vec<OsString>) {
             asked = true;
         } else if let Some(next) = command.find_subcommand(word) {
             (command, at) = (next, at + 1);
+        } else if let Some(words) = option(word, &[&all, command]) {
+            at += words;
         } else {
             break;
         }
@@ -43,6 +46,29 @@ fn help(arguments: &mut Vec<OsString>) {
     if asked {
         arguments.push("--help".into());
     }
+}
+
+/// How many words an option has that one of these commands takes: one more where its value is the next word. `None`: it is
+/// no such option.
+fn option(word: &OsStr, of: &[&clap::Command]) -> Option<usize> {
+    let word = word.to_str()?;
+    let of = || of.iter().flat_map(|command| command.get_arguments());
+    let values = |arg: &clap::Arg| arg.get_action().takes_values();
+    if let Some(long) = word.strip_prefix("--") {
+        let name = long.split('=').next().unwrap_or_default();
+        let arg = of().find(|arg| arg.get_long() == Some(name))?;
+        return Some(if values(arg) && !long.contains('=') { 2 } else { 1 });
+    }
+    // Several may stand together: the first that takes a value takes what is left, or the next word.
+    let mut short = word.strip_prefix('-')?.chars().peekable();
+    short.peek()?;
+    while let Some(name) = short.next() {
+        let arg = of().find(|arg| arg.get_short() == Some(name))?;
+        if values(arg) {
+            return Some(if short.peek().is_none() { 2 } else { 1 });
+        }
+    }
+    Some(1)
 }
 
 #[cfg(test)]
@@ -67,6 +93,24 @@ mod tests {
         assert_eq!(expanded(&["piprov", "help", "help"]), ["piprov", "--help"]);
         assert_eq!(expanded(&["piprov", "help", "nothing"]), ["piprov", "nothing", "--help"]);
         assert_eq!(expanded(&["piprov", "flash", "help"]), ["piprov", "flash", "help"]);
+        for (given, expect) in [
+            (&["piprov", "--no-color", "help"][..], &["piprov", "--no-color", "--help"][..]),
+            (&["piprov", "-qv", "help", "flash"], &["piprov", "-qv", "flash", "--help"]),
+            (&["piprov", "--config", "help", "help"], &["piprov", "--config", "help", "--help"]),
+            (
+                &["piprov", "--config=x", "run", "-v", "help", "list"],
+                &["piprov", "--config=x", "run", "-v", "list", "--help"],
+            ),
+            (
+                &["piprov", "board", "--station", "help", "help"],
+                &["piprov", "board", "--station", "help", "--help"],
+            ),
+            (&["piprov", "--nothing", "help"], &["piprov", "--nothing", "help"]),
+            (&["piprov", "--", "help"], &["piprov", "--", "help"]),
+            (&["piprov", "-", "help"], &["piprov", "-", "help"]),
+        ] {
+            assert_eq!(expanded(given), expect);
+        }
         assert_eq!(expanded(&["nukelive"]), ["piprov", "nukelive"]);
         assert_eq!(expanded(&["./piprov", "mklive"]), ["./piprov", "mklive"]);
         assert_eq!(expanded(&["piprov-mklive"]), ["piprov-mklive"]);

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 use super::ui::Ui;
@@ -19,7 +19,7 @@ use crate::format::message;
 pub fn parse(arguments: Vec<OsString>) -> Result<Cli, ExitCode> {
     let error = match Cli::try_parse_from(&arguments) {
         Ok(cli) => return Ok(cli),
-        Err(error) => tellable(&arguments, error.kind()),
+        Err(error) => without_idle_tips(tellable(&arguments, error.kind()), &arguments),
     };
     // What is wrong is not known by its place, so a flag counts wherever it stands before `--`.
     let given = |flag: &str| {
@@ -58,10 +58,50 @@ fn tellable(arguments: &[OsString], kind: ErrorKind) -> clap::Error {
     }
 }
 
+/// Without the tip how a mistyped option is given as a value, which is never meant. It stays where a word begins with one hyphen
+/// and is longer than a letter, as a name may: of that clap names the first letter only.
+fn without_idle_tips(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let ContextValue::String(option) = error.get(ContextKind::InvalidArg).unwrap_or(&ContextValue::None)
+    else {
+        return error;
+    };
+    let is_name = |word: &str| word.starts_with(option.as_str()) && word.len() > 2 && !word.starts_with("--");
+    let names = arguments.iter().any(|argument| is_name(&argument.to_string_lossy()));
+    if error.kind() == ErrorKind::UnknownArgument
+        && !names
+        && let Some(ContextValue::StyledStrs(mut tips)) = error.remove(ContextKind::Suggested)
+    {
+        tips.retain(|tip| !tip.to_string().starts_with("to pass '"));
+        if !tips.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+        }
+    }
+    error
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::format::is_hidden;
+
+    #[test]
+    fn a_mistyped_option_is_not_told_how_to_be_a_value() {
+        let told = |arguments: &[&str]| {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            let error = Cli::try_parse_from(&arguments).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::UnknownArgument);
+            without_idle_tips(tellable(&arguments, error.kind()), &arguments).render().to_string()
+        };
+        let tip = |text: &str| text.contains("as a value, use");
+        for mistyped in ["--nosuch", "-Z", "-vZ"] {
+            let arguments = ["piprov", "verify", mistyped];
+            assert!(tip(&Cli::try_parse_from(arguments).unwrap_err().to_string()), "clap has it");
+            assert!(!tip(&told(&arguments)), "{mistyped}");
+        }
+        assert!(tip(&told(&["piprov", "verify", "-rf"])), "a board may be called so");
+        let alike = told(&["piprov", "verify", "os.img", "--devise", "x"]);
+        assert!(alike.contains("'--device'") && !tip(&alike), "{alike}");
+    }
 
     proptest::proptest! {
         #[test]

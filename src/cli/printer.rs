@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, parse, password, path, tell, tell_one, word};
-use crate::cli::confirm::confirm;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
 use crate::station_api::{
@@ -139,10 +138,8 @@ impl Printer {
             }
             Command::Add(args) => args.run(&station, ui, stop),
             Command::Remove(args) => {
-                confirm(&args.one.name, args.confirm.as_deref(), ui, stop)?;
-                station.delete(&path(["printers", &args.one.name]))?;
-                client::done(ui, "removed", "printer", &args.one.name);
-                Ok(())
+                let what = ("printers", "printer");
+                client::remove(&station, what, &args.one.name, args.confirm.as_deref(), ui, stop)
             }
         }
     }

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, parse, path, tell, tell_one, word};
-use crate::cli::confirm::confirm;
 use crate::cli::input::read_text;
 use crate::cli::output::{Output, Readers};
 use crate::cli::report::Usage;
@@ -258,10 +257,8 @@ impl Project {
             Command::Export(args) => args.run(&station, ui),
             Command::Import(args) => args.run(&station, ui),
             Command::Remove(args) => {
-                confirm(&args.one.name, args.confirm.as_deref(), ui, stop)?;
-                station.delete(&path(["projects", &args.one.name]))?;
-                client::done(ui, "removed", "project", &args.one.name);
-                Ok(())
+                let what = ("projects", "project");
+                client::remove(&station, what, &args.one.name, args.confirm.as_deref(), ui, stop)
             }
         }
     }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use crate::cli::Global;
 use crate::cli::client::{self, At, Station, new_name, parse, path, tell, tell_one, word, yes};
-use crate::cli::confirm::confirm;
 use crate::cli::input::read_text;
 use crate::cli::ui::{Text, Ui};
 use crate::device_api::{Script as Known, When};
@@ -117,9 +116,8 @@ impl Script {
             }
             Command::Add(args) => args.run(&station, ui)?,
             Command::Remove(args) => {
-                confirm(&args.one.name, args.confirm.as_deref(), ui, stop)?;
-                station.delete(&path(["scripts", &args.one.name]))?;
-                client::done(ui, "removed", "script", &args.one.name);
+                let what = ("scripts", "script");
+                client::remove(&station, what, &args.one.name, args.confirm.as_deref(), ui, stop)?;
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ use crate::cli::confirm::confirm;
 use crate::cli::input::read;
 use crate::cli::report::Usage;
 use crate::cli::ui::Ui;
+use crate::error::{Explain, Kind, Remedy};
 use crate::format::count;
 use crate::station_api::{
     AskedServer, GivenValues, MadeValueSource, NewValueSource, ReleaseValues, Sheet, ValueSource,
@@ -166,6 +167,41 @@ fn value_name(text: &str) -> Result<String, String> {
     check_value_name(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
+/// A board has nothing that it could give back.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no board with values of this source `{board}`")]
+struct NoneOf {
+    board: String,
+    source_name: String,
+}
+
+impl Explain for NoneOf {
+    fn kind(&self) -> Kind {
+        Kind::NoInput
+    }
+
+    fn hint(&self) -> Option<Remedy> {
+        let source = crate::cli::remedy::quoted(&self.source_name);
+        Some(format!("`piprov values show {source}` lists the boards that have some").into())
+    }
+}
+
+impl Release {
+    /// Whether there is something to give back, as far as that can be asked beforehand.
+    fn look(&self, station: &Station) -> crate::cli::Result<()> {
+        // A serial number has 8 or 16 digits, of which the last 8 are the same.
+        let from = self.board.char_indices().rev().nth(7).map_or(0, |(at, _)| at);
+        let query = [("text", self.board[from..].to_owned())];
+        let mut some = false;
+        let place = path(["values", &self.one.name, "boards"]);
+        station.each(&place, &query, Some(1), |found: Vec<GivenValues>| some |= !found.is_empty())?;
+        if some {
+            return Ok(());
+        }
+        Err(NoneOf { board: self.board.clone(), source_name: self.one.name.clone() })?
+    }
+}
+
 impl Values {
     pub(super) fn run(self, global: &Global, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let station = self.at.open(global, ui, stop)?;
@@ -192,6 +228,7 @@ impl Values {
                 upload(&station, name, &file, Some([would.gone, would.columns_gone.len() as u64]), ui)
             }
             Command::Release(args) => {
+                args.look(&station)?;
                 confirm(&args.board, args.confirm.as_deref(), ui, stop)?;
                 let asked = ReleaseValues { board: args.board };
                 let place = path(["values", &args.one.name, "release"]);
@@ -200,10 +237,8 @@ impl Values {
                 Ok(())
             }
             Command::Remove(args) => {
-                confirm(&args.one.name, args.confirm.as_deref(), ui, stop)?;
-                station.delete(&path(["values", &args.one.name]))?;
-                client::done(ui, "removed", "source of values", &args.one.name);
-                Ok(())
+                let what = ("values", "source of values");
+                client::remove(&station, what, &args.one.name, args.confirm.as_deref(), ui, stop)
             }
         }
     }

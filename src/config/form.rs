@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::tables::Member;
 use super::value::Raw;
-use crate::format::parse_size;
+use crate::format::{parse_size, parse_time};
 
 /// A form of values.
 pub(super) trait Form {
@@ -136,19 +136,23 @@ impl Form for HostPathOrOff {
     }
 }
 
-/// A time in seconds, also with a fraction.
+/// A time: in seconds, also with a fraction, or as the command line takes it, with its unit.
 pub(super) struct Seconds(pub(super) RangeInclusive<f64>);
 
 impl Form for Seconds {
     type Value = Duration;
 
     fn wanted(&self) -> String {
-        format!("a number of seconds from {} to {}", self.0.start(), self.0.end())
+        let (least, most) = (self.0.start(), self.0.end());
+        format!("a time from {least} to {most} s, in seconds or with its unit (ms, s, m, h or d)")
     }
 
     fn read(&self, raw: &Raw, _: &Path) -> Result<Duration, String> {
-        let number = raw.as_number().filter(|number| self.0.contains(number));
-        or_not(number.and_then(|number| Duration::try_from_secs_f64(number).ok()), self, raw)
+        let time = match raw {
+            Raw::Text(text) => parse_time(text.trim()),
+            raw => raw.as_number().and_then(|number| Duration::try_from_secs_f64(number).ok()),
+        };
+        or_not(time.filter(|time| self.0.contains(&time.as_secs_f64())), self, raw)
     }
 
     fn write(&self, time: &Duration) -> Written {
@@ -166,11 +170,17 @@ impl Form for DaysOrOff {
         "a whole number of days from 1 to 36500, or `off`".to_owned()
     }
 
+    /// `90d` is 90, too: that is how times are given elsewhere.
     fn read(&self, raw: &Raw, base: &Path) -> Result<Option<u16>, String> {
-        match raw.text() {
-            Some("" | "off") => Ok(None),
-            _ => Whole(1..=36_500).read(raw, base).map(Some).map_err(|_| raw.not(&self.wanted())),
-        }
+        let days = match raw.text() {
+            Some("" | "off") => return Ok(None),
+            Some(text) => &Raw::Text({
+                let text = text.trim();
+                text.strip_suffix('d').unwrap_or(text).to_owned()
+            }),
+            None => raw,
+        };
+        Whole(1..=36_500).read(days, base).map(Some).map_err(|_| raw.not(&self.wanted()))
     }
 
     fn write(&self, days: &Option<u16>) -> Written {

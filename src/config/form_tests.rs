@@ -46,6 +46,30 @@ fn numbers_have_limits() {
 }
 
 #[test]
+fn a_time_is_given_as_on_the_command_line() {
+    let day = Seconds(1.0..=86400.0);
+    for (given, seconds) in [("90", 90), ("5m", 300), (" 12h ", 43200), ("1h30m", 5400), ("1d", 86400)] {
+        assert_eq!(read(&day, &text(given)), Ok(Duration::from_secs(seconds)), "{given}");
+    }
+    assert_eq!(read(&day, &Raw::Number(90.0)), Ok(Duration::from_secs(90)));
+    for bad in ["2d", "1ms", "5min", "0", "soon"] {
+        let error = read(&day, &text(bad)).unwrap_err();
+        assert_eq!(
+            error,
+            format!(
+                "`{bad}` is not a time from 1 to 86400 s, in seconds or with its unit (ms, s, m, h or d)"
+            )
+        );
+    }
+    for raw in [text("90d"), text("90"), Raw::Number(90.0)] {
+        assert_eq!(read(&DaysOrOff, &raw), Ok(Some(90)));
+    }
+    for bad in ["d", "90dd", "90h", "1d2"] {
+        assert!(read(&DaysOrOff, &text(bad)).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn usb_ids_are_four_digits_each() {
     assert_eq!(read(&UsbIds, &text("f055:B007")), Ok((0xf055, 0xb007)));
     assert_eq!(UsbIds.write(&(0x525, 0xa4a5)).to_string(), "0525:a4a5");

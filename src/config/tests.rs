@@ -236,7 +236,7 @@ fn mistakes_are_named_with_file_line_and_key() {
     let error = machine.load().unwrap_err().to_string();
     assert_eq!(
         error,
-        "environment, PIPROV_FLASH_STAGGER: `flash.stagger`: `soon` is not a number of seconds from 0 to 3600"
+        "environment, PIPROV_FLASH_STAGGER: `flash.stagger`: `soon` is not a time from 0 to 3600 s, in seconds or with its unit (ms, s, m, h or d)"
     );
 }
 

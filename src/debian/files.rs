@@ -103,7 +103,7 @@ impl Explain for Error {
             Self::NoFile { .. } | Self::OtherProcessor { .. } | Self::Given { .. } => Kind::BadData,
             Self::NotEmpty { .. } => Kind::CantCreate,
             Self::Os { source, .. } => match Kind::of_io(source) {
-                Kind::NoInput | Kind::Io => Kind::CantCreate,
+                Kind::NoInput | Kind::BadData | Kind::Io => Kind::CantCreate,
                 kind => kind,
             },
             Self::Differs { .. } => Kind::Failed,

@@ -81,7 +81,8 @@ impl Kind {
             E::PermissionDenied => Self::Permission,
             E::AddrInUse | E::ResourceBusy | E::WouldBlock => Self::Busy,
             E::AddrNotAvailable | E::NotConnected => Self::Unavailable,
-            E::InvalidData | E::UnexpectedEof => Self::BadData,
+            // A file in the place of a directory, or the other way round, is an input of the wrong kind.
+            E::InvalidData | E::UnexpectedEof | E::NotADirectory | E::IsADirectory => Self::BadData,
             // What is to be made is there, and stays.
             E::AlreadyExists => Self::CantCreate,
             _ => Self::Io,

@@ -27,6 +27,12 @@ pub enum Piece {
     Do(Action),
 }
 
+/// What decides about a path: itself, or where it can't be seen, the directory above it that can.
+fn seen(path: &Path) -> &Path {
+    let above = path.ancestors().find(|path| path.symlink_metadata().is_ok());
+    above.unwrap_or_else(|| Path::new(if path.is_absolute() { "/" } else { "." }))
+}
+
 impl Remedy {
     /// With more behind it.
     #[must_use]
@@ -43,7 +49,7 @@ impl Remedy {
         if path.starts_with("/dev") {
             return "are you allowed to? Block devices usually need root or the group `disk`".into();
         }
-        remedy![Action::host("ls -ld").arg(path.display()), " shows who may"]
+        remedy![Action::host("ls -ld").arg(seen(path).display()), " shows who may"]
     }
 
     fn push(&mut self, piece: Piece) {
@@ -262,6 +268,19 @@ mod tests {
             prop_assert_eq!(&remedy, &Remedy::from(text));
             prop_assert_eq!(serde_json::to_string(&remedy).unwrap(), old);
         }
+    }
+
+    #[test]
+    fn who_may_not_make_something_is_shown_the_directory_above_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("is"), "").unwrap();
+        let names = |path: &Path, shown: &Path| {
+            Remedy::for_permission(path).names(Action::host("ls -ld").arg(shown.display()))
+        };
+        assert!(names(&path("is"), &path("is")));
+        assert!(names(&path("new"), dir.path()) && names(&path("new/more"), dir.path()));
+        assert!(names(Path::new("no-such-name"), Path::new(".")));
     }
 
     #[test]

@@ -31,11 +31,21 @@ pub fn parse_line(text: &str) -> Option<[u8; 32]> {
     line(text).filter(|_| !text.contains('\n')).map(|(digest, _)| digest)
 }
 
+/// What a checksum file says of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The digest.
+    pub digest: [u8; 32],
+    /// What its line is for, where that is another name than the image's: the image may have been renamed, or the line
+    /// belongs to another one.
+    pub of: Option<String>,
+}
+
 /// Finds an image's digest in a checksum file: the line with its name, or the only line there is.
 ///
 /// # Errors
-/// [`Error::Os`]; [`Error::BadRecord`] where no line fits.
-pub fn find_sha256(path: &Path, image_name: &str) -> Result<[u8; 32], Error> {
+/// [`Error::Os`]; [`Error::BadRecord`] where there is no digest, [`Error::NoSum`] where several are for other images.
+pub fn find_sha256(path: &Path, image_name: &str) -> Result<Found, Error> {
     let file = std::fs::File::open(path).map_err(|error| Error::os(path, "opening", error))?;
     let mut text = String::new();
     std::io::Read::read_to_string(&mut std::io::Read::take(file, MOST_BYTES), &mut text)
@@ -44,14 +54,19 @@ pub fn find_sha256(path: &Path, image_name: &str) -> Result<[u8; 32], Error> {
     let fits = |name: &str| name.rsplit('/').next() == Some(image_name);
     match lines.as_slice() {
         [] => Err(Error::BadRecord { path: path.to_owned(), what: "there is no sha256 in it".into() }),
-        // One digest beside one image: the name doesn't matter, people rename downloads.
-        [(digest, _)] => Ok(*digest),
-        lines => lines.iter().find(|(_, name)| fits(name)).map(|(digest, _)| *digest).ok_or_else(|| {
-            Error::BadRecord {
+        // One digest beside one image: people rename downloads. Whether they have, the digest says.
+        [(digest, name)] => {
+            let of = Some(*name).filter(|name| !name.is_empty() && !fits(name)).map(str::to_owned);
+            Ok(Found { digest: *digest, of })
+        }
+        lines => {
+            let own = lines.iter().find(|(_, name)| fits(name));
+            own.map(|(digest, _)| Found { digest: *digest, of: None }).ok_or_else(|| Error::NoSum {
                 path: path.to_owned(),
-                what: format!("{} sha256 values in it, but none for `{image_name}`", lines.len()),
-            }
-        }),
+                count: lines.len(),
+                image: image_name.to_owned(),
+            })
+        }
     }
 }
 
@@ -68,12 +83,32 @@ fn line(line: &str) -> Option<([u8; 32], &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Explain as _;
 
     fn find(text: &str) -> Result<u8, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("SHA256SUMS");
         std::fs::write(&path, text).unwrap();
-        find_sha256(&path, "a.img.xz").map(|digest| digest[31]).map_err(|error| error.to_string())
+        find_sha256(&path, "a.img.xz").map(|found| found.digest[31]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_only_line_says_what_it_is_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("SHA256SUMS");
+        let digest = "0".repeat(64);
+        for (line, of) in [
+            (format!("{digest}  other.img\n"), Some("other.img")),
+            (format!("SHA256 (other.img) = {digest}"), Some("other.img")),
+            (format!("{digest} *dir/a.img.xz"), None),
+            (digest.clone(), None),
+        ] {
+            std::fs::write(&path, &line).unwrap();
+            assert_eq!(find_sha256(&path, "a.img.xz").unwrap().of.as_deref(), of, "{line}");
+        }
+        std::fs::write(&path, format!("{digest}  b\n{digest}  c\n")).unwrap();
+        let error = find_sha256(&path, "a.img.xz").unwrap_err();
+        assert!(error.hint().unwrap().names(crate::error::Task::Verify.of("a.img.xz")), "{error}");
     }
 
     #[test]

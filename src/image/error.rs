@@ -116,6 +116,16 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// A file with several digests has none for this image.
+    #[error("{}: {count} sha256 values in it, but none for `{image}`", path.display())]
+    NoSum {
+        /// The file.
+        path: PathBuf,
+        /// How many it has.
+        count: usize,
+        /// The image's name.
+        image: String,
+    },
     /// Something that was written reads back differently.
     #[error("{}: read back and different: crc32 {expected:08x} was expected, {got:08x} read", path.display())]
     ReadBack {
@@ -196,7 +206,7 @@ impl Explain for Error {
         match self {
             Self::Os { source, doing, .. } => match Kind::of_io(source) {
                 // A file that can't be made is another thing than one that can't be found.
-                Kind::NoInput | Kind::Io if doing.starts_with("creating") => Kind::CantCreate,
+                Kind::NoInput | Kind::BadData | Kind::Io if doing.starts_with("creating") => Kind::CantCreate,
                 kind => kind,
             },
             Self::Exists { .. } => Kind::CantCreate,
@@ -261,6 +271,9 @@ impl Explain for Error {
             ),
             Self::DoesNotFit { hint, .. } => hint.clone(),
             Self::BadRecord { .. } => None,
+            Self::NoSum { image, .. } => {
+                Some(remedy!["if the image was renamed, give its own sha256: ", Task::Verify.of(image)])
+            }
             Self::ReadBack { .. } => {
                 Some("the storage gave back other bytes than were written; check the disk and its cables".into())
             }
@@ -280,7 +293,7 @@ mod tests {
             Error::os(Path::new(path), "opening", denied).hint().unwrap()
         };
         assert!(hint("/dev/sdb").says("Block devices usually need root"));
-        assert!(hint("a.img").says("ls -ld a.img") && !hint("a.img").says("Block devices"));
+        assert!(hint("Cargo.toml").says("ls -ld Cargo.toml") && !hint("Cargo.toml").says("Block devices"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::{Record, RunId};
 use crate::beneath::{self, Dir};
-use crate::error::{Explain, Kind, Remedy, Task, remedy};
+use crate::error::{Action, Explain, Kind, Remedy, Task, remedy};
 use crate::format::json;
 use crate::stop::until;
 
@@ -92,6 +92,13 @@ impl Explain for Error {
             Self::Os { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("make room there; nothing is done to a board whose run can't be recorded".into())
             }
+            Self::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(remedy![
+                Action::AsRoot,
+                ", or record runs in a directory of this user's: the variable PIPROV_STATE_DIR or the setting state-dir names \
+                 it (",
+                Task::ConfigShow,
+                ")",
+            ]),
             Self::Os { .. } => {
                 let place = "runs are recorded where the setting state-dir says: ";
                 Some(remedy![place, Task::ConfigShow])

@@ -1,5 +1,6 @@
 //! Why the server doesn't run.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -92,6 +93,12 @@ impl Explain for Error {
                 Action::host("ip -brief address"),
                 " lists the addresses of this host; 0.0.0.0 stands for all of them",
             ]),
+            Self::Root { root, source } => match source.kind() {
+                io::ErrorKind::NotFound => Some("is the path right?".into()),
+                io::ErrorKind::NotADirectory => Some("give the folder that the file is in".into()),
+                io::ErrorKind::PermissionDenied => Some(Remedy::for_permission(root)),
+                _ => None,
+            },
             _ => None,
         }
     }

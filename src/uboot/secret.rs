@@ -71,6 +71,10 @@ impl Explain for Error {
                 Task::CardBuildSecret,
                 " together with the card.",
             ]),
+            // It is its owner's alone, which usually is root.
+            Self::Os { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some(remedy![Remedy::for_permission(path), "; where that is root, ", Action::AsRoot])
+            }
             Self::Os { .. } => None,
         }
     }

@@ -213,7 +213,7 @@ fn what_can_not_work_is_refused_with_its_reason() {
         ("pieeprom.bin", &["--board", "5"], 65, "for Pi 4, 400, CM4, CM4S, not for a Pi 5", "rpi-eeprom"),
         ("signed.bin", &["--order", "network", "-o", "tftp"], 65, "bootconf.txt is signed", "sign it"),
         ("full.bin", &["--set", "TFTP_IP=10.0.0.2", "-o", "tftp"], 65, "there is room for 4072", "comments"),
-        ("tftp", &[], 74, "reading tftp: Is a directory", ""),
+        ("tftp", &[], 65, "reading tftp: Is a directory", ""),
     ];
     for (image, arguments, code, message, hint) in cases {
         let (_, err) = text(&room.enable(&[&["--eeprom", image], arguments].concat()), code);

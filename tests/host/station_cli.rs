@@ -235,6 +235,29 @@ fn projects_rules_users_and_tokens_are_made_shown_changed_and_taken_back() {
 }
 
 #[test]
+fn what_there_is_not_is_told_before_anybody_is_asked_whether_it_is_meant() {
+    let station = Station::start();
+    for kind in ["project", "printer", "label", "script", "firmware", "values", "image"] {
+        let said = station.stderr(&[kind, "remove", "nosuch"], 66);
+        let lists = format!("hint: `piprov {kind} list` lists those that there are.");
+        assert!(said.contains("there is no ") && said.contains(&lists), "{kind}: {said}");
+    }
+    let said = station.stderr(&["board", "deploy", "nosuch", "--image", "lite"], 66);
+    assert!(said.contains("there is no board `nosuch`") && said.contains("`piprov board list`"), "{said}");
+    station.json(&["values", "add", "sn", "--from", "1", "--to", "9"]);
+    let said = station.stderr(&["values", "release", "sn", "10000000deadbeef"], 66);
+    assert!(said.contains("no board with values of this source") && said.contains("`piprov values show sn`"), "{said}");
+    station.stderr(&["values", "release", "nosuch", "10000000deadbeef"], 66);
+    // What there is wants a word.
+    let said = station.stderr(&["values", "remove", "sn"], 2);
+    assert!(said.contains("`--confirm sn`"), "{said}");
+    station.json(&["values", "remove", "sn", "--confirm", "sn"]);
+    // The example is one that is taken.
+    let said = station.stderr(&["hook", "add", "news", "--url", "foo"], 2);
+    assert!(said.contains("https://host.example/path") && !said.contains("unix:"), "{said}");
+}
+
+#[test]
 fn over_the_network_a_token_is_wanted_and_may_do_what_its_role_may() {
     let station = Station::start();
     station.json(&["token", "add", "look", "--role", "viewer", "-o", "token"]);

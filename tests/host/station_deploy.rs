@@ -177,6 +177,12 @@ fn an_image_raw_or_packed_is_written_by_an_agent_and_read_back() {
     let agent = Agent::start(&station, "a", "10000000aaaa0001");
     boards(&station, 1);
     let board = "10000000aaaa0001";
+    // Nobody is asked about what there isn't.
+    for what in ["image", "project"] {
+        let said = station.stderr(&["board", "deploy", board, &format!("--{what}"), "nosuch"], 66);
+        assert!(said.contains(&format!("there is no {what} `nosuch`")), "{said}");
+    }
+    assert!(station.stderr(&["board", "deploy", board, "--image", "os"], 2).contains("`--confirm 1"));
     for (name, wanted) in [("os", &image[..]), ("other", &image[..5 * MIB])] {
         let deploy = ["board", "deploy", board, "--image", name, "--end", "wait", "--confirm", board];
         let lines = station.json(&deploy);

@@ -72,6 +72,14 @@ impl Place {
         command.current_dir(self.dir.path()).args(["-eu", "-c", text]).output().unwrap()
     }
 
+    /// A program of that name, which is this script.
+    fn stand_in(&self, name: &str, script: &str) {
+        let path = self.path("bin").join(name);
+        let _ = fs::remove_file(&path);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     /// The same beside boards that are switched on: all that are told here are flashed, or the command doesn't end well.
     fn with_boards(&self, text: &str, boards: &[usize]) -> Output {
         std::thread::scope(|scope| {
@@ -139,9 +147,113 @@ fn a_bench_is_flashed_from_a_makefile_and_only_where_something_is_newer() {
 }
 
 #[test]
+fn a_stamp_is_there_only_while_all_boards_of_its_bench_have_the_image() {
+    let place = Place::new();
+    place.take("bench/Makefile", "Makefile");
+    // What fails says the test; lab-01 takes its time.
+    let script = "echo \"$*\" >>calls; case $* in *lab-01*) sleep 0.3;; esac\n\
+                  ! { [ -e fails ] && echo \"$*\" | grep -q \"$(cat fails)\"; }";
+    place.stand_in("piprov", script);
+    let flashed = || place.path("flashed").exists();
+    let calls = || {
+        let calls = fs::read_to_string(place.path("calls")).unwrap_or_default();
+        let _ = fs::remove_file(place.path("calls"));
+        calls
+    };
+    let (all, one) = ("make IMAGE=os.img TARGETS=lab.csv", "make board-lab-01 IMAGE=os.img TARGETS=lab.csv");
+    done(&place.shell(all));
+    assert!(flashed() && calls().contains("--all"));
+    // A board that gets the same image, and has it: nothing is to be done again.
+    done(&place.shell(one));
+    assert_eq!(calls(), "flash --targets lab.csv lab-01 os.img\n");
+    assert!(flashed());
+    done(&place.shell(all));
+    assert!(flashed() && calls().is_empty());
+    // Nor is a file of such a name a board.
+    fs::write(place.path("board-lab-01"), "").unwrap();
+    done(&place.shell(one));
+    assert!(calls().contains("lab-01"));
+    // One that fails may have half of it, also where others are flashed at the same time.
+    for (one, fails) in [
+        (one, "lab-01"),
+        ("make -k -j2 board-lab-01 board-lab-02", "lab-02"),
+        ("make -k -j2 board-lab-02 board-lab-01", "lab-02"),
+    ] {
+        fs::write(place.path("fails"), fails).unwrap();
+        assert!(!place.shell(one).status.success());
+        assert!(!flashed(), "{one}");
+        fs::remove_file(place.path("fails")).unwrap();
+        calls();
+        done(&place.shell(all));
+        assert!(flashed() && calls().contains("--all"), "{one}");
+    }
+    // One that gets another image.
+    done(&place.shell(&one.replace("os.img", "lab.csv")));
+    assert!(!flashed());
+    calls();
+    done(&place.shell(all));
+    assert!(flashed() && calls().contains("--all"));
+    // Another bench's database, which is older; then back.
+    fs::copy(place.path("lab.csv"), place.path("other.csv")).unwrap();
+    done(&place.shell("touch -d 2020-01-01 other.csv"));
+    done(&place.shell(&all.replace("lab.csv", "other.csv")));
+    assert!(flashed() && calls().contains("--targets other.csv --all"));
+    done(&place.shell(all));
+    assert!(flashed() && calls().contains("--targets lab.csv --all"));
+}
+
+/// A page's commands that install something, below a root as Debian has it, from a copy of what is in the examples.
+fn install(place: &Place, page: &str, named: &str) {
+    let text = fs::read_to_string(format!("{ROOT}/docs/tasks/{page}")).unwrap();
+    let block = text.split("```\n").find(|block| block.contains("sudo install")).unwrap();
+    place.stand_in("sudo", "exec \"$@\"");
+    for program in ["systemctl", "udevadm"] {
+        place.stand_in(program, ":");
+    }
+    let root = place.path("root");
+    for dir in ["etc/systemd/system", "etc/udev/rules.d", "etc/cron.d", "usr/local/sbin"] {
+        fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    let script = block.replace(" /etc/", &format!(" {}/etc/", root.display()));
+    let script = script.replace(" /usr/local/", &format!(" {}/usr/local/", root.display()));
+    fs::create_dir(place.path("examples")).unwrap();
+    for file in fs::read_dir(format!("{ROOT}/examples/{named}")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        fs::create_dir_all(place.path("examples").join(named)).unwrap();
+        place.take(&format!("{named}/{name}"), &format!("examples/{named}/{name}"));
+    }
+    done(&place.shell(&script));
+}
+
+#[test]
+fn what_pages_install_is_installed_by_their_commands_as_they_stand() {
+    let place = Place::new();
+    place.stand_in("piprov", "[ \"$*\" = 'udev install' ]");
+    install(&place, "write-on-plug-in.md", "plug-in");
+    for file in [
+        "usr/local/sbin/piprov-plug-in",
+        "etc/piprov/plug-in.conf",
+        "etc/systemd/system/piprov-plug-in@.service",
+        "etc/udev/rules.d/90-piprov-plug-in.rules",
+    ] {
+        assert!(place.path("root").join(file).is_file(), "{file}");
+    }
+    let place = Place::new();
+    install(&place, "flash-at-night.md", "nightly");
+    let installed = place.path("root/usr/local/sbin/piprov-nightly");
+    assert!(installed.is_file() && place.path("root/etc/cron.d/piprov-nightly").is_file());
+    // Where others may make files, the kernel keeps root from opening theirs (fs.protected_regular).
+    let script = fs::read_to_string(installed).unwrap();
+    let lock = script.split("PIPROV_NIGHTLY_LOCK:-").nth(1).unwrap().split('}').next().unwrap();
+    assert_eq!(Path::new(lock).parent(), Some(Path::new("/run")));
+}
+
+#[test]
 fn a_night_says_nothing_where_each_board_has_the_image_and_names_the_one_that_has_not() {
     let place = Place::new();
-    place.take("nightly/piprov-nightly", "bin/piprov-nightly");
+    fs::create_dir_all(place.path("examples/nightly")).unwrap();
+    place.take("nightly/piprov-nightly", "examples/nightly/piprov-nightly");
+    place.stand_in("sudo", "exec \"$@\"");
     done(&place.shell("xz -0 -c os.img >lab.img.xz"));
     let all = blocks("flash-at-night.md", "sh");
     let [night, list] = &all[..] else { panic!("{all:?}") };
@@ -175,14 +287,11 @@ fn a_night_says_nothing_where_each_board_has_the_image_and_names_the_one_that_ha
 
 /// A program of this name that says how it was called, and answers with the disk for `usbboot`; the rest does the real one.
 fn stand_in(place: &Place, disk: &str) {
-    let path = place.path("bin/piprov");
-    let _ = fs::remove_file(&path);
     let text = format!(
-        "#!/bin/sh\necho \"$*\" >>calls\ncase $* in\n*usbboot*) [ -z '{disk}' ] || echo '{disk}' ;;\n*) exec {} \"$@\" ;;\nesac\n",
+        "echo \"$*\" >>calls\ncase $* in\n*usbboot*) [ -z '{disk}' ] || echo '{disk}' ;;\n*) exec {} \"$@\" ;;\nesac",
         env!("CARGO_BIN_EXE_piprov")
     );
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    place.stand_in("piprov", &text);
 }
 
 #[test]
@@ -259,7 +368,7 @@ fn who_comes_from_rpiboot_or_dnsmasq_finds_what_the_pages_say() {
     assert!(shown.contains("proxy") && shown.contains("/srv/tftp"), "{shown}");
     // Each setting that its table names is one.
     let page = fs::read_to_string(format!("{ROOT}/docs/tasks/from-dnsmasq.md")).unwrap();
-    for setting in ["interface", "mode", "range", "tftp-root", "option-43", "allow"] {
+    for setting in ["interface", "mode", "range", "lease-time", "tftp-root", "option-43", "allow"] {
         assert!(page.contains(&format!("`{setting}")), "{setting}");
         assert!(shown.contains(&format!("netboot.{setting}")), "{setting}: {shown}");
     }

@@ -86,25 +86,34 @@ impl Deploy {
     pub(super) fn run(self, station: &Station, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let names = self.boards.boards;
         let Disk { target, end, no_wait } = self.disk;
+        let What { image, project } = self.what;
+        // Nobody is asked for the name of what there isn't, or is told that it lacks after all is meant.
+        let boards = all_known(&names, station)?;
+        if let Some(image) = &image {
+            station.look(&path(["images", image]))?;
+        }
+        if let Some(project) = &project {
+            station.look(&path(["projects", project]))?;
+        }
         confirm(&names.join(","), self.confirm.as_deref(), ui, stop)?;
-        let job =
-            NewJob { project: self.what.project, image: self.what.image, target, end, ..new(Action::Deploy) };
-        start(&names, Given::New(&job), no_wait, station, ui, stop)
+        let job = NewJob { project, image, target, end, ..new(Action::Deploy) };
+        start(boards, Given::New(&job), no_wait, station, ui, stop)
     }
 }
 
 impl Again {
     pub(super) fn run(self, station: &Station, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
         let names = self.boards.boards;
+        let boards = all_known(&names, station)?;
         let mut deploys = false;
-        for board in &names {
-            let last = newest(&known(board, station)?, station)?;
+        for board in &boards {
+            let last = newest(board, station)?;
             deploys |= last.is_some_and(|job| job.action == Action::Deploy);
         }
         if deploys {
             confirm(&names.join(","), self.confirm.as_deref(), ui, stop)?;
         }
-        start(&names, Given::Again, self.no_wait, station, ui, stop)
+        start(boards, Given::Again, self.no_wait, station, ui, stop)
     }
 }
 
@@ -137,24 +146,29 @@ impl Given<'_> {
     }
 }
 
-/// Gives boards the same to do. One that can't have it is told, and the others get it all the same.
+/// Boards by whatever they are called; all of them, and each once.
+pub(super) fn all_known(boards: &[String], station: &Station) -> crate::cli::Result<Vec<Known>> {
+    let known = boards.iter().map(|board| known(board, station)).collect::<Result<Vec<_>, _>>()?;
+    let twice =
+        known.iter().enumerate().find(|(at, one)| known[..*at].iter().any(|other| other.id == one.id));
+    match twice {
+        Some((_, board)) => Err(crate::cli::common::named_twice(&label(board)).into()),
+        None => Ok(known),
+    }
+}
+
+/// Gives boards the same to do: all of them are known before the first is told. One that can't have it is told, and the
+/// others get it all the same.
 pub(super) fn start(
-    boards: &[String],
+    boards: Vec<Known>,
     job: Given<'_>,
     no_wait: bool,
     station: &Station,
     ui: &Ui,
     stop: &Stop,
 ) -> crate::cli::Result<()> {
-    // All of them are known before the first is told.
-    let known = boards.iter().map(|board| known(board, station)).collect::<Result<Vec<_>, _>>()?;
-    let twice =
-        known.iter().enumerate().find(|(at, one)| known[..*at].iter().any(|other| other.id == one.id));
-    if let Some((_, board)) = twice {
-        return Err(crate::cli::common::named_twice(&label(board)).into());
-    }
     let (mut given, mut kinds) = (Vec::new(), Vec::new());
-    for board in known {
+    for board in boards {
         match job.to(&board, station) {
             Ok(job) => {
                 if ui.json {

@@ -10,7 +10,7 @@ use crate::cli::ui::Ui;
 use crate::device_api::Action;
 use crate::station_api::{Board as Known, BoardChange, Enrolment, Held, NewJob};
 use crate::stop::Stop;
-use jobs::{Again, Backup, Deploy, Given, Reboot, cancel, new, start};
+use jobs::{Again, Backup, Deploy, Given, Reboot, all_known, cancel, new, start};
 use look::{List, network, show, told, watch};
 
 /// Show the station's boards, and tell them what to do
@@ -138,11 +138,13 @@ impl Board {
             Command::Deploy(args) => args.run(&station, ui, stop),
             Command::Backup(args) => {
                 let job = NewJob { target: args.disk.target, end: args.disk.end, ..new(Action::Backup) };
-                start(&args.boards.boards, Given::New(&job), args.disk.no_wait, &station, ui, stop)
+                let boards = all_known(&args.boards.boards, &station)?;
+                start(boards, Given::New(&job), args.disk.no_wait, &station, ui, stop)
             }
             Command::Reboot(args) => {
                 let job = new(Action::Reboot);
-                start(&args.boards.boards, Given::New(&job), args.no_wait, &station, ui, stop)
+                let boards = all_known(&args.boards.boards, &station)?;
+                start(boards, Given::New(&job), args.no_wait, &station, ui, stop)
             }
             Command::Again(args) => args.run(&station, ui, stop),
             Command::Cancel(args) => cancel(&args.boards, &station, ui),

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::board::Who;
 use crate::cli::bar::Bar;
+use crate::cli::confirm::confirm;
 use crate::cli::table;
 use crate::cli::ui::{Style, Ui};
 use crate::cli::{Global, common};
@@ -173,35 +174,74 @@ pub(super) fn path<const N: usize>(segments: [&str; N]) -> String {
     segments.iter().fold("/api/v1".to_owned(), |path, one| format!("{path}/{}", segment(one)))
 }
 
+/// What a station calls its things where there is none of a name, and the commands that list them.
+const LISTS: [(&str, &str); 15] = [
+    ("board", "board list"),
+    ("image", "image list"),
+    ("project", "project list"),
+    ("script", "script list"),
+    ("rule", "rule list"),
+    ("source of values", "values list"),
+    ("label", "label list"),
+    ("printer", "printer list"),
+    ("user", "user list"),
+    ("token", "token list"),
+    ("slot", "slot list"),
+    ("switch", "switch list"),
+    ("hook", "hook list"),
+    ("firmware", "firmware list"),
+    ("run", "run list"),
+];
+
+/// The same refusal with what lists the things that there are, where the station says no more than that there is none of a
+/// name: it doesn't know by which program it is asked.
+fn listing(error: Error) -> Error {
+    let Error::Refused { to, status, problem: Some(mut problem), again } = error else { return error };
+    let of = |thing: &str| {
+        let rest = problem.detail.strip_prefix("there is no ")?.strip_prefix(thing)?;
+        rest.starts_with(" `").then_some(())
+    };
+    let command = LISTS.iter().find(|(thing, _)| of(thing).is_some()).map(|(_, command)| *command);
+    if let Some(command) = command.filter(|_| status == 404 && problem.hint.is_none()) {
+        problem.hint = Some(format!("`piprov {command}` lists those that there are").into());
+    }
+    Error::Refused { to, status, problem: Some(problem), again }
+}
+
 impl Station {
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        self.client.get(path).within(Duration::from_secs(120)).send()?.json()
+        self.client.get(path).within(Duration::from_secs(120)).send().map_err(listing)?.json()
+    }
+
+    /// Whether there is this, for what is done with it later.
+    pub(super) fn look(&self, path: &str) -> Result<(), Error> {
+        self.get::<IgnoredAny>(path).map(drop)
     }
 
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
-        self.client.post(path).send_json(body)?.json()
+        self.client.post(path).send_json(body).map_err(listing)?.json()
     }
 
     pub(super) fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
-        self.client.put(path).send_json(body)?.json()
+        self.client.put(path).send_json(body).map_err(listing)?.json()
     }
 
     pub(super) fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
-        self.client.patch(path).send_json(body)?.json()
+        self.client.patch(path).send_json(body).map_err(listing)?.json()
     }
 
     /// Asks for something to be done, with nothing along.
     pub(super) fn act<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        self.client.post(path).send()?.json()
+        self.client.post(path).send().map_err(listing)?.json()
     }
 
     /// The same, where nothing comes back.
     pub(super) fn tell(&self, path: &str) -> Result<(), Error> {
-        self.client.post(path).send().map(drop)
+        self.client.post(path).send().map(drop).map_err(listing)
     }
 
     pub(super) fn delete(&self, path: &str) -> Result<(), Error> {
-        self.client.delete(path).send().map(drop)
+        self.client.delete(path).send().map(drop).map_err(listing)
     }
 
     /// The lines of a list, a page at a time; at most `most` of them.
@@ -222,7 +262,7 @@ impl Station {
             if let Some(after) = &after {
                 call = call.query("after", after);
             }
-            let mut page: Page<T> = call.within(Duration::from_secs(120)).send()?.json()?;
+            let mut page: Page<T> = call.within(Duration::from_secs(120)).send().map_err(listing)?.json()?;
             page.items.truncate(left);
             left -= page.items.len();
             let empty = page.items.is_empty();
@@ -277,6 +317,24 @@ pub(super) fn tell_one(ui: &Ui, event: &'static str, value: &impl Serialize, fac
     let facts = facts.iter().filter(|(_, value)| !value.is_empty());
     let rows: Vec<_> = facts.map(|(name, value)| [(*name).to_owned(), value.clone()]).collect();
     table::facts(ui, &rows);
+}
+
+/// Removes a thing of this name, once it is there and somebody says that it is meant: nobody is asked for the name of what
+/// there isn't.
+pub(super) fn remove(
+    station: &Station,
+    (things, what): (&str, &str),
+    name: &str,
+    given: Option<&str>,
+    ui: &Ui,
+    stop: &Stop,
+) -> crate::cli::Result<()> {
+    let place = path([things, name]);
+    station.look(&place)?;
+    confirm(name, given, ui, stop)?;
+    station.delete(&place)?;
+    done(ui, "removed", what, name);
+    Ok(())
 }
 
 /// Tells that something was done to a thing.
@@ -342,6 +400,38 @@ mod tests {
     #[test]
     fn a_name_is_a_segment_whatever_is_in_it() {
         assert_eq!(path(["boards", "lab 01/../x", "jobs"]), "/api/v1/boards/lab%2001%2F..%2Fx/jobs");
+    }
+
+    #[test]
+    fn what_there_is_not_has_a_command_that_lists_what_there_is() {
+        use clap::CommandFactory as _;
+        for (_, command) in LISTS {
+            let line = format!("piprov {command}");
+            crate::cli::Cli::command().try_get_matches_from(line.split(' ')).unwrap();
+        }
+        let said = |status, detail: &str| {
+            let problem = crate::station_api::Problem {
+                kind_of: "about:blank".into(),
+                title: "Not Found".into(),
+                status,
+                detail: detail.into(),
+                kind: Kind::NoInput,
+                hint: None,
+                more: Vec::new(),
+            };
+            let problem = Some(Box::new(problem));
+            listing(Error::Refused { to: "a".into(), status, problem, again: None }).hint()
+        };
+        assert!(said(404, "there is no board `x`").unwrap().says("`piprov board list` lists"));
+        assert!(said(404, "there is no source of values `x`").unwrap().says("`piprov values list`"));
+        for (status, other) in [
+            (404, "there is no such call"),
+            (404, "there is no boarding `x`"),
+            (404, "there is no board with values of this source `x`"),
+            (409, "there is no board `x`"),
+        ] {
+            assert_eq!(said(status, other), None, "{other}");
+        }
     }
 
     #[test]

@@ -53,6 +53,12 @@ impl Explain for Error {
                 crate::error::Action::host("chmod 600").arg(path.display()),
                 "; otherwise make a new one.",
             ]),
+            Self::Os { path, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some(Remedy::for_permission(path))
+            }
+            Self::Os { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("is the path right?".into())
+            }
             Self::Nobody => Some("A script gives it with `--password-file FILE`.".into()),
             _ => None,
         }

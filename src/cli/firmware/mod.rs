@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use crate::board::Model;
 use crate::cli::Global;
 use crate::cli::client::{self, At, Station, moment, new_name, path, tell, tell_one};
-use crate::cli::confirm::confirm;
 use crate::cli::eeprom::{model, one_image};
 use crate::cli::output::{Output, Readers};
 use crate::cli::ui::Ui;
@@ -130,10 +129,8 @@ impl Firmware {
             Command::Show(args) => args.run(&station, ui),
             Command::Get(args) => args.run(&station, ui),
             Command::Remove(args) => {
-                confirm(&args.one.name, args.confirm.as_deref(), ui, stop)?;
-                station.delete(&path(["firmware", &args.one.name]))?;
-                client::done(ui, "removed", "EEPROM image", &args.one.name);
-                Ok(())
+                let what = ("firmware", "EEPROM image");
+                client::remove(&station, what, &args.one.name, args.confirm.as_deref(), ui, stop)
             }
         }
     }

@@ -132,10 +132,11 @@ impl List {
             .into());
         }
         let since = self.since.map(|since| since.moment(Timestamp::now()));
-        let mut left_out = 0;
+        let (mut left_out, mut any) = (0, false);
         let mut table = Table::new(ui);
         if let Some(ledger) = self.place.ledger(settings)? {
             let mut wanted = |found: Found| {
+                any = true;
                 left_out += usize::from(found.record.is_none());
                 found.record.filter(|record| self.wants(record, since))
             };
@@ -152,7 +153,7 @@ impl List {
         }
         table.tell();
         if table.count == 0 && !ui.json {
-            ui.say("no run on record is meant");
+            ui.say(if any { "no run on record is meant" } else { "no run is on record" });
         }
         tell_left_out(ui, left_out);
         Ok(())

@@ -10,6 +10,7 @@ use crate::cli::format;
 use crate::cli::report::Usage;
 use crate::cli::ui::Style;
 use crate::error::Kind;
+use crate::format::brief;
 use crate::format::json::json;
 use crate::image::checksum_file;
 use crate::image::parts::Parts;
@@ -18,6 +19,7 @@ use crate::progress::Progress;
 
 impl Job<'_> {
     pub(super) fn sha256(&self, wanted: &str) -> crate::cli::Result<()> {
+        let mut of = None;
         let digest = match checksum_file::parse_line(wanted) {
             Some(digest) => digest,
             // A variable of a script that has no value.
@@ -35,7 +37,11 @@ impl Job<'_> {
                 }
                 .into());
             }
-            None => checksum_file::find_sha256(Path::new(wanted), &self.image.name())?,
+            None => {
+                let found = checksum_file::find_sha256(Path::new(wanted), &self.image.name())?;
+                of = found.of;
+                found.digest
+            }
         };
         let pass = Pass::start(&self.image, Parts::None, self.stop, Box::new(|| {}))?;
         let digests = {
@@ -71,9 +77,17 @@ impl Job<'_> {
                 if compressed {
                     self.ui.result(format_args!("  raw       {raw}"));
                 }
-                self.hint(Some(
-                    "download it again, or look whether the sha256 is that of another version or file".into(),
-                ));
+                self.hint(Some(match of {
+                    Some(of) => format!(
+                        "the only line of {wanted} is for {}: give the sha256 of this image",
+                        brief(&of, 200)
+                    )
+                    .into(),
+                    None => {
+                        "download it again, or look whether the sha256 is that of another version or file"
+                            .into()
+                    }
+                }));
             }
             return Err(Failure::already_told(Kind::BadData));
         };

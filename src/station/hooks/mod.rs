@@ -24,7 +24,7 @@ use super::web::{Refusal, Who};
 use super::{Station, api, now};
 use crate::format::json::json;
 use crate::format::{message, minutes};
-use crate::http::{Origin, Url};
+use crate::http::{BadUrl, Origin, Url};
 use crate::station::numbered;
 use crate::station_api::{
     Board, Change, Happening, Hook, MadeHook, NewHook, RunLine, Suspicion, Thing, Trouble,
@@ -47,7 +47,11 @@ struct News {
 impl Station {
     /// Whether the station may call what somebody names: `what` is at this address.
     pub(super) fn may_call(&self, url: &str, what: &str) -> Result<(), Refusal> {
-        let url: Url = url.parse()?;
+        let url: Url = url.parse().map_err(|error: BadUrl| {
+            // That of all addresses names a socket, too, which is none here.
+            Refusal::from(error)
+                .with_hint("it looks like https://host.example/path, or http://10.0.0.1:8080/path")
+        })?;
         if !matches!(url.origin, Origin::Tcp { .. }) {
             let text = format!("{what} is at an address that begins with https:// or http://");
             return Err(Refusal::meaningless(text));

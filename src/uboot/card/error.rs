@@ -129,7 +129,7 @@ impl Explain for Error {
             Self::Image(error) => error.kind(),
             Self::Volume(error) => error.kind(),
             Self::Os { doing, source, .. } if doing.starts_with("creating") => match Kind::of_io(source) {
-                Kind::NoInput | Kind::Io => Kind::CantCreate,
+                Kind::NoInput | Kind::BadData | Kind::Io => Kind::CantCreate,
                 kind => kind,
             },
             Self::Os { source, .. } => Kind::of_io(source),

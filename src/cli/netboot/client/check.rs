@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Where, name, tell_all};
+use super::{NONE, Where, name, tell_all};
 use crate::cli::Failure;
 use crate::cli::Global;
 use crate::cli::common::severity_style;
@@ -90,6 +90,9 @@ impl Check {
                     ui.result(format_args!("{:indent$}hint: {remedy}", ""));
                 }
             }
+        }
+        if names.is_empty() && damaged.is_empty() {
+            ui.say(NONE);
         }
         tell_all(ui, damaged)?;
         if bad > 0 { Err(Failure::already_told(Kind::Failed)) } else { Ok(()) }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Where, name, tell_all};
+use super::{NONE, Where, name, tell_all};
 use crate::cli::Global;
 use crate::cli::table;
 use crate::cli::ui::{Style, Ui};
@@ -29,7 +29,7 @@ impl List {
         }
         if records.is_empty() {
             tell_all(ui, damaged)?;
-            ui.say("There are no clients. `piprov netboot client add` makes one.");
+            ui.say(NONE);
             return Ok(());
         }
         let mut rows = vec![["NAME", "BOARD", "MODE", "FOR", "RELEASE", "STATE"].map(str::to_owned)];

@@ -16,6 +16,9 @@ use crate::error::Explain;
 use crate::netboot::client::{Clients, Error, Name, Places};
 use crate::stop::Stop;
 
+/// What is said where there is nothing to list or look at.
+const NONE: &str = "There are no clients. `piprov netboot client add` makes one.";
+
 #[derive(Debug, Args)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(super) struct Client {
