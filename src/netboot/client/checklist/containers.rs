@@ -16,7 +16,7 @@ const PROGRAMS: [(&str, &str); 6] = [
 pub(super) fn containers(item: &mut Item<'_>) -> Result<(), Error> {
     // Of the table as the client will have it.
     let old = item.root.kept("etc/fstab")?.unwrap_or_default();
-    let fstab: Vec<&str> = fstab::staying(&old).collect();
+    let fstab: Vec<&str> = fstab::staying(&old, &item.facts.apart).collect();
     for (program, place) in PROGRAMS {
         if item.root.has(program)? && !has_disk(&fstab, place) {
             let name = program.rsplit('/').next().unwrap_or(program);
