@@ -263,7 +263,7 @@ impl Clients {
         }
         let mut reach: Vec<Finding> = Vec::new();
         reach.extend(super::check::same_address(&record, &records));
-        reach.extend(host::apart(network, around));
+        reach.extend(host::apart(server, network, around));
         if request.export {
             reach.extend(nfs::findings(&nfs::look(&places.ganesha)));
             reach.extend(super::check::moved_server(&record)?);

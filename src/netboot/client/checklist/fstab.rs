@@ -161,7 +161,8 @@ fn fates<'t>(text: &'t str, apart: &[PathBuf]) -> Vec<(&'t str, Fate)> {
             if *fate == Fate::Stays && is_on(what, kind, options, &gone) && !may_lack(options) {
                 *fate = Fate::Vanishes(Why::OnDisk);
             }
-            if matches!(fate, Fate::Vanishes(Why::Disk | Why::OnDisk | Why::Apart)) && place.len() <= LONGEST {
+            if matches!(fate, Fate::Vanishes(Why::Disk | Why::OnDisk | Why::Apart)) && place.len() <= LONGEST
+            {
                 gone.insert(at(place));
             }
         }

@@ -102,9 +102,7 @@ impl Apart {
 fn attached(host: &Path) -> Vec<PathBuf> {
     let devices = std::fs::read_dir(host.join("sys/block")).into_iter().flatten().flatten().take(MOST);
     let files = devices.filter_map(|device| std::fs::read(device.path().join("loop/backing_file")).ok());
-    files
-        .map(|file| PathBuf::from(OsStr::from_bytes(file.strip_suffix(b"\n").unwrap_or(&file))))
-        .collect()
+    files.map(|file| PathBuf::from(OsStr::from_bytes(file.strip_suffix(b"\n").unwrap_or(&file)))).collect()
 }
 
 /// The files that a host swaps to (proc_swaps(5)).
