@@ -143,7 +143,9 @@ fn seen(heard: &Heard) -> Option<Seen> {
     match heard.answer {
         Answer::None { why: Silence::Withheld } => Some(Seen::Withheld),
         // A PC that nothing is to be done with.
-        Answer::None { why: Silence::NoBootFile | Silence::NoPi | Silence::Denied } => None,
+        Answer::None {
+            why: Silence::NoBootFile | Silence::NoPi | Silence::NothingForIt | Silence::Denied,
+        } => None,
         _ if client.is_system() => {
             let asks = matches!(heard.message, Kind::Discover | Kind::Request);
             (client.stage.is_pi() && asks).then_some(Seen::System)

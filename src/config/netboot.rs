@@ -157,13 +157,16 @@ pub enum BoardName {
 }
 
 impl BoardName {
-    /// Whether a board is meant. `serial` is what it has told.
+    /// Whether a board is meant. `serial` is what it has told: the ROM of a Pi 2 or 3 tells none, and neither does a
+    /// system. Up to the Pi 3 the MAC address has the number in it.
     #[must_use]
     pub fn is_of(&self, mac: Mac, serial: Option<&Serial>) -> bool {
         match self {
             Self::Mac(own) => *own == mac,
             Self::Maker(maker) => mac.bytes().starts_with(maker),
-            Self::Serial(own) => serial.is_some_and(|serial| own.is_of_same_board(serial)),
+            Self::Serial(own) => {
+                serial.is_some_and(|serial| own.is_of_same_board(serial)) || Mac::of_serial(own) == Some(mac)
+            }
         }
     }
 
@@ -173,6 +176,7 @@ impl BoardName {
         match (self, other) {
             (_, Self::Mac(mac)) => self.is_of(*mac, None),
             (Self::Serial(own), Self::Serial(other)) => own.is_of_same_board(other),
+            (Self::Mac(own), Self::Serial(other)) => Mac::of_serial(other) == Some(*own),
             _ => self == other,
         }
     }

@@ -104,6 +104,9 @@ settings! {
         /// The network interface on which boards boot. It is never guessed: the wrong one is somebody's
         /// network.
         interface: Option<String> = None, "netboot.interface" as Optional(Interface);
+        /// The address to serve from, where the interface has several. Without it, in mode dhcp, the one whose network
+        /// has the range, else the first.
+        server: Option<Ipv4Addr> = None, "netboot.server" as Optional(Ip);
         /// Where boards get their addresses from. With `proxy` another server gives them, and this one
         /// only tells boards where to boot from. With `dhcp` this one gives addresses too.
         mode: Mode = Mode::Proxy, "netboot.mode" as ModeForm;
@@ -131,8 +134,9 @@ settings! {
         /// Further networks in which mode dhcp gives addresses, behind relays or on other interfaces: a table each.
         subnets: Vec<Subnet> = Vec::new(), "netboot.subnet" as Tables::<Subnet>::new();
         /// The only boards that DHCP answers, in both modes, such as `["dc:a6:32:01:02:03", "af04b2da", "2c:cf:67"]`:
-        /// MAC addresses, serial numbers, or first halves of MAC addresses. Without it all are answered. A boot ROM of a Pi 4
-        /// or later tells its serial number, a system doesn't. It keeps strangers out of the way, and no attackers: a MAC
+        /// MAC addresses, serial numbers, or first halves of MAC addresses. Without it all are answered. The bootloader
+        /// of a 3B+ or later tells its serial number. A system tells none, and neither does the ROM of a Pi 2 or 3, whose
+        /// MAC address has the number in it. It keeps strangers out of the way, and no attackers: a MAC
         /// address can be made up.
         allow: Vec<BoardName> = Vec::new(), "netboot.allow" as List(BoardNameForm);
         /// Boards that DHCP never answers, in both modes, named as those of `netboot.allow`.

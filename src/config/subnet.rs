@@ -14,8 +14,8 @@ entry! {
     /// A further network in which mode dhcp gives addresses. It is behind a relay, and has `network`; or it is on another
     /// interface of this host, and has `interface`.
     Subnet of SUBNET_KEYS {
-        /// The network behind a relay. A relay is believed by its own address (giaddr), which has to be in it. It may reach
-        /// this host over any interface that is served.
+        /// The network behind a relay. A relay is believed by its own address (giaddr), which has to be in it. It has to reach
+        /// this host over an interface that is served: `netboot.interface`, or that of another table, which needs no range.
         network: Option<SubnetAddress> = None, "network" as Optional(SubnetAddressForm);
         /// Another network interface of this host.
         interface: Option<String> = None, "interface" as Optional(Interface);

@@ -27,7 +27,7 @@ pub struct Config {
     pub interface: String,
     /// Beside another DHCP server, or instead of one.
     pub mode: Mode,
-    /// The address of the interface to serve from. Needed only where it has several.
+    /// The address of the interface to serve from; without it, see [`AddressPlan::new`].
     pub server: Option<Ipv4Addr>,
     /// The addresses to give out, both ends included. Only for [`Mode::Dhcp`].
     pub range: Option<(Ipv4Addr, Ipv4Addr)>,
@@ -168,14 +168,15 @@ pub struct AddressPlan {
 }
 
 impl AddressPlan {
-    /// Joins a configuration with the interface that it names.
+    /// Joins a configuration with the interface that it names. Where that has several addresses, and none was chosen, it
+    /// is the one in whose network addresses are given out, else the first.
     ///
     /// # Errors
     /// For an interface without an IPv4 address, and for addresses that aren't in its network.
     pub fn new(config: &Config, interface: &Interface) -> Result<Self, Error> {
         let name = || interface.name.clone();
         let (server, prefix) = match config.server {
-            None => *interface.addresses.first().ok_or_else(|| Error::NoAddress { interface: name() })?,
+            None => of_several(config, interface).ok_or_else(|| Error::NoAddress { interface: name() })?,
             Some(wanted) => {
                 *interface.addresses.iter().find(|(address, _)| *address == wanted).ok_or_else(|| {
                     Error::NotItsAddress {
@@ -269,6 +270,20 @@ impl AddressPlan {
     pub const fn network(&self) -> Network {
         self.network
     }
+}
+
+/// The address of an interface that a server is meant to serve from, with the length of its network's prefix.
+fn of_several(config: &Config, interface: &Interface) -> Option<(Ipv4Addr, u8)> {
+    let around = |address: Ipv4Addr| {
+        let mut all = interface.addresses.iter().copied();
+        all.find(|(own, prefix)| Network::new(*own, *prefix).has_host(address))
+    };
+    let meant = match config.range {
+        _ if config.mode == Mode::Proxy => None,
+        Some((first, _)) => around(first),
+        None => config.hosts.values().copied().chain(config.router).find_map(around),
+    };
+    meant.or_else(|| interface.addresses.first().copied())
 }
 
 /// Those of the fixed addresses that are in a network.
@@ -420,6 +435,28 @@ pub(crate) mod tests {
         // A proxy has no use for a range.
         let plan = AddressPlan::new(&other, &eth0()).unwrap();
         assert_eq!((plan.network().to_string().as_str(), plan.range), ("192.168.0.0/16", None));
+    }
+
+    #[test]
+    fn of_several_addresses_the_one_counts_in_whose_network_addresses_are_given_out() {
+        let second = Ipv4Addr::new(192, 168, 7, 1);
+        let at = |last| Ipv4Addr::new(192, 168, 7, last);
+        let server = |config: &Config| AddressPlan::new(config, &eth0()).unwrap().server;
+        let mut wanted = config(Mode::Dhcp);
+        wanted.range = Some((at(100), at(110)));
+        assert_eq!(server(&wanted), second);
+        let proxy = Config { mode: Mode::Proxy, ..wanted.clone() };
+        assert_eq!(server(&proxy), ip(1), "it gives out none");
+        wanted.range = None;
+        wanted.hosts = BTreeMap::from([(pi::tests::PI5, at(50))]);
+        assert_eq!(server(&wanted), second);
+        wanted.range = Some((ip(100), ip(109)));
+        wanted.has_further = true;
+        assert_eq!(server(&wanted), ip(1), "the range counts first");
+        let chosen = Config { server: Some(second), ..wanted };
+        let error = AddressPlan::new(&chosen, &eth0()).unwrap_err();
+        assert!(error.to_string().contains("not in 192.168.0.0/16"), "{error}");
+        assert!(crate::error::Explain::hint(&error).unwrap().says("netboot.server"));
     }
 
     #[test]

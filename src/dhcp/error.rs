@@ -203,8 +203,13 @@ impl Explain for Error {
                     Action::host_as_root("ip addr add 192.168.77.1/24 dev").arg(interface)
                 ]
             }
-            Self::Outside { interface: Some(_), .. } | Self::NotItsAddress { .. } => {
-                "choose an address of that network, or another interface".into()
+            Self::Outside { interface: Some(_), .. } => {
+                "choose an address of that network, or another interface; where the interface has several addresses, \
+                 netboot.server says which counts"
+                    .into()
+            }
+            Self::NotItsAddress { .. } => {
+                "netboot.server takes one of its addresses; or choose another interface".into()
             }
             Self::Outside { interface: None, .. } => {
                 "choose an address of that network; the `network` of a [[netboot.subnet]] says which it is"

@@ -225,6 +225,8 @@ pub enum Silence {
     Denied,
     /// Only some boards get an answer, and it is none of them.
     NotAllowed,
+    /// The list of boards that get an answer names it, and it is none that there is an answer for.
+    NothingForIt,
     /// It is done, and is to start from its disk: see [`crate::arming`].
     Withheld,
 }

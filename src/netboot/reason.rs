@@ -119,6 +119,8 @@ pub struct Site {
     pub network: String,
     /// The networks behind relays that it gives addresses in.
     pub relayed: Vec<Network>,
+    /// It has addresses for single boards on the interface itself.
+    pub has_hosts: bool,
     /// It has boot files for PCs of some architecture.
     pub boots_pcs: bool,
     /// It is a further interface: its addresses are those of a [[netboot.subnet]].
@@ -135,6 +137,7 @@ impl Site {
             range: plan.range,
             network: plan.network().to_string(),
             relayed: plan.relayed.iter().map(AddressPlan::network).collect(),
+            has_hosts: !plan.hosts.is_empty(),
             boots_pcs: !plan.boot_files.is_empty(),
             is_further: false,
         }

@@ -215,6 +215,28 @@ fn a_copy_of_a_prepared_host_takes_nothing_along_by_which_it_would_be_the_host()
     assert!(!said.contains("comes before"), "{said}");
 }
 
+/// The way of the README: the clients' disk is a file in the root that is copied. And what is bound from a directory there
+/// is in that directory as well.
+#[test]
+fn what_the_clients_lie_in_goes_into_no_client() {
+    let room = Room::new();
+    let script = format!(
+        "set -e; mount --make-rprivate /; cp -r boot/. root/boot/firmware; mkdir -p root/data/clients/kitchen root/mnt srv/clients
+         touch root/data/clients/kitchen/key; mount --bind root/data/clients srv/clients
+         truncate -s 8M root/var/lib/plain.img; truncate -s 8M root/var/lib/netboot.img
+         mkfs.ext4 -q root/var/lib/netboot.img; mount -o loop root/var/lib/netboot.img root/mnt
+         {} netboot client add lab-01 --board a2ef5644 --from root --server 10.0.0.1 --network 10.0.0.0/24 --no-exports \
+             --tftp-root srv/tftp --clients srv/clients --state state 2>&1 || failed=1
+         umount root/mnt; exit ${{failed-0}}",
+        env!("CARGO_BIN_EXE_piprov")
+    );
+    std::fs::write(room.at("script"), script).unwrap();
+    let said = shell(room.path(), "unshare -m bash script");
+    assert!(said.contains(": /var/lib/netboot.img.") && !said.contains("plain.img"), "{said}");
+    let found = shell(room.path(), "cd root/data/clients/lab-01; ls var/lib data");
+    assert_eq!(found, "data:\n\nvar/lib:\ndbus\nplain.img\n");
+}
+
 #[test]
 fn what_no_client_starts_without_is_not_left_out() {
     let room = Room::new();

@@ -81,6 +81,8 @@ fn another_board_server_and_mode_and_the_root_stays() {
     // What is so already is no change, and a board of many digits is the same one.
     let again = ok(with(room.client(&["set", "lab-01", "--mode=ro", "--server=10.9.0.1"]), &path));
     assert_eq!(again, "lab-01 is so already\n");
+    let dry = ok(with(room.client(&["set", "lab-01", "--mode=ro", "--server=10.9.0.1", "-n"]), &path));
+    assert_eq!(dry, "lab-01 is so already\n", "a dry run says so too");
     // Back again, all is as it was; but for the machine id, which a root that forgets had none of.
     ok(with(
         room.client(&[

@@ -66,6 +66,7 @@ fn events(text: &str) -> Vec<What> {
         What::Serving { .. } => [What::Serving {
             interface: text.to_owned(), address: IP, mode: Mode::Proxy, range: None, tftp_root: text.into(),
             tftp: "10.0.0.1:69".parse().ok(), tftp_server: None, clients: 1, further: vec![text.to_owned()],
+            fixed: 0, relayed: vec![text.to_owned()],
         }],
         What::Dhcp { .. } => [What::Dhcp { dhcp: unsaved }],
         What::TooLarge(_) => [What::TooLarge(TooLarge {

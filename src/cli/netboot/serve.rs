@@ -41,6 +41,9 @@ pub(in crate::cli) struct Serve {
     /// Serve on this network interface; it is never guessed
     #[arg(short, long, value_name = "IF")]
     interface: Option<String>,
+    /// Serve from this address of the interface, where it has several
+    #[arg(long, value_name = "IP")]
+    server: Option<Ipv4Addr>,
     /// Beside the network's DHCP server, or instead of one: proxy or dhcp
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
@@ -92,6 +95,7 @@ impl Serve {
         let interface = super::interface(self.interface.or(netboot.interface.value.clone()), command)?;
         let mut config = dhcp::Config::new(&interface, state);
         config.mode = self.mode.unwrap_or(netboot.mode.value);
+        config.server = self.server.or(netboot.server.value);
         config.range = self.range.or(netboot.range.value);
         config.lease_time = netboot.lease_time.value;
         config.router = netboot.router.value;
@@ -168,18 +172,32 @@ pub(in crate::cli) fn show(ui: &Ui, screen: &Screen, event: &Event) {
     let warn = |text: &str| screen.above(format_args!("{} {text}", ui.paint_err(Style::Warn, "warning:")));
     match &event.what {
         What::Serving {
-            interface, address, mode, range, tftp_root, clients, tftp_server, further, ..
+            interface,
+            address,
+            mode,
+            range,
+            fixed,
+            tftp_root,
+            clients,
+            tftp_server,
+            further,
+            relayed,
+            ..
         } => {
             let more: String = further.iter().map(|further| format!(" and on {further}")).collect();
+            let far = behind(relayed, interface, further);
             let what = tftp_server
                 .map_or_else(|| tftp_root.display().to_string(), |server| format!("the files of {server}"));
             let how = match (mode, range) {
                 (Mode::Dhcp, Some((first, last))) => format!("giving out {first} to {last}"),
+                (Mode::Dhcp, None) if *fixed == 0 && !relayed.is_empty() => {
+                    format!("giving no addresses on {interface} itself")
+                }
                 (Mode::Dhcp, None) => "giving fixed addresses".to_owned(),
                 (Mode::Proxy, _) => "beside the network's own DHCP server".to_owned(),
             };
             screen.above(format_args!(
-                "serving {what} on {interface} as {address}, {how}{more}; {}. Ctrl-C ends it.",
+                "serving {what} on {interface} as {address}, {how}{more}{far}; {}. Ctrl-C ends it.",
                 count(*clients as u64, "client")
             ));
         }
@@ -238,6 +256,21 @@ pub(in crate::cli) fn show(ui: &Ui, screen: &Screen, event: &Event) {
     }
 }
 
+/// The networks behind relays, and where the relays are heard: one that reaches this host over another interface gets no
+/// answer, and nothing is heard of it.
+fn behind(relayed: &[String], interface: &str, further: &[String]) -> String {
+    const MOST: usize = 4;
+    if relayed.is_empty() {
+        return String::new();
+    }
+    let mut nets: Vec<String> = relayed.iter().take(MOST).cloned().collect();
+    if relayed.len() > nets.len() {
+        nets.push(format!("{} more", relayed.len() - nets.len()));
+    }
+    let heard: Vec<&str> = std::iter::once(interface).chain(further.iter().map(String::as_str)).collect();
+    format!(", and for {} behind relays that reach it over {}", nets.join(", "), heard.join(" or "))
+}
+
 /// Boards' addresses, not all of a long list.
 fn named(boards: &[Mac]) -> String {
     let mut names: Vec<_> = boards.iter().take(4).map(ToString::to_string).collect();
@@ -261,6 +294,17 @@ pub(in crate::cli) fn end(ui: &Ui, totals: &Totals) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_told_where_relays_are_heard() {
+        let nets: Vec<String> = (2..8).map(|net| format!("10.9.{net}.0/24")).collect();
+        assert_eq!(behind(&[], "e0", &[]), "");
+        assert_eq!(
+            behind(&nets[..1], "e0", &["e3".to_owned()]),
+            ", and for 10.9.2.0/24 behind relays that reach it over e0 or e3"
+        );
+        assert!(behind(&nets, "e0", &[]).contains("10.9.5.0/24, 2 more behind relays"));
+    }
 
     #[test]
     fn what_is_behind_relays_is_served_over_every_interface_out_of_one_pool() {

@@ -182,6 +182,12 @@ impl Policy {
             (_, SERVER_PORT, Mode::Dhcp) => self.grant(packet, arrival, client, now, &mut actions),
             _ => Answer::None { why: Silence::WrongPort },
         };
+        let answer = match answer {
+            Answer::None { why } if self.was_meant(packet, client, why) => {
+                Answer::None { why: Silence::NothingForIt }
+            }
+            answer => answer,
+        };
         if let Verdict::Spend(turn) = verdict
             && !matches!(answer, Answer::None { .. })
         {
@@ -189,6 +195,18 @@ impl Policy {
         }
         actions.push(Action::Tell(Event::Heard(Heard { answer, ..heard })));
         actions
+    }
+
+    /// Whether a client that is no board of ours is named by the settings all the same. Beside another server a system is
+    /// no matter of ours, and where there are boot files it is the missing one that is told.
+    fn was_meant(&self, packet: &Packet<'_>, client: DhcpClient, why: Silence) -> bool {
+        let plan = self.plan();
+        let counts = match why {
+            Silence::NoPi => plan.mode == Mode::Dhcp || client.arch.is_some(),
+            Silence::NoBootFile => client.stage == Stage::Pc && plan.boot_files.is_empty(),
+            _ => false,
+        };
+        counts && packet.kind == Kind::Discover && plan.admission.lists(packet.mac, client.serial)
     }
 
     /// A device answered for an address. Where it was on offer to a board that hasn't taken it yet, the board gets

@@ -669,6 +669,47 @@ fn only_boards_of_the_list_are_answered_in_both_modes() {
     }
 }
 
+/// The ROM of a 3B never tells a number; its MAC address has it.
+#[test]
+fn the_rom_of_a_pi_3_is_known_by_its_serial_number_in_the_lists() {
+    let mac = Mac::new([0xb8, 0x27, 0xeb, 0x04, 0xb2, 0xda]);
+    for mode in [Mode::Proxy, Mode::Dhcp] {
+        let lists = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+        let mut allowing = policy(mode, |config| config.admission.allow = lists(&["0004b2da"]));
+        reply(&handle(&mut allowing, discover(mac, &ROM_ID), NOW));
+        assert_eq!(
+            silence(&handle(&mut allowing, discover(PI3, &ROM_ID), NOW)),
+            Silence::NotAllowed,
+            "{mode}"
+        );
+        let mut denying = policy(mode, |config| config.admission.deny = lists(&["000000000004b2da"]));
+        assert_eq!(silence(&handle(&mut denying, discover(mac, &ROM_ID), NOW)), Silence::Denied, "{mode}");
+    }
+}
+
+#[test]
+fn a_client_that_the_settings_name_and_that_is_no_pi_is_told() {
+    let listed = |mode, files: &[(u16, String)]| {
+        policy(mode, |config| {
+            config.admission.allow = vec![PC.to_string().parse().unwrap()];
+            config.boot_files = files.iter().cloned().collect();
+        })
+    };
+    let pxe = || discover(PC, &[7; 17]);
+    let system = |kind| Builder::question(PC, 1, kind, true);
+    let mut proxy = listed(Mode::Proxy, &[]);
+    assert_eq!(silence(&handle(&mut proxy, pxe(), NOW)), Silence::NothingForIt);
+    assert_eq!(silence(&handle(&mut proxy, system(Kind::Discover), NOW)), Silence::NoPi, "no matter of ours");
+    let mut dhcp = listed(Mode::Dhcp, &[]);
+    assert_eq!(silence(&handle(&mut dhcp, pxe(), NOW)), Silence::NothingForIt);
+    assert_eq!(silence(&handle(&mut dhcp, system(Kind::Discover), NOW)), Silence::NothingForIt);
+    // Which file is missing is more worth.
+    let mut with_files = listed(Mode::Proxy, &[(7, "ipxe.efi".to_owned())]);
+    assert_eq!(silence(&handle(&mut with_files, pxe(), NOW)), Silence::NoBootFile);
+    let mut everybodys = policy(Mode::Proxy, |_| {});
+    assert_eq!(silence(&handle(&mut everybodys, pxe(), NOW)), Silence::NoBootFile, "nobody has named it");
+}
+
 #[test]
 fn a_board_that_is_denied_gets_no_address_for_its_system_either() {
     let mut policy =

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::checklist::{Act, Change, ChangePlan, Facts, Mode, Where, plan};
-use super::material::Material;
+use super::material::{Apart, Material};
 use super::names::{Name, Network};
 use super::record::{Origin, Phase, Record};
 use super::view::View;
@@ -164,7 +164,8 @@ impl Clients {
         let options = ImageOptions { spool_dir: request.spool_dir.clone(), stop: Some(self.stop.clone()) };
         let left_out =
             [&places.clients, &places.tftp, &places.shared, &places.state].map(|path| absolute(path));
-        let material = Material::open(&request.from, request.force, &options, &left_out, &request.exclude)?;
+        let apart = Apart::new(left_out.into(), Path::new("/"));
+        let material = Material::open(&request.from, request.force, &options, apart, &request.exclude)?;
 
         home::private(&absolute(&places.clients))?;
         if request.mode == Mode::Overlay {
@@ -206,6 +207,7 @@ impl Clients {
             boot: boot.clone(),
             layout: material.layout.clone(),
             is_this_host: material.running,
+            apart: material.apart(),
             foreign_machine_id: foreign_machine_id.clone().filter(|id| id.len() == 32),
             machine_id: machine_id.clone(),
             keys: Vec::new(),
@@ -261,7 +263,7 @@ impl Clients {
         }
         let mut reach: Vec<Finding> = Vec::new();
         reach.extend(super::check::same_address(&record, &records));
-        reach.extend(host::apart(network, around));
+        reach.extend(host::apart(server, network, around));
         if request.export {
             reach.extend(nfs::findings(&nfs::look(&places.ganesha)));
             reach.extend(super::check::moved_server(&record)?);

@@ -126,16 +126,26 @@ pub(super) fn around(server: Ipv4Addr, ours: &[Address], before: Option<Network>
     own.map(|ours| Network::of(ours.address, ours.prefix)).or(before)
 }
 
-/// Whether a client that has one address is in another network than its server. With a router between them that is well.
-pub(super) fn apart(network: Network, around: Option<Network>) -> Option<Finding> {
-    let around = around.filter(|around| network.prefix() == 32 && !around.holds(network))?;
-    Some(Finding::warning(
-        "network",
-        format!(
-            "{network} is not in {around}, its server's network, so that a router has to lead from one to the other"
-        ),
-        remedy!["if there is none, give another address with ", Knob::Address],
-    ))
+/// Whether a client is in another network than its server. With a router between them that is well. Of a server that is in
+/// no network that is known here, its own address says whether it is in the client's.
+pub(super) fn apart(server: Ipv4Addr, network: Network, around: Option<Network>) -> Option<Finding> {
+    let is_one = network.prefix() == 32;
+    let meets = |around: Network| around.holds(network) || network.holds(around);
+    let (what, other) = match around {
+        Some(around) if meets(around) => return None,
+        Some(around) => (format!("{network} is not in {around}, its server's network"), around),
+        None if is_one || network.holds(Network::one(server)) => return None,
+        None => (format!("{server}, the server, is not in {network}"), Network::one(server)),
+    };
+    let router = format!("{what}, so that a router has to lead from one to the other");
+    let help = if is_one {
+        remedy!["if there is none, give another address with ", Knob::Address]
+    } else if other.prefix() < 32 {
+        remedy!["if there is none, give the network with ", Knob::Network.to(other), ", or leave it away"]
+    } else {
+        remedy!["if there is none, give the server's address in that network with ", Knob::Server]
+    };
+    Some(Finding::warning("network", router, help))
 }
 
 /// Finds a program, also where an ordinary user's PATH doesn't look.
@@ -232,9 +242,20 @@ mod tests {
         assert_eq!(around(server, &[], Some(net("198.51.100.0/24"))), Some(net("198.51.100.0/24")));
         assert_eq!(around(server, &[], Some(net("203.0.113.0/24"))), None);
         let known = Some(net("198.51.100.0/24"));
-        assert!(apart(net("203.0.113.5"), known).unwrap().what.contains("not in 198.51.100.0/24"));
-        for (network, known) in [("198.51.100.7", known), ("203.0.113.0/24", known), ("203.0.113.5", None)] {
-            assert_eq!(apart(net(network), known), None, "{network}");
+        for far in ["203.0.113.5", "203.0.113.0/24"] {
+            let told = apart(server, net(far), known).unwrap();
+            assert!(told.what.contains("not in 198.51.100.0/24"), "{far}: {}", told.what);
+        }
+        let told = apart(server, net("203.0.113.0/24"), None).unwrap().what;
+        assert!(told.contains("198.51.100.1, the server, is not in 203.0.113.0/24"), "{told}");
+        for (network, known) in [
+            ("198.51.100.7", known),
+            ("198.51.100.0/25", known),
+            ("198.51.0.0/16", known),
+            ("198.51.100.0/24", None),
+            ("203.0.113.5", None),
+        ] {
+            assert_eq!(apart(server, net(network), known), None, "{network}");
         }
     }
 

@@ -222,6 +222,8 @@ impl Clients {
             boot: record.boot.clone(),
             layout: record.layout.clone(),
             is_this_host: record.origin.from == Path::new("/"),
+            // What it mounts there is its own by now.
+            apart: Vec::new(),
             foreign_machine_id: record.foreign_machine_id.clone(),
             machine_id: record.machine_id.clone(),
             keys: keys.collect(),

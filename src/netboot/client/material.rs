@@ -1,5 +1,6 @@
 //! What a client is made from: an image, a directory, or the running system.
 
+mod apart;
 mod identity;
 
 use std::path::{Component, Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::beneath::Links;
 use crate::image::ext4::{Ext4, FileKind};
 use crate::image::files::is_fat;
 use crate::image::{Image, ImageOptions};
+pub(super) use apart::Apart;
 use identity::{Identity, modules};
 
 /// Directories of a system whose contents are not the system's: the kernel's, and what a restart empties.
@@ -91,8 +93,8 @@ pub(super) struct Material {
     directory: Option<HostSource>,
     /// The device of a directory: other file systems are not entered.
     device: Option<u64>,
-    /// Directories of the host that are left out.
-    left_out: Vec<PathBuf>,
+    /// What of the host is left out.
+    apart: Apart,
     /// Paths below the root that are left out, without a slash in front.
     excluded: Vec<PathBuf>,
 }
@@ -103,11 +105,11 @@ impl Material {
         from: &Path,
         force: bool,
         options: &ImageOptions,
-        left_out: &[PathBuf],
+        apart: Apart,
         exclude: &[PathBuf],
     ) -> Result<Self, Error> {
         let mut material = if from.is_dir() {
-            Self::directory(from, force, left_out)
+            Self::directory(from, force, apart)
         } else {
             Self::image(from, force, options)
         }?;
@@ -188,6 +190,21 @@ impl Material {
         missed.map(|(path, what)| format!("/{path} is left out: {what}.")).collect()
     }
 
+    /// Files of this host that are not copied though they lie in it; a sentence.
+    pub(super) fn told_apart(&self) -> Option<String> {
+        self.apart.told(&self.from, self.device?)
+    }
+
+    /// The same files, as the system in the source names them.
+    pub(super) fn apart(&self) -> Vec<PathBuf> {
+        self.device.map(|device| self.apart.files(&self.from, device)).unwrap_or_default()
+    }
+
+    /// Looks again at what is not copied, shortly before something is.
+    pub(super) fn look_apart(&mut self) {
+        self.apart.look();
+    }
+
     /// Whether this is what something was made from.
     pub(super) fn is_of(&self, origin: &Origin) -> bool {
         self.identity.is(&origin.identity, self.from == origin.from)
@@ -246,12 +263,12 @@ impl Material {
             expected,
             running: false,
             device: None,
-            left_out: Vec::new(),
+            apart: Apart::default(),
             excluded: Vec::new(),
         })
     }
 
-    fn directory(from: &Path, force: bool, left_out: &[PathBuf]) -> Result<Self, Error> {
+    fn directory(from: &Path, force: bool, apart: Apart) -> Result<Self, Error> {
         let from = from.canonicalize().map_err(Error::os("looking at", from))?;
         let root = HostSource::open(&from)?;
         let top = root.root()?;
@@ -283,7 +300,7 @@ impl Material {
             layout,
             image: None,
             expected: None,
-            left_out: left_out.to_vec(),
+            apart,
             excluded: Vec::new(),
             from,
         })
@@ -302,7 +319,8 @@ impl Material {
         if self.running && LEFT_OUT.iter().any(|left_out| path == Path::new(left_out)) {
             return Take::Nothing;
         }
-        if self.left_out.iter().any(|left_out| *left_out == self.from.join(path)) {
+        // An image has nodes of its own, with other numbers.
+        if self.device.is_some() && self.apart.has(&self.from, path, node) {
             return Take::Nothing;
         }
         if directory && path == Path::new(self.layout.boot.trim_start_matches('/')) {
@@ -345,12 +363,30 @@ mod tests {
 
     fn open(tree: &Tree, exclude: &[&str]) -> Result<Material, Error> {
         let exclude: Vec<PathBuf> = exclude.iter().map(PathBuf::from).collect();
-        Material::open(&tree.path("root"), false, &ImageOptions::default(), &[], &exclude)
+        Material::open(
+            &tree.path("root"),
+            false,
+            &ImageOptions::default(),
+            Apart::new(Vec::new(), &tree.path("host")),
+            &exclude,
+        )
     }
 
     fn takes(material: &Material, path: &str) -> Take {
         let node = View(&*material.root).find(path).unwrap().unwrap();
         material.take(Path::new(path), &node)
+    }
+
+    #[test]
+    fn a_disk_in_a_file_is_not_copied_and_that_is_told() {
+        let tree = tree();
+        tree.file("root/var/lib/netboot.img", "a private key of another client");
+        let file = tree.path("root/var/lib/netboot.img");
+        tree.file("host/sys/block/loop0/loop/backing_file", &format!("{}\n", file.display()));
+        let material = open(&tree, &[]).unwrap();
+        assert_eq!(takes(&material, "var/lib/netboot.img"), Take::Nothing);
+        assert!(material.told_apart().unwrap().ends_with(": /var/lib/netboot.img."));
+        assert_eq!(material.apart(), [PathBuf::from("/var/lib/netboot.img")]);
     }
 
     #[test]

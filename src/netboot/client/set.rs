@@ -142,7 +142,8 @@ impl Clients {
         let mut findings = Vec::new();
         findings.extend(check::moved_server(&after)?);
         findings.extend(check::same_address(&after, &self.sound()?.0));
-        findings.extend(host::apart(after.network.parse()?, self.around(&before, after.server)?));
+        let around = self.around(&before, after.server)?;
+        findings.extend(host::apart(after.server, after.network.parse()?, around));
         Ok(Set { settings: settings(&before, &after), before, after, lines, findings })
     }
 

@@ -81,6 +81,7 @@ pub(super) fn facts() -> Facts {
             cmdline: "cmdline.txt".into(),
         },
         is_this_host: false,
+        apart: Vec::new(),
         foreign_machine_id: None,
         machine_id: "00000000000000000000000000000001".into(),
         keys: Vec::new(),

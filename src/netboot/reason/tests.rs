@@ -9,6 +9,7 @@ fn site(mode: Mode) -> Site {
         range: Some((Ipv4Addr::new(10, 0, 0, 100), Ipv4Addr::new(10, 0, 0, 109))),
         network: "10.0.0.0/24".to_owned(),
         relayed: Vec::new(),
+        has_hosts: true,
         boots_pcs: false,
         is_further: false,
     }
@@ -35,6 +36,8 @@ fn each_reason_has_its_grade_its_sentence_and_what_helps() {
     let relayed = vec![crate::dhcp::config::Network::new(SERVER, 24)];
     let relaying = Site { relayed, ..site(Mode::Dhcp) };
     let no_range = Site { range: None, ..site(Mode::Dhcp) };
+    let only_behind =
+        Site { range: None, has_hosts: false, interface: "eth0".to_owned(), ..relaying.clone() };
     let other = Silence::OtherServer { server: SERVER };
     let refused = |why| Reason::Refused { why, address: Some(SERVER) };
     let unsent =
@@ -43,6 +46,14 @@ fn each_reason_has_its_grade_its_sentence_and_what_helps() {
         (silence(Silence::Exhausted), board, &dhcp, Warning, "all of 10.0.0.100-10.0.0.109 are given out"),
         (silence(Silence::Exhausted), board, &no_range, Warning, "only those of single boards"),
         (silence(Silence::Exhausted), board, &relaying, Warning, "in the network of the relay 10.0.0.1"),
+        (
+            Reason::Silent { why: Silence::Exhausted, arch: None, relay: None, address: None },
+            board,
+            &only_behind,
+            Warning,
+            "none are given out on eth0 itself",
+        ),
+        (silence(Silence::NothingForIt), pc, &proxy, Note, "not taken for a Raspberry Pi"),
         (silence(Silence::Denied), board, &proxy, Note, "netboot.deny"),
         (silence(Silence::Denied), pc, &proxy, Everyday, "netboot.deny"),
         (silence(Silence::NotAllowed), board, &proxy, Note, "none of the boards that do"),

@@ -85,6 +85,11 @@ fn silent(why: Silence, about: &About, client: DhcpClient, site: &Site) -> (Grad
                      gone are free sooner.",
                 ],
             ),
+            (None, None) if !site.has_hosts && !site.relayed.is_empty() => (
+                Grade::Warning,
+                format!("there is no address for it: none are given out on {} itself, only behind relays", site.interface),
+                remedy!["netboot.hosts gives it one, and ", site.range(), " names some for all boards there."],
+            ),
             (None, None) => (
                 Grade::Warning,
                 "there is no address for it: only those of single boards are given out".to_owned(),
@@ -145,7 +150,26 @@ fn silent(why: Silence, about: &About, client: DhcpClient, site: &Site) -> (Grad
         Silence::NotAllowed => (
             of_board(Grade::Note),
             "it gets no answer, since it is none of the boards that do (netboot.allow)".to_owned(),
-            "if it is one of yours, netboot.allow takes its MAC address or its serial number.".into(),
+            "if it is one of yours, netboot.allow takes its MAC address. Its serial number does where it tells one: a system \
+             and the ROM of a Pi 2 or 3 tell none."
+                .into(),
+        ),
+        Silence::NothingForIt => (
+            Grade::Note,
+            "netboot.allow names it, but it is not taken for a Raspberry Pi, so it gets no answer".to_owned(),
+            match (about.arch, site.mode) {
+                (Some(arch), _) => format!(
+                    "if it is one, netboot.oui takes the first half of its MAC address. If it is a PC, netboot.boot-files names \
+                     what it boots, as {arch}=FILE."
+                ),
+                (None, Mode::Dhcp) => "if it is one, netboot.oui takes the first half of its MAC address. If it is something else \
+                     that is to have an address, netboot.hosts gives it one, and netboot.everyone one to all."
+                    .to_owned(),
+                (None, Mode::Proxy) => {
+                    "if it is one, netboot.oui takes the first half of its MAC address.".to_owned()
+                }
+            }
+            .into(),
         ),
         Silence::Withheld => everyday("it is done, and is to start from its disk"),
         Silence::NoNetboot => everyday("its system asks for an address, which another server gives"),

@@ -40,6 +40,12 @@ pub enum What {
         /// The addresses that are given out.
         #[serde(serialize_with = "as_range", skip_serializing_if = "Option::is_none")]
         range: Option<(Ipv4Addr, Ipv4Addr)>,
+        /// How many boards have an address of their own there.
+        #[serde(skip_serializing_if = "is_none")]
+        fixed: usize,
+        /// The networks behind relays in which addresses are given out, as `10.1.0.0/24`.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        relayed: Vec<String>,
         /// The directory that is served.
         #[serde(serialize_with = "crate::format::json::path")]
         tftp_root: PathBuf,
@@ -157,6 +163,11 @@ pub struct Totals {
     pub up: u64,
     /// Boots that stopped on the way.
     pub stuck: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 fn as_range<S: Serializer>(range: &Option<(Ipv4Addr, Ipv4Addr)>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -207,7 +207,9 @@ impl<'a> Follower<'a> {
         }
         if matches!(
             heard.answer,
-            Answer::None { why: Silence::Withheld | Silence::Denied | Silence::NotAllowed }
+            Answer::None {
+                why: Silence::Withheld | Silence::Denied | Silence::NotAllowed | Silence::NothingForIt
+            }
         ) {
             // It goes on to its disk, or is a stranger: there is no boot to follow.
             if let Some(reason) = Reason::of(heard) {

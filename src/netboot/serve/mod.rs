@@ -272,6 +272,8 @@ impl Server {
             address: here,
             mode: plan.mode,
             range: plan.range,
+            fixed: if plan.mode == Mode::Dhcp { plan.hosts.len() } else { 0 },
+            relayed: plan.relayed.iter().map(|net| net.network().to_string()).collect(),
             tftp_root: root.clone(),
             tftp: tftp.first().map(tftp::Server::local_addr),
             tftp_server: Some(plan.files).filter(|_| tftp.is_empty()),

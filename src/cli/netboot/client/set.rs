@@ -93,7 +93,9 @@ fn show(ui: &Ui, set: &client::Set, dry: bool) {
     for setting in settings {
         ui.result(format_args!("{}  {}: {}, was {}", after.name, setting.name, setting.to, setting.from));
     }
-    if dry {
+    if settings.is_empty() && lines.is_empty() {
+        ui.result(format_args!("{} is so already", after.name));
+    } else if dry {
         let rows: Vec<[String; 3]> = lines
             .iter()
             .map(|line| [format!("would {}", line.action), line.item.to_owned(), line.place()])
@@ -101,8 +103,6 @@ fn show(ui: &Ui, set: &client::Set, dry: bool) {
         for line in table::Columns::default().within(&rows, ui.width_out).into_iter().flatten() {
             ui.result(line);
         }
-    } else if settings.is_empty() {
-        ui.result(format_args!("{} is so already", after.name));
     } else {
         let changed = count(lines.len() as u64, "change");
         ui.result(format_args!("{} set: {changed}, from its next start on", after.name));

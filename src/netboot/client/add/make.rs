@@ -83,6 +83,8 @@ impl Prepared<'_> {
         let (root, boot) = (self.record.root.clone(), self.record.boot.clone());
         let root_dir = home::make(&root, 0o755)?;
         if !self.shares {
+            // The directories of clients are there by now, the copy's own too.
+            self.material.look_apart();
             let take = |path: &Path, node: &Node| self.material.take(path, node);
             let from = Tree { source: &*self.material.root, take: &take, expected: self.material.expected };
             let proved = self.copy(watch, from, &root_dir, "copying the root", "comparing the root")?;

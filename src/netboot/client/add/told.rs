@@ -55,6 +55,7 @@ impl Prepared<'_> {
         let planned = self.plan.notes.iter().filter(|note| !note.starts_with("New SSH host keys"));
         let mut notes: Vec<Remedy> = planned.map(|note| note.as_str().into()).collect();
         notes.extend(self.left_out().map(Remedy::from));
+        notes.extend(self.material.told_apart().filter(|_| !self.shares).map(Remedy::from));
         notes.extend(self.material.missed().into_iter().map(Remedy::from));
         notes.extend(self.plan.told.iter().map(|told| told.as_str().into()));
         notes.extend(large_files(&self.material.boot).into_iter().map(Remedy::from));

@@ -2,6 +2,8 @@
 //! kernel updates reach the directory that the board boots from.
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use super::{Error, Item, Mode, Where};
 use crate::netboot::client::pattern::{fits, is_one};
@@ -22,8 +24,8 @@ const TMPFS: [&str; 9] = [
 pub(super) fn fstab(item: &mut Item<'_>) -> Result<(), Error> {
     let facts = item.facts;
     let old = item.root.kept("etc/fstab")?.unwrap_or_default();
-    let mut lines: Vec<String> = staying(&old).map(str::to_owned).collect();
-    let vanishing = fates(&old).into_iter().filter_map(|(line, fate)| match fate {
+    let mut lines: Vec<String> = staying(&old, &facts.apart).map(str::to_owned).collect();
+    let vanishing = fates(&old, &facts.apart).into_iter().filter_map(|(line, fate)| match fate {
         Fate::Vanishes(why) => Some((line, why)),
         Fate::Stays | Fate::Replaced => None,
     });
@@ -113,6 +115,8 @@ enum Why {
     Swap,
     /// What it is made of lies on such a disk.
     OnDisk,
+    /// The disk is a file, and isn't copied.
+    Apart,
 }
 
 impl Why {
@@ -120,27 +124,33 @@ impl Why {
         match self {
             Self::Disk => "its disk is not at the client",
             Self::Swap => "there is no swap over the network",
+            Self::Apart => "the file that it mounts is not copied",
             Self::OnDisk => "what it mounts is on a disk that is not at the client",
         }
     }
 
     const fn help(self) -> &'static str {
         match self {
-            Self::Disk | Self::OnDisk => " With nofail among its options it would stay.",
+            Self::Disk | Self::OnDisk | Self::Apart => " With nofail among its options it would stay.",
             Self::Swap => "",
         }
     }
 }
 
-/// The lines that a client's table keeps.
-pub(super) fn staying(text: &str) -> impl Iterator<Item = &str> {
-    fates(text).into_iter().filter(|(_, fate)| *fate == Fate::Stays).map(|(line, _)| line)
+/// The lines that a client's table keeps; `apart` are the files that it hasn't got.
+pub(super) fn staying<'t>(text: &'t str, apart: &[PathBuf]) -> impl Iterator<Item = &'t str> {
+    fates(text, apart).into_iter().filter(|(_, fate)| *fate == Fate::Stays).map(|(line, _)| line)
 }
 
 /// What becomes of each line.
-fn fates(text: &str) -> Vec<(&str, Fate)> {
+fn fates<'t>(text: &'t str, apart: &[PathBuf]) -> Vec<(&'t str, Fate)> {
     let unmarked = is_unmarked(text);
     let mut fates: Vec<(&str, Fate)> = text.lines().map(|line| (line, fate(line, unmarked))).collect();
+    for (line, fate) in &mut fates {
+        if *fate == Fate::Stays && is_apart(line, apart) {
+            *fate = Fate::Vanishes(Why::Apart);
+        }
+    }
     let mut gone: BTreeSet<&str> = BTreeSet::new();
     // What is bound from a disk that goes may itself be bound from; a table has few steps of that.
     for _ in 0..4 {
@@ -151,7 +161,8 @@ fn fates(text: &str) -> Vec<(&str, Fate)> {
             if *fate == Fate::Stays && is_on(what, kind, options, &gone) && !may_lack(options) {
                 *fate = Fate::Vanishes(Why::OnDisk);
             }
-            if matches!(fate, Fate::Vanishes(Why::Disk | Why::OnDisk)) && place.len() <= LONGEST {
+            if matches!(fate, Fate::Vanishes(Why::Disk | Why::OnDisk | Why::Apart)) && place.len() <= LONGEST
+            {
                 gone.insert(at(place));
             }
         }
@@ -234,6 +245,14 @@ fn lies_on(path: &str, gone: &BTreeSet<&str>) -> bool {
 fn is_meant(pattern: &str, path: &str) -> bool {
     pattern.split('/').count() == path.split('/').count()
         && pattern.split('/').zip(path.split('/')).all(|(pattern, name)| fits(pattern, name))
+}
+
+/// Whether a line mounts a file that the client hasn't got, and can't do without it.
+fn is_apart(line: &str, apart: &[PathBuf]) -> bool {
+    fields(line).is_some_and(|[what, _, _, options]| {
+        let what = crate::beneath::unescape(what.as_bytes());
+        !may_lack(options) && apart.iter().any(|path| path.as_os_str().as_bytes() == what)
+    })
 }
 
 fn fate(line: &str, unmarked: bool) -> Fate {
@@ -324,6 +343,28 @@ mod tests {
     }
 
     #[test]
+    fn a_line_whose_file_is_not_copied_goes_with_what_is_on_it() {
+        let tree = Tree::new();
+        tree.file(
+            "root/etc/fstab",
+            "/var/lib/net\\040boot.img /srv/netboot ext4 loop 0 0\n/srv/netboot/x /x none bind 0 0\n\
+             /var/lib/net\\040boot.img /mnt ext4 loop,nofail 0 0\n/var/lib/other.img /other ext4 loop 0 0\n",
+        );
+        let mut facts = facts();
+        assert_eq!(told(&tree, &facts), [""; 0]);
+        facts.apart = vec!["/var/lib/net boot.img".into()];
+        let gone = told(&tree, &facts).join("\n");
+        assert!(gone.contains("for the file that it mounts is not copied: `/var/lib/net"), "{gone}");
+        assert!(gone.contains("`/srv/netboot/x /x none`"), "{gone}");
+        tree.apply(&facts);
+        let table = tree.read("root/etc/fstab");
+        assert!(
+            table.contains(" /mnt ") && table.contains("/other.img") && !table.contains("bind"),
+            "{table}"
+        );
+    }
+
+    #[test]
     fn memory_of_the_users_own_stays() {
         let own = "tmpfs /tmp/ tmpfs size=123m,mode=1777 0 0\n";
         let log = memory("/var/log", MARK);
@@ -396,7 +437,7 @@ mod tests {
             lines.push_str(&format!("UUID=a /m{n} ext4 x\n/m*{n}z /y{n} none bind\n"));
         }
         let begun = std::time::Instant::now();
-        assert_eq!(fates(&lines).len(), 16_000);
+        assert_eq!(fates(&lines, &[]).len(), 16_000);
         assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
     }
 

@@ -91,6 +91,8 @@ pub(super) struct Facts {
     pub(super) layout: Layout,
     /// Whether the source is this host as it runs.
     pub(super) is_this_host: bool,
+    /// Files of the source that are not copied, since they are disks or swap; as the source names them.
+    pub(super) apart: Vec<PathBuf>,
     /// The machine id of the source, which the client must not have.
     pub(super) foreign_machine_id: Option<String>,
     /// The machine id of a client whose root forgets.

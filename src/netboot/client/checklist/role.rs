@@ -4,7 +4,7 @@ use super::{Error, Item, services};
 use crate::host_network::plan::{LINK, MARK, OWN};
 
 /// Servers that a host for network boot has, ours first; each of them may have units of several kinds.
-const SERVERS: [&str; 34] = [
+const SERVERS: [&str; 45] = [
     "piprov-netboot",
     "piprov-bootd",
     "piprov-station",
@@ -25,6 +25,19 @@ const SERVERS: [&str; 34] = [
     "dhcpd6",
     "udhcpd",
     "radvd",
+    "dhcpy6d",
+    "wide-dhcpv6-server",
+    "coredhcp",
+    "isc-dhcp-relay6",
+    "dhcrelay",
+    "dhcp-helper",
+    // Servers of names that give out addresses as well; the last one is Technitium's.
+    "pihole-FTL",
+    "AdGuardHome",
+    "dns",
+    // The address that several routers share would be the client's too.
+    "keepalived",
+    "ucarp",
     // A network of its own in the air.
     "hostapd",
     "hostapd@",
@@ -137,6 +150,20 @@ mod tests {
         );
         tree.apply(&facts);
         assert_eq!((changed(&tree, &facts, "role"), told(&tree, &facts)), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_copy_of_a_server_of_names_gives_out_no_addresses() {
+        let tree = Tree::new();
+        let mut facts = facts();
+        facts.is_this_host = true;
+        let units = ["pihole-FTL.service", "AdGuardHome.service", "dns.service", "keepalived.service"];
+        for unit in units {
+            tree.file(&format!("root/etc/systemd/system/{unit}"), "");
+        }
+        let masked = units.map(|unit| format!("etc/systemd/system/{unit} -> /dev/null"));
+        assert_eq!(changed(&tree, &facts, "role"), masked);
+        assert!(told(&tree, &facts).join(" ").contains("pihole-FTL.service, AdGuardHome.service"));
     }
 
     #[test]
