@@ -246,7 +246,10 @@ fn what_there_is_not_is_told_before_anybody_is_asked_whether_it_is_meant() {
     assert!(said.contains("there is no board `nosuch`") && said.contains("`piprov board list`"), "{said}");
     station.json(&["values", "add", "sn", "--from", "1", "--to", "9"]);
     let said = station.stderr(&["values", "release", "sn", "10000000deadbeef"], 66);
-    assert!(said.contains("no board with values of this source") && said.contains("`piprov values show sn`"), "{said}");
+    assert!(
+        said.contains("no board with values of this source") && said.contains("`piprov values show sn`"),
+        "{said}"
+    );
     station.stderr(&["values", "release", "nosuch", "10000000deadbeef"], 66);
     // What there is wants a word.
     let said = station.stderr(&["values", "remove", "sn"], 2);
