@@ -1172,7 +1172,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__bootd)
-            opts="-i -q -v -h -V --interface --mode --range --tftp-root --state --force --usb --no-network --withhold --with-parent --targets --json --quiet --verbose --no-color --config --help --version"
+            opts="-i -q -v -h -V --interface --server --mode --range --tftp-root --state --force --usb --no-network --withhold --with-parent --targets --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1183,6 +1183,10 @@ _piprov() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3479,7 +3483,7 @@ _piprov() {
             return 0
             ;;
         piprov__subcmd__netboot__subcmd__serve)
-            opts="-i -q -v -h -V --interface --mode --range --tftp-root --state --force --json --quiet --verbose --no-color --config --help --version"
+            opts="-i -q -v -h -V --interface --server --mode --range --tftp-root --state --force --json --quiet --verbose --no-color --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3490,6 +3494,10 @@ _piprov() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1922,6 +1922,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_s
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "set" -d 'Give a client another board, address, server, network or mode'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from client" -f -a "check" -d 'Compare clients with the checklist, and with what is exported and served'
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -s i -l interface -d 'Serve on this network interface; it is never guessed' -r
+complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l server -d 'Serve from this address of the interface, where it has several' -r
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l mode -d 'Beside the network\'s DHCP server, or instead of one: proxy or dhcp' -r
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l range -d 'Give out these addresses, in mode dhcp: 10.0.0.100-10.0.0.199' -r
 complete -c piprov -n "__fish_piprov_using_subcommand netboot; and __fish_seen_subcommand_from serve" -l tftp-root -d 'Serve the boot files below this directory [default: /srv/netboot/tftp]' -r -F
@@ -1983,6 +1984,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand serve" -l no-color -d 'Pri
 complete -c piprov -n "__fish_piprov_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand serve" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -s i -l interface -d 'Serve on this network interface; it is never guessed' -r
+complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l server -d 'Serve from this address of the interface, where it has several' -r
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l mode -d 'Beside the network\'s DHCP server, or instead of one: proxy or dhcp' -r
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l range -d 'Give out these addresses, in mode dhcp: 10.0.0.100-10.0.0.199' -r
 complete -c piprov -n "__fish_piprov_using_subcommand bootd" -l tftp-root -d 'Serve the boot files below this directory [default: /srv/netboot/tftp]' -r -F
@@ -2122,7 +2124,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from install" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l root -d 'Install below this directory, such as that of an image' -r -F
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l group -d 'The group that may use boot ROMs [default: plugdev, if there is one]' -r
@@ -2132,7 +2134,7 @@ complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subc
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print results and errors only'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about the same events'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -l no-color -d 'Print without colours'
-complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from remove" -s V -l version -d 'Print version'
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -l group -d 'The group that may use boot ROMs [default: plugdev, if there is one]' -r
 complete -c piprov -n "__fish_piprov_using_subcommand udev; and __fish_seen_subcommand_from print" -l config -d 'Read this configuration file, not the usual ones [env: PIPROV_CONFIG]' -r -F

@@ -83,7 +83,7 @@ fn every_key_is_read_and_shown() {
         [usb]\nlive = \"live\"\nclients = \"/srv/clients\"\nports = ['1-1.2', '2-*']\ngadget = \"1d6b:0104\"\nrestart-window = 20\n\
         [[usb.board]]\nport = '1-1.2'\npayload = 'own'\nallow = ['/a', 'b']\nsigned = true\n\
         [[usb.board]]\nchip = 'BCM2712'\nleave = true\n\
-        [netboot]\ninterface = 'eth1'\nmode = 'dhcp'\nrange = '10.0.0.9-20'\nlease-time = 600\nrouter = '10.0.0.1'\n\
+        [netboot]\ninterface = 'eth1'\nserver = '10.0.0.2'\nmode = 'dhcp'\nrange = '10.0.0.9-20'\nlease-time = 600\nrouter = '10.0.0.1'\n\
         dns = ['10.0.0.1', '9.9.9.9']\nhosts = [\n  'dc:a6:32:01:02:03=10.0.0.7',\n]\noui = '2c:cf:67'\nrom-delay = 1\n\
         delays = 'dc:a6:32:01:02:03=0.5'\neveryone = true\nallow = ['af04b2da', '2c:cf:67']\n\
         deny = 'dc:a6:32:01:02:03'\ntftp-server = '10.0.0.5'\noption-43 = 'Ours'\nboot-files = ['7=ipxe.efi']\nstation = 'http://10.0.0.1:8080'\n\
@@ -124,6 +124,7 @@ fn every_key_is_read_and_shown() {
         "1d6b:0104",
         "20",
         "eth1",
+        "10.0.0.2",
         "dhcp",
         "10.0.0.9-10.0.0.20",
         "600",

@@ -302,7 +302,7 @@ impl Explain for Error {
     fn hint(&self) -> Option<Remedy> {
         Some(match self {
             Self::NotConfigured { .. } => FILL.into(),
-            Self::NoChip { present, .. } if present.is_empty() => format!("{NO_CHIP}, {COMMAND}").into(),
+            Self::NoChip { present, .. } if present.is_empty() => format!("{NO_CHIP}, or {COMMAND}").into(),
             Self::NoChip { present, .. } => format!("there are {}", present.join(", ")).into(),
             Self::NotAChip { .. } => {
                 remedy![

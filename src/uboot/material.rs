@@ -22,6 +22,11 @@ use crate::image::{self, Image, files, own_len};
 use crate::run::FirstBoot;
 use crate::stop::{Stop, Waker};
 
+/// How often it is looked whether something is known.
+const STEP: Duration = Duration::from_millis(10);
+/// How long is waited for what is read beside a pass that has failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
+
 /// Why an image can't be flashed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -290,22 +295,34 @@ impl ImageMaterial {
     /// Looks whether the card's U-Boot starts the image. Waits as [`Self::answers`] does.
     ///
     /// # Errors
-    /// [`Error::WontBoot`] where it is known that it doesn't.
+    /// [`Error::WontBoot`] where it is known that it doesn't, and what reading the image ended with where it ends before that
+    /// is known.
     pub fn check_boot(&self, limit: Option<Duration>, stop: &Stop) -> Result<(), Error> {
         match self.answers(limit, stop) {
             Some(answers) if answers.card.is_hopeless() => {
                 Err(Error::WontBoot { name: self.image.name(), why: answers.card.why.clone() })
             }
-            _ => Ok(()),
+            Some(_) => Ok(()),
+            None => match self.booting.get() {
+                Some(Err(error)) => match &**error {
+                    Error::Image(error) => Err(Error::Image(error.clone())),
+                    // Told by whoever meets it.
+                    _ => Ok(()),
+                },
+                _ => Ok(()),
+            },
         }
     }
 
     fn wait_for(&self, limit: Option<Duration>, stop: &Stop, known: impl Fn() -> bool) {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        // A small image's pass may end before the files are read.
-        let failed = || matches!(self.pass.ended(), Some(Err(_)));
-        while !known() && !failed() && deadline.is_none_or(|deadline| Instant::now() < deadline) {
-            if stop.wait(Duration::from_millis(10)) {
+        // Where the image can't be read to its end, what can be known is known a moment later.
+        let mut patience = AFTER_FAILURE;
+        while !known() && deadline.is_none_or(|deadline| Instant::now() < deadline) {
+            if matches!(self.pass.ended(), Some(Err(_))) {
+                patience = patience.saturating_sub(STEP);
+            }
+            if patience.is_zero() || stop.wait(STEP) {
                 break;
             }
         }

@@ -271,7 +271,10 @@ fn a_narrow_terminal_gets_lines_that_fit() {
     command.args(["-qec", &typed, "/dev/null"]).current_dir(bench.sample.dir.path());
     command.env("PIPROV_STATE_DIR", bench.sample.path("state")).env("TERM", "dumb");
     let shown = out(&output(&mut command));
-    assert!(shown.contains("would write") && shown.contains("note    config.txt's overlays"), "{shown}");
+    assert!(
+        shown.contains("would write") && shown.contains("note    config.txt asks for the overlay"),
+        "{shown}"
+    );
     for line in shown.lines().filter(|line| line.contains(' ')) {
         // A word that is longer than a line stays whole: the path of the reset command's file.
         let words = line.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0);

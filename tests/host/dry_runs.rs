@@ -88,7 +88,7 @@ fn a_dry_run_ends_as_the_run_where_nothing_can_be_recorded() {
             ("kept", "writing into kept/runs: Permission denied", 77),
             ("closed", "making closed/runs: Permission denied", 77),
             ("closed/a/b", "making closed/a/b: Permission denied", 77),
-            ("plain", "Not a directory", 74),
+            ("plain", "Not a directory", 65),
         ] {
             let (got, said) = place.said(Path::new(state), &command);
             assert!(got == code && said.contains(told), "{command:?} {state}: {got}: {said}");

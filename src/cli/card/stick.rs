@@ -10,7 +10,7 @@ use crate::format::json::json;
 use crate::format::{count, parse_size, size};
 use crate::image::Image;
 use crate::stop::Stop;
-use crate::uboot::material::ImageMaterial;
+use crate::uboot::material::{Error, ImageMaterial};
 use crate::uboot::staged::stick;
 
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ impl Stick {
         let image = Image::open(&self.image, &self.spool.options(stop))?;
         let material = ImageMaterial::prepare(image, self.part_size, stop)?;
         match material.check_boot(None, stop) {
-            Err(error) if self.force => ui.warn(&error),
+            Err(error @ Error::WontBoot { .. }) if self.force => ui.warn(&error),
             known => known?,
         }
         if !stick::takes_marks(&self.mount) {

@@ -24,7 +24,7 @@ use crate::run::{Record, Runs, Tell};
 use crate::stop::Stop;
 use crate::targets::{Target, Targets};
 use crate::uboot::flash::{self, FlashOptions};
-use crate::uboot::material::ImageMaterial;
+use crate::uboot::material::{Error, ImageMaterial};
 use crate::uboot::record;
 use crate::uboot::secret::Secret;
 use crate::uboot::watch::Patience;
@@ -161,17 +161,20 @@ impl Flash {
 
     /// Looks whether the card boots the image. An image that is still on its way is waited for up to its boot partition.
     fn boots(&self, material: &ImageMaterial, ui: &Ui, stop: &Stop) -> crate::cli::Result<()> {
-        if self.force && !self.dry_run {
-            if let Err(error) = material.check_boot(Some(Duration::ZERO), stop) {
-                ui.warn(&error);
+        let at_once = material.check_boot(Some(Duration::ZERO), stop);
+        let known = if self.force && !self.dry_run {
+            at_once
+        } else {
+            if at_once.is_ok() && material.answers(Some(Duration::ZERO), stop).is_none() {
+                ui.say(format_args!(
+                    "boots   not known before the boot partition is read; --force doesn't wait"
+                ));
             }
-            return Ok(());
-        }
-        if material.answers(Some(Duration::ZERO), stop).is_none() {
-            ui.say(format_args!("boots   not known before the boot partition is read; --force doesn't wait"));
-        }
-        match material.check_boot(None, stop) {
-            Err(error) if self.force => ui.warn(&error),
+            material.check_boot(None, stop)
+        };
+        match known {
+            // What can't be read can't be forced.
+            Err(error @ Error::WontBoot { .. }) if self.force => ui.warn(&error),
             known => known?,
         }
         Ok(())
