@@ -184,7 +184,7 @@ impl Bus for LibusbBus {
             let until = Instant::now() + REACHES;
             loop {
                 match find(&context, device) {
-                    Err(Fault::Gone) if Instant::now() < until => std::thread::sleep(REACHES / 20),
+                    Err(Fault::Gone) if Instant::now() < until => std::thread::park_timeout(REACHES / 20),
                     Err(Fault::Gone) => break,
                     found => return Ok(Box::new(Open::new(found?, Some(user))?)),
                 }
