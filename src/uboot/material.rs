@@ -116,7 +116,7 @@ pub struct ImageMaterial {
     of_table: Vec<String>,
     /// Where the file system in its last partition says that it ends, once that place is there.
     known_end: OnceLock<Option<u64>>,
-    booting: OnceLock<Result<Booting, Arc<Error>>>,
+    booting: OnceLock<std::io::Result<Booting>>,
     followed: OnceLock<Result<Follow, Arc<Error>>>,
     wakers: Arc<Mutex<Vec<Waker>>>,
 }
@@ -304,11 +304,16 @@ impl ImageMaterial {
             }
             Some(_) => Ok(()),
             None => match self.booting.get() {
-                Some(Err(error)) => match &**error {
-                    Error::Image(error) => Err(Error::Image(error.clone())),
-                    // Told by whoever meets it.
-                    _ => Ok(()),
-                },
+                // What the image's own stream says is told as such.
+                Some(Err(error)) => {
+                    match error.get_ref().and_then(|inner| inner.downcast_ref::<image::Error>()) {
+                        Some(inner) => Err(Error::Image(inner.clone())),
+                        None => {
+                            let source = std::io::Error::new(error.kind(), error.to_string());
+                            Err(Error::Files { name: self.image.name(), source })
+                        }
+                    }
+                }
                 _ => Ok(()),
             },
         }
@@ -401,7 +406,7 @@ impl ImageMaterial {
         let os = |source| Arc::new(Error::Files { name: self.image.name(), source });
         // The boot partition stands in front: whether the image boots is known long before its end.
         let content = self.content();
-        let booting = Booting::of(&content, &self.table, &names).map_err(os);
+        let booting = Booting::of(&content, &self.table, &names);
         let (added, arguments) = booting
             .as_ref()
             .map_or_else(|_| Default::default(), |booting| (booting.patches.clone(), booting.arguments()));

@@ -23,3 +23,10 @@ pub fn clean(command: &mut Command) {
     // Records of runs go where nobody looks for the records of this machine.
     command.env("PIPROV_STATE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"));
 }
+
+/// Puts a copy of the program at a path: the build directory may be closed to other users. A process of its own does it, for a
+/// child of another test would hold the file open for writing until it runs its own program, and nobody could run this one.
+pub fn copied(to: &std::path::Path) {
+    let status = Command::new("cp").arg(env!("CARGO_BIN_EXE_piprov")).arg(to).status().unwrap();
+    assert!(status.success(), "{}", to.display());
+}

@@ -15,8 +15,7 @@ impl Place {
     fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
         place.mode("", 0o755);
-        // The build directory may be closed to others.
-        fs::copy(env!("CARGO_BIN_EXE_piprov"), place.path("piprov")).unwrap();
+        common::copied(&place.path("piprov"));
         // A partition of 1 MiB at 1 MiB.
         let mut disk = vec![0; 2 << 20];
         disk[446..462].copy_from_slice(&[0, 0, 0, 0, 0x0c, 0, 0, 0, 0, 8, 0, 0, 0, 8, 0, 0]);

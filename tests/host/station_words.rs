@@ -340,7 +340,7 @@ fn a_user_who_may_not_is_told_what_helps() {
     let program = station.path("piprov");
     let mut command = if rustix::process::geteuid().is_root() {
         // Where nobody can get at it.
-        fs::copy(env!("CARGO_BIN_EXE_piprov"), &program).unwrap();
+        common::copied(&program);
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
         command

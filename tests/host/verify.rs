@@ -138,8 +138,7 @@ fn what_cannot_be_compared() {
         "chmod 0 closed; setpriv --reuid=65534 --clear-groups \"$0\" verify disk.img --device closed";
     fs::write(disk.path("closed"), "x").unwrap();
     fs::set_permissions(disk.dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    // A copy: the build directory may be closed to others.
-    fs::copy(env!("CARGO_BIN_EXE_piprov"), disk.path("piprov")).unwrap();
+    common::copied(&disk.path("piprov"));
     let script = if rustix::process::geteuid().is_root() {
         script.to_owned()
     } else {
