@@ -96,7 +96,7 @@ fn a_download_that_broke_off_is_damaged_and_not_one_that_will_not_boot() {
     for told in [bench.flash(&["-n"]), bench.flash(&[]), bench.piprov(&["card", "check", "sample.img"])] {
         assert_eq!(told.status.code(), Some(65), "{told:?}");
         assert!(
-            err(&told).contains("damaged gz data") && err(&told).contains("Download it again"),
+            err(&told).contains("damaged gz data") && err(&told).contains("Download the image again"),
             "{told:?}"
         );
         assert!(!err(&told).contains("bytes will be right") && !err(&told).contains("--force"), "{told:?}");

@@ -222,7 +222,7 @@ fn what_the_clients_lie_in_goes_into_no_client() {
     let room = Room::new();
     let script = format!(
         "set -e; mount --make-rprivate /; cp -r boot/. root/boot/firmware; mkdir -p root/data/clients/kitchen root/mnt srv/clients
-         touch root/data/clients/kitchen/key; mount --bind root/data/clients srv/clients
+         touch root/data/clients/kitchen/key; chmod 700 root/data/clients; mount --bind root/data/clients srv/clients
          truncate -s 8M root/var/lib/plain.img; truncate -s 8M root/var/lib/netboot.img
          mkfs.ext4 -q root/var/lib/netboot.img; mount -o loop root/var/lib/netboot.img root/mnt
          {} netboot client add lab-01 --board a2ef5644 --from root --server 10.0.0.1 --network 10.0.0.0/24 --no-exports \
