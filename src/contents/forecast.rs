@@ -33,7 +33,7 @@ use crate::image::files::{Disk, Meant, has_other_root, root_of};
 use crate::image::read_at::ReadAt;
 use crate::image::table::{Partition, Table};
 use load::{Kernels, load, prefix};
-pub(crate) use overlays::told as overlays_told;
+pub use overlays::told as overlays_told;
 pub use own::MARK;
 
 /// So much of an image is read for one forecast: a boot partition's table and directories, many times over.

@@ -72,7 +72,8 @@ pub(super) fn plan(files: &dyn BootFiles, config: &ConfigFiles, boards: &[Board]
 }
 
 /// Overlays as a text: `vc4-kms-v3d, disable-bt; vc4-kms-v3d-pi4 (Pi 4B, Pi 400, CM4)`.
-pub(crate) fn told(overlays: &[Overlays]) -> String {
+#[must_use]
+pub fn told(overlays: &[Overlays]) -> String {
     let one = |overlays: &Overlays| {
         let files: Vec<_> = overlays.files.iter().map(|file| short(stem(&file.path))).collect();
         let boards = if overlays.boards.is_empty() {
