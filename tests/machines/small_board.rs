@@ -50,7 +50,18 @@ fn a_virtual_pi_zero_without_an_agent_is_deployed_and_proves_it() {
     // the station gives it its job again. One that stands still when all was proved and the answer is on its way has none
     // any more, and is deployed once more.
     let deploy = || {
-        station.json(&["board", "deploy", MAC, "--image", "os", "--end", "power-off", "--confirm", MAC]);
+        station.json(&[
+            "board",
+            "deploy",
+            MAC,
+            "--image",
+            "os",
+            "--end",
+            "power-off",
+            "--confirm",
+            MAC,
+            "--no-wait",
+        ]);
     };
     let mut machine = start();
     let mut after = |what: &str, is: &dyn Fn(&Machine) -> bool| {
