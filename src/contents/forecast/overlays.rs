@@ -25,6 +25,12 @@ const MOST: usize = 24;
 const RENAMED: usize = 8;
 /// Settings that are told.
 const TOLD: usize = 6;
+/// Settings of the device tree that are looked at on one board; real files have some ten. Each costs a look at names.
+const MOST_SETTINGS: usize = 200;
+/// Parameters of one setting.
+const MOST_PARAMETERS: usize = 64;
+/// What the map of names says of a name.
+const RULES: [&str; 4] = ["bcm2835", "bcm2711", "renamed", "deprecated"];
 
 /// What becomes of a config.txt's overlays.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -113,8 +119,8 @@ struct Wanted {
     parameters: bool,
 }
 
-/// What the map of names has for one name: platforms or directives, with what they lead to.
-type Rules = (String, Vec<(String, String)>);
+/// What the map of names has for each name: platforms or directives, with what they lead to.
+type Map = BTreeMap<String, Vec<(&'static str, String)>>;
 
 /// What is known of an overlay's file.
 #[derive(Debug, Default)]
@@ -157,7 +163,18 @@ impl Looked<'_> {
         let mut wanted: Vec<Wanted> = Vec::new();
         // Whether the overlay that was named last takes parameters.
         let mut open = false;
-        for setting in config.settings().iter().filter(|setting| says.counts(&setting.scope)) {
+        let known =
+            ["dtoverlay", "dtparam", "device_tree_overlay", "camera_auto_detect", "display_auto_detect"];
+        let of_tree = |name: &str| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let settings =
+            config.settings().iter().filter(|setting| of_tree(&setting.name) && says.counts(&setting.scope));
+        for (n, setting) in settings.enumerate() {
+            if n == MOST_SETTINGS {
+                self.note(format!(
+                    "config.txt has more than {MOST_SETTINGS} settings of the device tree; the others aren't looked at."
+                ));
+                break;
+            }
             let (name, value) = (setting.name.to_ascii_lowercase(), setting.value.trim());
             match name.as_str() {
                 "dtoverlay" => {
@@ -239,7 +256,7 @@ impl Looked<'_> {
     fn overlay(
         &mut self,
         directory: &str,
-        map: &[Rules],
+        map: &Map,
         (value, model): (&str, Model),
     ) -> io::Result<Option<Wanted>> {
         let (name, parameters) = value.split_once([',', ':']).unwrap_or((value, ""));
@@ -292,21 +309,19 @@ impl Looked<'_> {
     }
 
     /// The map of names: for each, platforms or directives with what they lead to.
-    fn map(&mut self, directory: &str) -> io::Result<Vec<Rules>> {
+    fn map(&mut self, directory: &str) -> io::Result<Map> {
         let path = at(directory, "overlay_map.dtb");
-        let Some(bytes) = self.files.head(&path, LONGEST + 1)? else { return Ok(Vec::new()) };
+        let Some(bytes) = self.files.head(&path, LONGEST + 1)? else { return Ok(Map::new()) };
         let nodes = match nodes(&bytes) {
             Ok(nodes) => nodes,
             Err(why) => {
                 self.note(format!("{} can't be read, and counts as empty: {why}.", short(&path)));
-                return Ok(Vec::new());
+                return Ok(Map::new());
             }
         };
         let rules = |node: &Node<'_>| {
-            let rule = |(name, _): &(&str, &[u8])| {
-                ((*name).to_owned(), node.text(name).unwrap_or_default().to_owned())
-            };
-            (node.name.to_owned(), node.properties.iter().map(rule).collect())
+            let rule = |name: &&'static str| Some((*name, node.text(name)?.to_owned()));
+            (node.name.to_owned(), RULES.iter().filter_map(rule).collect())
         };
         Ok(nodes.iter().filter(|node| node.depth == 1).map(rules).collect())
     }
@@ -365,19 +380,19 @@ fn names_in(nodes: &[Node<'_>], node: &str) -> Vec<String> {
 
 /// `audio=on,spi`: `audio`, `spi`.
 fn parameter_names(value: &str) -> impl Iterator<Item = &str> {
-    value.split(',').map(|one| one.split('=').next().unwrap_or_default().trim())
+    value.split(',').take(MOST_PARAMETERS).map(|one| one.split('=').next().unwrap_or_default().trim())
 }
 
 /// Which overlay a name stands for on a model; `None` where the map has none for it.
-fn mapped(map: &[Rules], name: &str, model: Model) -> Option<String> {
+fn mapped(map: &Map, name: &str, model: Model) -> Option<String> {
     let platform = match model {
         Model::Pi4B | Model::Pi400 | Model::Cm4 | Model::Cm4s => "bcm2711",
         _ => "bcm2835",
     };
     let mut name = name.to_owned();
     for _ in 0..RENAMED {
-        let Some((_, rules)) = map.iter().find(|(there, _)| *there == name) else { return Some(name) };
-        let rule = |wanted: &str| rules.iter().find(|(there, _)| there == wanted).map(|(_, to)| to.clone());
+        let Some(rules) = map.get(&name) else { return Some(name) };
+        let rule = |wanted: &str| rules.iter().find(|(there, _)| *there == wanted).map(|(_, to)| to.clone());
         if rule("deprecated").is_some() {
             return None;
         }

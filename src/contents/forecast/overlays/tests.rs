@@ -197,3 +197,14 @@ fn overlays_have_a_bound() {
     assert!(plan.notes[0].contains("more than 24 overlays"), "{plan:?}");
     assert!(plan.notes[1].contains("p5 and 34 more"), "{plan:?}");
 }
+
+/// A file of the longest length with nothing but such lines would cost the square of their number, on each board.
+#[test]
+fn settings_have_a_bound() {
+    for line in ["dtoverlay=n", "dtparam=n"] {
+        let config: String = (0..50_000).map(|n| format!("{line}{n}\n")).collect();
+        let plan = planned(&config);
+        assert!(plan.applied.is_empty() && plan.notes.len() <= MOST_SETTINGS + 1, "{}", plan.notes.len());
+        assert!(plan.notes.iter().any(|note| note.contains("more than 200 settings")), "{line}");
+    }
+}
